@@ -1,0 +1,40 @@
+# `make demo` runs the main job, `make test` the tests; each sets up what it needs first.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench firmware clean
+ARGS ?=
+export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
+export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
+PYTHON := .venv/bin/python
+
+help:
+	@echo "make demo      two simulated Unos, flashed, enrolled, recorded, verified, tampered with (ARGS='--qblocks 10')"
+	@echo "make test      lint, types, firmware natively and on the AVR, host, hardware in the loop, demo in short"
+	@echo "make bench     figures against their aims, also in build/bench.json"
+	@echo "make firmware  build every environment and print its size"
+
+setup:
+	@python3 tools/bootstrap.py
+
+demo: setup
+	@.venv/bin/qcot demo --report build/demo.json $(ARGS)
+
+lint: setup
+	.venv/bin/ruff check host hil_tests firmware tools
+	.venv/bin/mypy
+
+test: lint
+	$(PYTHON) firmware/test/run.py native
+	$(PYTHON) firmware/test/run.py avr
+	$(PYTHON) firmware/test/run.py fuzz --runs 20000
+	$(PYTHON) -m pytest host/tests
+	$(PYTHON) -m pytest hil_tests --board=native
+	$(PYTHON) -m pytest hil_tests --board=uno
+
+bench: setup
+	@.venv/bin/qcot bench --json build/bench.json $(ARGS)
+
+firmware: setup
+	.venv/bin/pio run
+
+clean:
+	rm -rf build .pio
