@@ -1,0 +1,17 @@
+"""Adds the project's own compiler flags to firmware/src, firmware/lib and firmware/test, and to nothing else.
+
+The Arduino core and the libraries of other people are built as they come: they would not pass.
+"""
+
+from pathlib import Path
+
+Import("env", "projenv")  # noqa: F821
+
+STANDARD = ["-std=gnu++14"]
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion"]
+
+lib_dir = Path(env.subst("$PROJECT_DIR"), "firmware", "lib").resolve()  # noqa: F821
+ours = [projenv]  # noqa: F821
+ours += [lib.env for lib in env.GetLibBuilders() if lib_dir in Path(lib.path).resolve().parents]  # noqa: F821
+for scope in ours:
+    scope.Append(CCFLAGS=WARNINGS, CXXFLAGS=STANDARD)
