@@ -1,0 +1,112 @@
+"""COSE_Sign1 (RFC 9052 section 4.2) with ML-DSA (RFC 9964) and the protected header of docs/evidence.md.
+
+The bytes that were signed are kept as they came and are never encoded again to be verified.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from cbor2 import CBORTag
+
+from qcot.crypto import cbor
+from qcot.crypto.problems import BAD_COSE, BAD_SIGNATURE
+from qcot.crypto.signing import KID_SIZE, Algorithm, PublicKey, SigningKey
+from qcot.errors import QcotError
+
+SIGN1_TAG = 18
+ALG, CONTENT_TYPE, KID, POLICY = 1, 3, 4, -65537
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UNPROTECTED_EMPTY: dict[Any, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a message must be: its algorithm, content type, external AAD, and whether it names a policy."""
+
+    algorithm: Algorithm
+    content_type: str
+    external_aad: bytes
+    with_policy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sign1:
+    """A parsed COSE_Sign1, its signature not yet verified."""
+
+    kind: Kind
+    kid: bytes
+    policy: str | None
+    protected: bytes
+    payload: bytes
+    signature: bytes
+
+    def verify(self, key: PublicKey) -> None:
+        """Raise QcotError `bad-signature` unless ``key`` signed exactly these bytes as this kind."""
+        if key.algorithm != self.kind.algorithm or key.kid != self.kid:
+            raise QcotError(
+                BAD_SIGNATURE, f"signed by key {self.kid.hex()}, not by {key.algorithm.name} key {key.kid.hex()}"
+            )
+        key.verify(self.signature, _to_be_signed(self.protected, self.kind.external_aad, self.payload))
+
+
+def sign(key: SigningKey, kind: Kind, payload: bytes, policy: str | None = None) -> bytes:
+    """Return the tagged COSE_Sign1 of ``payload``; raises ValueError where ``kind`` and arguments disagree."""
+    if key.algorithm != kind.algorithm or (policy is not None) != kind.with_policy:
+        raise ValueError("key or policy does not fit the kind of message")
+    header: dict[int, Any] = {
+        ALG: kind.algorithm.cose,
+        CONTENT_TYPE: kind.content_type,
+        KID: key.public_key.kid,
+    }
+    if policy is not None:
+        if not NAME.fullmatch(policy):
+            raise ValueError(f"policy {policy!r} is not 1 to 64 characters of A-Z a-z 0-9 _ -")
+        header[POLICY] = policy
+    protected = cbor.encode(header)
+    signature = key.sign(_to_be_signed(protected, kind.external_aad, payload))
+    return cbor.encode(CBORTag(SIGN1_TAG, [protected, _UNPROTECTED_EMPTY, payload, signature]))
+
+
+def parse(data: bytes, kind: Kind) -> Sign1:
+    """Take ``data`` apart and check its header against ``kind``; raises `bad-cbor` or `bad-cose`."""
+    tagged = cbor.decode(data, tags=(SIGN1_TAG,))
+    if not isinstance(tagged, CBORTag):
+        _refuse("not a tagged COSE_Sign1")
+    match tagged.value:
+        case [bytes(protected), dict(unprotected), bytes(payload), bytes(signature)] if not unprotected:
+            pass
+        case _:
+            _refuse("not an array of protected header, empty map, payload and signature")
+    if len(signature) != kind.algorithm.signature_size:
+        _refuse(f"signature of {len(signature)} bytes, {kind.algorithm.name} has {kind.algorithm.signature_size}")
+    kid, policy = _header(cbor.decode(protected), kind)
+    return Sign1(kind, kid, policy, protected, payload, signature)
+
+
+def _header(header: Any, kind: Kind) -> tuple[bytes, str | None]:
+    labels = {ALG, CONTENT_TYPE, KID} | ({POLICY} if kind.with_policy else set())
+    if not isinstance(header, dict) or header.keys() != labels:
+        _refuse(f"protected header must have the labels {sorted(labels)} and no other")
+    kid, policy = header[KID], header.get(POLICY)
+    if header[ALG] != kind.algorithm.cose or header[CONTENT_TYPE] != kind.content_type:
+        _refuse(
+            f"algorithm {header[ALG]!r} and content type {header[CONTENT_TYPE]!r}, "
+            f"wanted are {kind.algorithm.cose} and {kind.content_type!r}"
+        )
+    if not isinstance(kid, bytes) or len(kid) != KID_SIZE:
+        _refuse(f"key id must be {KID_SIZE} bytes")
+    if kind.with_policy and not (isinstance(policy, str) and NAME.fullmatch(policy)):
+        _refuse("policy id must be 1 to 64 characters of A-Z a-z 0-9 _ -")
+    return kid, policy
+
+
+def _to_be_signed(protected: bytes, external_aad: bytes, payload: bytes) -> bytes:
+    """Sig_structure of RFC 9052 section 4.4."""
+    return cbor.encode(["Signature1", protected, external_aad, payload])
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise QcotError(BAD_COSE, reason)

@@ -1,0 +1,19 @@
+"""What can go wrong with keys, signatures and encodings."""
+
+from __future__ import annotations
+
+from qcot.errors import Problem
+
+BAD_CBOR = Problem(
+    "bad-cbor", "Ask for the bytes again; whoever made them must use deterministic CBOR (docs/evidence.md)."
+)
+BAD_COSE = Problem("bad-cose", "Ask for the bytes again; they are not a COSE_Sign1 as docs/evidence.md has it.")
+BAD_SIGNATURE = Problem(
+    "bad-signature", "Do not use this; ask its sender for the original, and check that you hold the right key."
+)
+BAD_KEY = Problem("bad-key", "Give a key of the stated algorithm and length.")
+KEY_FILE_MISSING = Problem("key-file-missing", "Run `qcot init`, or give the path of the key file.")
+KEY_FILE_EXISTS = Problem("key-file-exists", "Keep the key that is there, or name another file; no key is overwritten.")
+KEY_FILE_MODE = Problem("key-file-mode", "Make it yours alone: chmod 600")
+KEY_FILE_BAD = Problem("key-file-bad", "Restore the key file from a backup: it holds a seed of exactly 32 bytes.")
+KEY_FILE_IO = Problem("key-file-io", "Make the folder writable and free some space, then try again.")

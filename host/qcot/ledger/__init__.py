@@ -1,0 +1,1 @@
+"""Transactions, the Merkle log and its Qblocks, and evidence that outlives them. Stands on crypto, quantum and link."""

@@ -1,0 +1,190 @@
+"""What a bridge signs: frames as the boards sent them, and enrolments (docs/evidence.md, Transaction).
+
+A :class:`Transaction` is parsed from its bytes and remembers them; they are signed, hashed and stored as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeGuard
+
+from qcot.crypto import cbor, cose
+from qcot.crypto.signing import ML_DSA_65, PublicKey, SigningKey
+from qcot.errors import QcotError
+from qcot.ledger.problems import BAD_TRANSACTION
+
+KIND = cose.Kind(ML_DSA_65, "application/vnd.qcot.transaction+cbor", b"qcot/tx/v1", with_policy=True)
+VERSION = 1
+MAX_ENTRIES = 2048
+MAX_UINT = (1 << 63) - 1  # times and sequences: what a signed 64-bit column of a database holds
+MAX_EPOCH = (1 << 32) - 1
+DEVICE_SIZE = 8
+HASH_SIZE = 32
+MIN_FRAME, MAX_FRAME = 8, 254  # docs/link-protocol.md, Frame
+MAX_MODEL = 16
+MAX_CHANNELS = 255
+MAX_TEXT = 64
+_FRAME, _ENROLMENT = 1, 2
+_VERSION, _SITE, _BRIDGE, _SEQUENCE, _TIME, _ENTRIES = range(1, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameEntry:
+    """A READINGS or OPENED frame of ``device`` (8 bytes) in ``epoch``, ``received`` in ms, COBS removed."""
+
+    device: bytes
+    epoch: int
+    received: int
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A board's channel: a physical value is ``(value + offset) * num / den`` in ``unit`` (SenML)."""
+
+    name: str
+    unit: str
+    num: int
+    den: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentEntry:
+    """A board becomes known: ``commitment`` (32 bytes) to its key, ``firmware`` 3 bytes, ``image`` 32 bytes."""
+
+    device: bytes
+    commitment: bytes
+    model: str
+    firmware: bytes
+    image: bytes
+    channels: tuple[Channel, ...]
+
+
+Entry = FrameEntry | EnrolmentEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A parsed transaction; ``sequence`` counts per bridge from 1, ``time`` is in ms, ``raw`` its exact bytes."""
+
+    site: str
+    bridge: str
+    sequence: int
+    time: int
+    entries: tuple[Entry, ...]
+    signed: cose.Sign1
+    raw: bytes
+    hash: bytes
+
+    @property
+    def policy(self) -> str:
+        """The policy id of the protected header."""
+        return self.signed.policy or ""
+
+    def verify(self, key: PublicKey) -> None:
+        """Raise QcotError `bad-signature` unless the bridge's ``key`` signed these bytes."""
+        self.signed.verify(key)
+
+
+def commitment(device: bytes, device_key: bytes) -> bytes:
+    """SHA-256("qcot/device-key/v1" || device || K_device): names a board's key without telling it."""
+    return hashlib.sha256(b"qcot/device-key/v1" + device + device_key).digest()
+
+
+def build(
+    key: SigningKey, *, site: str, bridge: str, sequence: int, time: int, entries: Sequence[Entry], policy: str
+) -> bytes:
+    """Sign a transaction. Raises QcotError `bad-transaction` for anything that :func:`parse` would refuse."""
+    payload = {
+        _VERSION: VERSION,
+        _SITE: site,
+        _BRIDGE: bridge,
+        _SEQUENCE: sequence,
+        _TIME: time,
+        _ENTRIES: [_entry_to_cbor(entry) for entry in entries],
+    }
+    _payload(payload)
+    raw = cose.sign(key, KIND, cbor.encode(payload), policy)
+    if len(raw) > cbor.MAX_BYTES:
+        _refuse(f"{len(raw)} bytes, at most {cbor.MAX_BYTES} are taken")
+    return raw
+
+
+def parse(raw: bytes) -> Transaction:
+    """Take a transaction apart without verifying its signature.
+
+    Raises QcotError `bad-cbor`, `bad-cose` or `bad-transaction`.
+    """
+    signed = cose.parse(raw, KIND)
+    site, bridge, sequence, time, entries = _payload(cbor.decode(signed.payload))
+    return Transaction(site, bridge, sequence, time, entries, signed, raw, hashlib.sha256(raw).digest())
+
+
+def _payload(payload: Any) -> tuple[str, str, int, int, tuple[Entry, ...]]:
+    if not isinstance(payload, dict) or list(payload) != list(range(_VERSION, _ENTRIES + 1)):
+        _refuse("payload must be a map of the keys 1 to 6")
+    version, site, bridge, sequence, time, entries = payload.values()
+    if version != VERSION or not _is_uint(version):
+        _refuse(f"version {version!r}, this program knows {VERSION}")
+    for what, name in (("site", site), ("bridge", bridge)):
+        if not isinstance(name, str) or not cose.NAME.fullmatch(name):
+            _refuse(f"{what} {name!r} is not 1 to 64 characters of A-Z a-z 0-9 _ -")
+    if not _is_uint(sequence) or sequence == 0 or not _is_uint(time):
+        _refuse(f"sequence {sequence!r} or time {time!r} out of range")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_ENTRIES:
+        _refuse(f"entries must be an array of 1 to {MAX_ENTRIES}")
+    return site, bridge, sequence, time, tuple(_entry(item, at) for at, item in enumerate(entries))
+
+
+def _entry(item: Any, at: int) -> Entry:
+    match item:
+        case [1, bytes(device), int(epoch), int(received), bytes(frame)]:
+            fits = 0 <= epoch <= MAX_EPOCH and _is_uint(received) and MIN_FRAME <= len(frame) <= MAX_FRAME
+            entry: Entry = FrameEntry(device, epoch, received, frame)
+        case [2, bytes(device), bytes(secret), str(model), bytes(firmware), bytes(image), list(channels)]:
+            fits = (
+                len(secret) == len(image) == HASH_SIZE
+                and len(firmware) == 3
+                and 1 <= len(model) <= MAX_MODEL
+                and len(channels) <= MAX_CHANNELS
+            )
+            entry = EnrolmentEntry(
+                device, secret, model, firmware, image, tuple(_channel(channel, at) for channel in channels)
+            )
+        case _:
+            _refuse(f"entry {at} is neither a frame nor an enrolment")
+    if not fits or len(device) != DEVICE_SIZE:
+        _refuse(f"entry {at} has a member of the wrong length or range")
+    return entry
+
+
+def _channel(item: Any, at: int) -> Channel:
+    match item:
+        case [str(name), str(unit), int(num), int(den), int(offset)] if (
+            1 <= len(name) <= MAX_TEXT
+            and len(unit) <= MAX_TEXT
+            and den != 0
+            and all(-(1 << 31) <= number < 1 << 31 for number in (num, den, offset))
+        ):
+            return Channel(name, unit, num, den, offset)
+    _refuse(f"entry {at} has a channel that is not name, unit, num, den (not 0), offset")
+
+
+def _entry_to_cbor(entry: Entry) -> list[Any]:
+    if isinstance(entry, FrameEntry):
+        return [_FRAME, entry.device, entry.epoch, entry.received, entry.frame]
+    channels = [[c.name, c.unit, c.num, c.den, c.offset] for c in entry.channels]
+    return [
+        _ENROLMENT, entry.device, entry.commitment, entry.model, entry.firmware, entry.image, channels
+    ]  # fmt: skip
+
+
+def _is_uint(value: Any) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= MAX_UINT
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise QcotError(BAD_TRANSACTION, reason)
