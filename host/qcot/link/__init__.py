@@ -1,0 +1,1 @@
+"""The link between a board and its host: docs/link-protocol.md in Python."""

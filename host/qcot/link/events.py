@@ -1,0 +1,71 @@
+"""What a :class:`~qcot.link.session.Session` tells whoever drives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qcot.errors import Problem
+from qcot.link.messages import Channel, Code, Hello, Opened, Readings, Status
+
+
+@dataclass(frozen=True, slots=True)
+class SawHello:
+    """A board, or somebody who plays one, says hello. Answer with ``Session.open`` or leave it."""
+
+    hello: Hello
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """The board proved that it has the device key; ``raw`` is the OPENED frame."""
+
+    opened: Opened
+    raw: bytes
+    new_epoch: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TookReadings:
+    """Readings in their place on the chain. Store ``raw`` and ``readings.link``, then ``Session.acknowledge``."""
+
+    readings: Readings
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SawStatus:
+    """The board's counters."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class SawChannel:
+    """The answer to ``Session.describe``."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class SawResult:
+    """The answer to a command: ``channel`` is the one that it was about, None when it was an ACK or OPEN.
+
+    Without ``authenticated`` it is a hint and no more.
+    """
+
+    code: Code
+    detail: int
+    channel: int | None
+    authenticated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that a person may want to know; ``fatal`` when this board cannot be served on without a reset."""
+
+    problem: Problem
+    reason: str
+    fatal: bool = False
+
+
+Event = SawHello | SessionOpened | TookReadings | SawStatus | SawChannel | SawResult | Trouble

@@ -1,0 +1,384 @@
+"""The host's side of the link as a state machine: bytes and times in, events and bytes out, no I/O and no clock.
+
+Invariants:
+
+- nothing but HELLO and a RESULT of codes 5 and 6 is believed without a good MAC, and those two change no session;
+- a session stands until OPENED of the next one is proven, so a forged HELLO cannot end it;
+- each counter accepted is greater than the one before, in its session;
+- ``wanted`` and ``link`` move only over readings whose link was recomputed, and ``stored`` only by ``acknowledge``;
+- an ACK never says more than ``stored``;
+- at most one frame goes out in :data:`PACE` seconds unless the one before was answered.
+
+Times are seconds on any clock that never goes back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from qcot.errors import Problem
+from qcot.link import chain, keys
+from qcot.link.events import (
+    Event,
+    SawChannel,
+    SawHello,
+    SawResult,
+    SawStatus,
+    SessionOpened,
+    TookReadings,
+    Trouble,
+)
+from qcot.link.frames import AUTH, Frame, FrameDecoder, MacKey, seal, wire
+from qcot.link.messages import (
+    FROM_HOST,
+    KINDS,
+    UNAUTHENTICATED_RESULTS,
+    Ack,
+    Channel,
+    Configure,
+    Describe,
+    Hello,
+    Identify,
+    Open,
+    Opened,
+    Readings,
+    Result,
+    Status,
+    decode,
+)
+from qcot.link.problems import (
+    AHEAD,
+    CHAIN_BROKEN,
+    CHAIN_GAP,
+    FORGED,
+    MALFORMED,
+    NO_ANSWER,
+    REPLAYED,
+    LinkError,
+)
+
+PACE = 0.005
+ONLINE = 6.0
+COMMAND_TIMEOUT = 0.5
+COMMAND_TRIES = 6
+OPEN_TIMEOUT = 0.5
+IDENTIFY_EVERY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What is on disk for a device: readings before ``seq`` of ``epoch``, and the link after the last of them."""
+
+    epoch: int = 0
+    seq: int = 0
+    link: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """How often each thing happened since the port was opened."""
+
+    noise: int = 0
+    forged: int = 0
+    replayed: int = 0
+    malformed: int = 0
+    ahead: int = 0
+    repeated: int = 0
+
+
+@dataclass(slots=True)
+class _Offer:
+    """An OPEN that went out, or will, for one nonce of the board."""
+
+    hello: Hello
+    key: MacKey
+    resume: Resume
+    frame: bytes
+    sent: float | None = None
+
+
+@dataclass(slots=True)
+class _Live:
+    """A session that stands."""
+
+    key: MacKey
+    device: bytes
+    epoch: int
+    received: int
+    sent: int = 1
+    frozen: bool = False
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A command until its answer comes."""
+
+    body: Configure | Describe
+    counter: int = 0
+    tries: int = 0
+    sent: float = 0.0
+
+
+class Session:
+    """Feed ``receive``, write what ``poll`` gives, ``open`` on SawHello, ``acknowledge`` what is stored."""
+
+    def __init__(self) -> None:
+        self._decoder = FrameDecoder()
+        self._offer: _Offer | None = None
+        self._live: _Live | None = None
+        self._commands: deque[_Pending] = deque()
+        self._waiting: _Pending | None = None
+        self._ack: int | None = None
+        self._count = dict.fromkeys(("forged", "replayed", "malformed", "ahead", "repeated"), 0)
+        self._quiet_until = 0.0
+        self._identify_at = 0.0
+        self._began = False
+        self.wanted = 0
+        self.stored = 0
+        self.link = b""
+        self.last_seen: float | None = None
+
+    # What is known
+
+    @property
+    def counters(self) -> Counters:
+        """Counts since the port was opened."""
+        return Counters(noise=self._decoder.noise, **self._count)
+
+    @property
+    def device(self) -> bytes | None:
+        """Whose session stands."""
+        return self._live.device if self._live else None
+
+    @property
+    def epoch(self) -> int | None:
+        """The boot whose session stands."""
+        return self._live.epoch if self._live else None
+
+    def online(self, now: float) -> bool:
+        """Whether an authenticated frame is younger than 6 s."""
+        return self.last_seen is not None and now - self.last_seen < ONLINE
+
+    @property
+    def idle(self) -> bool:
+        """Whether no command waits to be sent or answered."""
+        return not self._commands and self._waiting is None
+
+    # Frames in
+
+    def receive(self, data: bytes, now: float) -> list[Event]:
+        """What ``data``, read at ``now``, tells."""
+        events: list[Event] = []
+        for frame in self._decoder.feed(data):
+            self._take(frame, now, events)
+        return events
+
+    def _take(self, frame: Frame, now: float, events: list[Event]) -> None:
+        live, offer = self._live, self._offer
+        try:
+            if not frame.flags & AUTH:
+                self._plain(frame, events)
+            elif live and live.key.good(frame):
+                if frame.counter <= live.received:
+                    self._trouble(events, REPLAYED, f"counter {frame.counter} after {live.received}")
+                    return
+                live.received = frame.counter
+                self.last_seen = now
+                self._proven(frame, events)
+            elif offer and offer.sent is not None and offer.key.good(frame):
+                if frame.type == Opened.TYPE:
+                    self._opened(offer, frame, now, events)
+                else:
+                    # The session stands on the board's side but its OPENED was lost: ask for a new nonce.
+                    self._identify_at = min(self._identify_at, now)
+            elif live or offer:
+                self._trouble(events, FORGED, f"no key of this session makes the MAC of a {_name(frame.type)} frame")
+            # Else it belongs to a session of whoever had this port before, and nobody here can judge it.
+        except LinkError as error:
+            self._trouble(events, error.problem, error.reason)
+
+    def _plain(self, frame: Frame, events: list[Event]) -> None:
+        kind = KINDS.get(frame.type)
+        if kind and kind.auth and not frame.type & FROM_HOST:
+            message = decode(frame) if frame.type == Result.TYPE else None
+            if isinstance(message, Result) and message.code in UNAUTHENTICATED_RESULTS:
+                events.append(SawResult(message.code, message.detail, None, authenticated=False))
+            else:
+                self._trouble(events, FORGED, f"a {_name(frame.type)} frame without a MAC")
+            return
+        message = decode(frame)
+        if not isinstance(message, Hello):
+            raise LinkError(MALFORMED, f"{_name(frame.type)} is not for a board to send")
+        events.append(SawHello(message))
+
+    def _proven(self, frame: Frame, events: list[Event]) -> None:
+        message = decode(frame)
+        match message:
+            case Readings():
+                self._readings(message, frame.raw, events)
+            case Status():
+                events.append(SawStatus(message))
+            case Channel():
+                if self._waiting and self._waiting.body == Describe(message.index):
+                    self._answered()
+                events.append(SawChannel(message))
+            case Result():
+                waiting = self._waiting
+                channel = None
+                if waiting and waiting.counter == message.command:
+                    channel = waiting.body.channel
+                    self._answered()
+                events.append(SawResult(message.code, message.detail, channel, authenticated=True))
+            case _:
+                raise LinkError(MALFORMED, f"{_name(frame.type)} within a session")
+
+    def _readings(self, message: Readings, raw: bytes, events: list[Event]) -> None:
+        live = self._live
+        if live is None or live.frozen:
+            return
+        if message.end <= self.wanted:
+            self._count["repeated"] += 1
+            if message.end <= self.stored:
+                self._ack = self.stored
+            return
+        if message.first > self.wanted:
+            self._trouble(events, AHEAD, f"readings from {message.first}, wanted {self.wanted}")
+            return
+        link = chain.extend(self.link, message.first, message.records)
+        if message.first < self.wanted or link != message.link:
+            live.frozen = True
+            reason = f"readings {message.first} to {message.end - 1} do not continue the chain at {self.wanted}"
+            events.append(Trouble(CHAIN_BROKEN, reason, fatal=True))
+            return
+        self.wanted, self.link = message.end, link
+        events.append(TookReadings(message, raw))
+
+    def _opened(self, offer: _Offer, frame: Frame, now: float, events: list[Event]) -> None:
+        message = decode(frame)
+        assert isinstance(message, Opened)
+        hello, resume = offer.hello, offer.resume
+        if message.device != hello.device:
+            raise LinkError(MALFORMED, f"OPENED of {message.device.hex()} after HELLO of {hello.device.hex()}")
+        same = bool(resume.link) and message.epoch == resume.epoch
+        expected = (resume.seq, resume.link) if same else (0, chain.genesis(message.device, message.epoch))
+        self._offer = None
+        self._live = _Live(offer.key, message.device, message.epoch, received=frame.counter)
+        self.last_seen = now
+        self.wanted, self.link = expected
+        self.stored = self.wanted
+        self._ack = None
+        self._requeue()
+        if (message.base, message.base_link) != expected or (resume.link and message.epoch < resume.epoch):
+            self._live.frozen = True
+            reason = (
+                f"the board goes on at reading {message.base} of boot {message.epoch}, "
+                f"on disk is all before {resume.seq} of boot {resume.epoch}"
+            )
+            events.append(Trouble(CHAIN_GAP, reason, fatal=True))
+            return
+        events.append(SessionOpened(message, frame.raw, new_epoch=not same))
+
+    # What the driver asks for
+
+    def open(self, hello: Hello, device_key: bytes, resume: Resume, host_nonce: bytes) -> None:
+        """Answer ``hello``; ``host_nonce`` is 16 fresh random bytes. The same nonce again changes nothing."""
+        if self._offer and self._offer.hello.nonce == hello.nonce:
+            return
+        key = keys.session_key(device_key, hello.nonce, host_nonce)
+        body = Open(host_nonce, resume.epoch, resume.seq).encode()
+        self._offer = _Offer(hello, key, resume, seal(Open.TYPE, body, 1, key))
+
+    def acknowledge(self, epoch: int, seq: int) -> None:
+        """All readings before ``seq`` of ``epoch`` are on disk."""
+        if self._live and not self._live.frozen and self._live.epoch == epoch and self.stored < seq <= self.wanted:
+            self.stored = self._ack = seq
+
+    def configure(self, channel: int, rate: int) -> None:
+        """Queue CONFIGURE: ``rate`` in mHz."""
+        self._commands.append(_Pending(Configure(channel, rate)))
+
+    def describe(self, channel: int) -> None:
+        """Queue DESCRIBE."""
+        self._commands.append(_Pending(Describe(channel)))
+
+    # Frames out
+
+    def poll(self, now: float, events: list[Event] | None = None) -> bytes:
+        """What to write now, perhaps nothing. A command given up is told in ``events``."""
+        self._expire(now, events if events is not None else [])
+        if now < self._quiet_until:
+            return b""
+        raw = self._next(now)
+        if raw is None:
+            return b""
+        self._quiet_until = now + PACE
+        if self._began:
+            return wire(raw)
+        self._began = True
+        return b"\0" + wire(raw)
+
+    def wake(self, now: float) -> float:
+        """When ``poll`` may have more to say, if nothing comes in before; never more than a second away."""
+        if self._ack is not None or (self._commands and self._waiting is None and self._live) or self._unsent():
+            return max(self._quiet_until, now)
+        if self._waiting:
+            return min(self._waiting.sent + COMMAND_TIMEOUT, now + 1.0)
+        return now + (0.25 if not self.online(now) else 1.0)
+
+    def _unsent(self) -> bool:
+        return self._offer is not None and self._offer.sent is None
+
+    def _next(self, now: float) -> bytes | None:
+        offer, live = self._offer, self._live
+        if offer and offer.sent is None:
+            offer.sent = now
+            self._identify_at = now + OPEN_TIMEOUT
+            return offer.frame
+        if live and self._ack is not None:
+            ack, self._ack = self._ack, None
+            return self._seal(live, Ack(ack))
+        if live and not live.frozen and self._commands and self._waiting is None and self.online(now):
+            waiting = self._waiting = self._commands.popleft()
+            waiting.tries += 1
+            waiting.sent = now
+            raw = self._seal(live, waiting.body)
+            waiting.counter = live.sent
+            return raw
+        if (offer or not self.online(now)) and now >= self._identify_at:
+            # A nonce that was offered without an answer is stale or spent: ask for another.
+            self._offer = None
+            self._identify_at = now + IDENTIFY_EVERY
+            return seal(Identify.TYPE, b"")
+        return None
+
+    @staticmethod
+    def _seal(live: _Live, message: Ack | Configure | Describe) -> bytes:
+        live.sent += 1
+        return seal(message.TYPE, message.encode(), live.sent, live.key)
+
+    def _answered(self) -> None:
+        self._waiting = None
+        self._quiet_until = 0.0
+
+    def _requeue(self) -> None:
+        if self._waiting:
+            self._commands.appendleft(self._waiting)
+            self._waiting = None
+
+    def _expire(self, now: float, events: list[Event]) -> None:
+        waiting = self._waiting
+        if waiting and now - waiting.sent >= COMMAND_TIMEOUT:
+            self._requeue()
+            if waiting.tries >= COMMAND_TRIES:
+                self._commands.popleft()
+                reason = f"{_name(waiting.body.TYPE)} of channel {waiting.body.channel}, sent {waiting.tries} times"
+                events.append(Trouble(NO_ANSWER, reason))
+
+    def _trouble(self, events: list[Event], problem: Problem, reason: str) -> None:
+        self._count[problem.name] += 1
+        events.append(Trouble(problem, reason))
+
+
+def _name(kind: int) -> str:
+    return KINDS[kind].record.__name__.upper() if kind in KINDS else f"{kind:#04x}"
