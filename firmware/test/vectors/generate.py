@@ -18,9 +18,20 @@ from pathlib import Path
 
 AUTH = 1
 TYPES = {
-    "HELLO": 0x01, "READINGS": 0x02, "OPENED": 0x03, "ENROLLED": 0x04, "RESULT": 0x05, "STATUS": 0x06, "CHANNEL": 0x07,
-    "IDENTIFY": 0x41, "OPEN": 0x42, "ENROL": 0x43, "CONFIGURE": 0x44, "DESCRIBE": 0x45, "ACK": 0x46,
-}  # fmt: skip
+    "HELLO": 0x01,
+    "READINGS": 0x02,
+    "OPENED": 0x03,
+    "ENROLLED": 0x04,
+    "RESULT": 0x05,
+    "STATUS": 0x06,
+    "CHANNEL": 0x07,
+    "IDENTIFY": 0x41,
+    "OPEN": 0x42,
+    "ENROL": 0x43,
+    "CONFIGURE": 0x44,
+    "DESCRIBE": 0x45,
+    "ACK": 0x46,
+}
 LOST = 0xFF
 
 
@@ -98,20 +109,42 @@ def frames() -> list[dict[str, object]]:
         name: str, message: str, body: bytes, fields: dict[str, object], key: bytes | None = None, counter: int = 0
     ) -> None:
         raw = seal(TYPES[message], body, key, counter)
-        out.append({
-            "name": name, "message": message, "type": TYPES[message], "flags": AUTH if key else 0, "counter": counter,
-            "key": key.hex() if key else None, "fields": fields, "body": body.hex(), "raw": raw.hex(), "wire": wire(raw).hex(),
-        })  # fmt: skip
+        out.append(
+            {
+                "name": name,
+                "message": message,
+                "type": TYPES[message],
+                "flags": AUTH if key else 0,
+                "counter": counter,
+                "key": key.hex() if key else None,
+                "fields": fields,
+                "body": body.hex(),
+                "raw": raw.hex(),
+                "wire": wire(raw).hex(),
+            }
+        )
 
     def hello(name: str, state: int, device: bytes, epoch: int, nonce: bytes, channels: int, model: str) -> None:
         body = (
             struct.pack("<BB8sI16s3s32sB", 1, state, device, epoch, nonce, bytes([1, 0, 0]), IMAGE, channels)
             + model.encode()
         )
-        add(name, "HELLO", body, {
-            "protocol": 1, "state": state, "device": device.hex(), "epoch": epoch, "nonce": nonce.hex(), "firmware": [1, 0, 0],
-            "image": IMAGE.hex(), "channels": channels, "model": model,
-        })  # fmt: skip
+        add(
+            name,
+            "HELLO",
+            body,
+            {
+                "protocol": 1,
+                "state": state,
+                "device": device.hex(),
+                "epoch": epoch,
+                "nonce": nonce.hex(),
+                "firmware": [1, 0, 0],
+                "image": IMAGE.hex(),
+                "channels": channels,
+                "model": model,
+            },
+        )
 
     def readings(name: str, first: int, count: int, counter: int) -> None:
         rows = [{"time": t, "channel": c, "value": v} for t, c, v in READINGS[first : first + count]]
@@ -122,21 +155,53 @@ def frames() -> list[dict[str, object]]:
         name: str, index: int, rate: int, num: int, den: int, offset: int, label: str, unit: str, counter: int
     ) -> None:
         body = struct.pack("<BIiiiB", index, rate, num, den, offset, len(label)) + label.encode() + unit.encode()
-        add(name, "CHANNEL", body, {
-            "index": index, "rate": rate, "num": num, "den": den, "offset": offset, "name": label, "unit": unit,
-        }, K_SESSION, counter)  # fmt: skip
+        add(
+            name,
+            "CHANNEL",
+            body,
+            {
+                "index": index,
+                "rate": rate,
+                "num": num,
+                "den": den,
+                "offset": offset,
+                "name": label,
+                "unit": unit,
+            },
+            K_SESSION,
+            counter,
+        )
 
     hello("hello-blank", 0, bytes(8), 1, bytes(16), 8, "uno")
     hello("hello-enrolled", 3, DEVICE, EPOCH, NONCE, 17, "megaatmega2560")
     readings("readings-fourteen", 0, 14, 2)
     readings("readings-one", 14, 1, 3)
     readings("readings-with-lost", 15, 3, 4)
-    add("opened", "OPENED", struct.pack("<8sI32s3sII32sI", DEVICE, EPOCH, IMAGE, bytes([1, 0, 0]), 14, 18, LINKS[14], 70000), {
-        "device": DEVICE.hex(), "epoch": EPOCH, "image": IMAGE.hex(), "firmware": [1, 0, 0], "base": 14, "head": 18,
-        "base_link": LINKS[14].hex(), "time": 70000,
-    }, K_SESSION, 1)  # fmt: skip
-    add("enrolled", "ENROLLED", DEVICE + CHALLENGE + IMAGE,
-        {"device": DEVICE.hex(), "challenge": CHALLENGE.hex(), "image": IMAGE.hex()}, K_ENROL, 1)  # fmt: skip
+    add(
+        "opened",
+        "OPENED",
+        struct.pack("<8sI32s3sII32sI", DEVICE, EPOCH, IMAGE, bytes([1, 0, 0]), 14, 18, LINKS[14], 70000),
+        {
+            "device": DEVICE.hex(),
+            "epoch": EPOCH,
+            "image": IMAGE.hex(),
+            "firmware": [1, 0, 0],
+            "base": 14,
+            "head": 18,
+            "base_link": LINKS[14].hex(),
+            "time": 70000,
+        },
+        K_SESSION,
+        1,
+    )
+    add(
+        "enrolled",
+        "ENROLLED",
+        DEVICE + CHALLENGE + IMAGE,
+        {"device": DEVICE.hex(), "challenge": CHALLENGE.hex(), "image": IMAGE.hex()},
+        K_ENROL,
+        1,
+    )
     add("result-ok", "RESULT", struct.pack("<IBB", 5, 0, 0), {"command": 5, "code": 0, "detail": 0}, K_SESSION, 5)
     add("result-bad-rate", "RESULT", struct.pack("<IBB", 6, 4, 2), {"command": 6, "code": 4, "detail": 2}, K_SESSION, 6)
     add("result-already-enrolled", "RESULT", struct.pack("<IBB", 0, 5, 0), {"command": 0, "code": 5, "detail": 0})
@@ -147,12 +212,28 @@ def frames() -> list[dict[str, object]]:
     channel("channel-chip", 7, 100, 1, 100, 0, "chip", "Cel", 9)
     channel("channel-offset", 16, 200000, -3, 7, -2147483648, "a-1_b.c:d/e2", "m/s2", 10)
     add("identify", "IDENTIFY", b"", {})
-    add("open-new", "OPEN", HOST_NONCE + struct.pack("<II", 0, 0),
-        {"host_nonce": HOST_NONCE.hex(), "resume_epoch": 0, "resume_seq": 0}, K_SESSION, 1)  # fmt: skip
-    add("open-resume", "OPEN", HOST_NONCE + struct.pack("<II", EPOCH, 14),
-        {"host_nonce": HOST_NONCE.hex(), "resume_epoch": EPOCH, "resume_seq": 14}, K_SESSION, 1)  # fmt: skip
-    add("enrol", "ENROL", DEVICE + K_DEVICE + CHALLENGE,
-        {"device": DEVICE.hex(), "device_key": K_DEVICE.hex(), "challenge": CHALLENGE.hex()})  # fmt: skip
+    add(
+        "open-new",
+        "OPEN",
+        HOST_NONCE + struct.pack("<II", 0, 0),
+        {"host_nonce": HOST_NONCE.hex(), "resume_epoch": 0, "resume_seq": 0},
+        K_SESSION,
+        1,
+    )
+    add(
+        "open-resume",
+        "OPEN",
+        HOST_NONCE + struct.pack("<II", EPOCH, 14),
+        {"host_nonce": HOST_NONCE.hex(), "resume_epoch": EPOCH, "resume_seq": 14},
+        K_SESSION,
+        1,
+    )
+    add(
+        "enrol",
+        "ENROL",
+        DEVICE + K_DEVICE + CHALLENGE,
+        {"device": DEVICE.hex(), "device_key": K_DEVICE.hex(), "challenge": CHALLENGE.hex()},
+    )
     add("configure", "CONFIGURE", struct.pack("<BI", 0, 100000), {"channel": 0, "rate": 100000}, K_SESSION, 2)
     add("configure-off", "CONFIGURE", struct.pack("<BI", 6, 0), {"channel": 6, "rate": 0}, K_SESSION, 3)
     add("describe", "DESCRIBE", struct.pack("<B", 7), {"channel": 7}, K_SESSION, 4)
@@ -168,8 +249,17 @@ def verdicts() -> list[dict[str, object]]:
     out: list[dict[str, object]] = []
 
     def add(name: str, receiver: str, bytes_: bytes, verdict: str, last: int = 4, code: int | None = None) -> None:
-        out.append({"name": name, "receiver": receiver, "key": K_SESSION.hex(), "last": last, "wire": bytes_.hex(),
-                    "verdict": verdict, "code": code})  # fmt: skip
+        out.append(
+            {
+                "name": name,
+                "receiver": receiver,
+                "key": K_SESSION.hex(),
+                "last": last,
+                "wire": bytes_.hex(),
+                "verdict": verdict,
+                "code": code,
+            }
+        )
 
     def flip(raw: bytes, at: int) -> bytes:
         """One bit wrong, and the CRC made good again: the work of a person, not of the line."""
@@ -306,9 +396,11 @@ def hashes() -> list[dict[str, object]]:
 def macs() -> list[dict[str, object]]:
     """RFC 4231 cases 1 to 4, and lengths around the block borders. Keys of at most 64 bytes, all that the link has."""
     cases = [
-        (b"\x0b" * 20, b"Hi There"), (b"Jefe", b"what do ya want for nothing?"), (b"\xaa" * 20, b"\xdd" * 50),
+        (b"\x0b" * 20, b"Hi There"),
+        (b"Jefe", b"what do ya want for nothing?"),
+        (b"\xaa" * 20, b"\xdd" * 50),
         (bytes(range(1, 26)), b"\xcd" * 50),
-    ]  # fmt: skip
+    ]
     cases += [
         (pattern(f"mac key {n}", 32), pattern(f"mac data {n}", n)) for n in (0, 6, 55, 56, 64, 119, 120, 169, 236)
     ]
@@ -327,15 +419,25 @@ def build() -> dict[str, object]:
         "cobs": [{"raw": r.hex(), "encoded": cobs(r).hex()} for r in raws],
         "crc": [{"data": d.hex(), "crc": binascii.crc_hqx(d, 0xFFFF)} for d in data],
         "keys": {
-            "device": DEVICE.hex(), "device_key": K_DEVICE.hex(), "challenge": CHALLENGE.hex(), "host_nonce": HOST_NONCE.hex(),
-            "epoch": EPOCH, "session": SESSION, "noise": NOISE.hex(), "enrol_key": K_ENROL.hex(), "nonce": NONCE.hex(),
+            "device": DEVICE.hex(),
+            "device_key": K_DEVICE.hex(),
+            "challenge": CHALLENGE.hex(),
+            "host_nonce": HOST_NONCE.hex(),
+            "epoch": EPOCH,
+            "session": SESSION,
+            "noise": NOISE.hex(),
+            "enrol_key": K_ENROL.hex(),
+            "nonce": NONCE.hex(),
             "session_key": K_SESSION.hex(),
         },
         "chain": [
             {
-                "device": device.hex(), "epoch": epoch, "start": ls[0].hex(),
+                "device": device.hex(),
+                "epoch": epoch,
+                "start": ls[0].hex(),
                 "readings": [
-                    {"seq": i, "time": t, "channel": c, "value": v, "link": ls[i + 1].hex()} for i, (t, c, v) in enumerate(rows)
+                    {"seq": i, "time": t, "channel": c, "value": v, "link": ls[i + 1].hex()}
+                    for i, (t, c, v) in enumerate(rows)
                 ],
             }
             for device, epoch, rows, ls in [(DEVICE, EPOCH, READINGS, LINKS), (bytes(8), 1, [(0, 0, 0)], blank)]
@@ -343,7 +445,7 @@ def build() -> dict[str, object]:
         "frames": frames(),
         "verdicts": verdicts(),
         "streams": streams(),
-    }  # fmt: skip
+    }
 
 
 def main() -> int:
