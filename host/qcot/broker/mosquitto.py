@@ -20,7 +20,7 @@ SITE_FILES = Path(__file__).resolve().parents[3] / "broker"
 """The folder with mosquitto.conf, acl and make-certificates.sh in a checkout."""
 
 NOT_INSTALLED = Problem("mosquitto-missing", "Install the package mosquitto.")
-NOT_STARTED = Problem("mosquitto-not-started", "Read its log; the last line says what it could not use.")
+NOT_STARTED = Problem("mosquitto-not-started", "Choose a free port, or mend what the reason names.")
 NO_CERTIFICATES = Problem("certificates-not-made", "Install the package openssl; the reason says what it refused.")
 
 _TLS_ONLY = ("cafile", "certfile", "keyfile", "tls_version", "require_certificate", "use_identity_as_username",
@@ -83,7 +83,7 @@ class Mosquitto:
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
         if program is None:
             raise QcotError(NOT_INSTALLED, "there is no program mosquitto")
-        self.port = self.port or _free_port(self.host)
+        self.port = self._reserve()
         conf = self._folder / "mosquitto.conf"
         conf.write_text(adapt((SITE_FILES / "mosquitto.conf").read_text(), self._settings()))
         with self.log.open("ab") as log:
@@ -112,6 +112,16 @@ class Mosquitto:
     def __exit__(self, *_exc: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.stop()
 
+    def _reserve(self) -> int:
+        # Asked here, because a connection to whoever has the port would look like a broker that is ready.
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as error:
+                raise QcotError(NOT_STARTED, f"{self.host}:{self.port}: {error.strerror}") from error
+            return int(probe.getsockname()[1])
+
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
@@ -133,9 +143,3 @@ class Mosquitto:
             "keyfile": str(self._certificates / "server.key"),
             "acl_file": str(SITE_FILES / "acl"),
         }
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

@@ -1,0 +1,3 @@
+from broker_fixture import broker
+
+__all__ = ["broker"]
