@@ -7,3 +7,23 @@ from qcot.errors import Problem
 # Transactions and receipts as bytes.
 BAD_TRANSACTION = Problem("bad-transaction", "Keep it aside; its bridge must build it as docs/evidence.md has it.")
 BAD_RECEIPT = Problem("bad-receipt", "Ignore it; the transaction will be sent again.")
+
+# The rules that a transaction must meet to be taken (rules.py).
+WRONG_SITE = Problem("wrong-site", "Set the bridge's site to that of the gateway.")
+SEQUENCE_REUSED = Problem(
+    "sequence-reused", "Give the bridge a new name and key: it lost its outbox and counts again from the start."
+)
+SEQUENCE_AHEAD = Problem("sequence-ahead", "Send the transactions before it; they were not received.")
+NOT_ENROLLED = Problem("device-not-enrolled", "Enrol the board with `qcot enroll`, then let the bridge send again.")
+DEVICE_KEY_CHANGED = Problem("device-key-changed", "Enrol the board under a new device id: an id keeps its first key.")
+BAD_FRAME = Problem("bad-frame", "Check the bridge: only READINGS and OPENED frames with a good CRC belong here.")
+STALE_EPOCH = Problem("stale-epoch", "Look for a second board with this id; the board has begun a later boot.")
+CHAIN_GAP = Problem("chain-gap", "Reset the board: a new boot begins a new chain.")
+CHAIN_REPEATED = Problem("chain-repeated", "Nothing is lost: these readings are in the ledger already.")
+CHAIN_BROKEN = Problem("chain-broken", "Reset the board; if it goes on, look for a second board with this id.")
+
+# Checkpoints, proofs and verifier keys as text.
+BAD_CHECKPOINT = Problem("bad-checkpoint", "Ask for the checkpoint again; it is not C2SP tlog-checkpoint text.")
+CHECKPOINT_UNSIGNED = Problem("checkpoint-unsigned", "Check that the verifier key is that of this log.")
+BAD_PROOF = Problem("bad-proof", "Ask for the proof again; it is not C2SP tlog-proof text.")
+BAD_VERIFIER_KEY = Problem("bad-verifier-key", "Give it as name+hex key id+base64, as `qcot init` printed it.")

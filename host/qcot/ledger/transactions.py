@@ -89,11 +89,6 @@ class Transaction:
         self.signed.verify(key)
 
 
-def commitment(device: bytes, device_key: bytes) -> bytes:
-    """SHA-256("qcot/device-key/v1" || device || K_device): names a board's key without telling it."""
-    return hashlib.sha256(b"qcot/device-key/v1" + device + device_key).digest()
-
-
 def build(
     key: SigningKey, *, site: str, bridge: str, sequence: int, time: int, entries: Sequence[Entry], policy: str
 ) -> bytes:
