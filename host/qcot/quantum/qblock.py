@@ -163,8 +163,8 @@ def check_closed_form(recorded: Patch, recomputed: Patch, shots: int = 1) -> flo
 def detection_probability(delta_theta: float, delta_links: Sequence[float] = ()) -> float:
     """Probability that one shot of a block's check gives 1 when its phases are wrong by these angles.
 
-    ``delta_theta`` is the error of the block's own phase, ``delta_links`` of its links to neighbours, which Z finds in 0
-    or 1 with probability 1/2 each: the mean of sin^2((delta_theta + sum of the links whose neighbour is 1) / 2).
+    ``delta_theta`` is the error of the block's own phase, ``delta_links`` of its links to neighbours, which Z finds
+    in 0 or 1 with probability 1/2 each: the mean of sin^2((delta_theta + sum of the links whose neighbour is 1) / 2).
     """
     terms = [
         math.sin((delta_theta + math.fsum(d for d, bit in zip(delta_links, bits, strict=True) if bit)) / 2) ** 2
