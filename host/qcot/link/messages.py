@@ -17,7 +17,6 @@ from qcot.link.frames import Frame
 from qcot.link.problems import MALFORMED, LinkError
 
 PROTOCOL = 1
-FROM_HOST = 0x40
 MAX_READINGS = 14
 MIN_RATE, MAX_RATE = 100, 200_000
 SEQ_END = 1 << 32
@@ -463,8 +462,8 @@ KINDS: dict[int, Kind] = {
     )
 }
 
-# A board that has no session answers these without one.
-UNAUTHENTICATED_RESULTS = frozenset({Code.ALREADY_ENROLLED, Code.NOT_ENROLLED})
+# What a board answers to OPEN and ENROL when there is no session to answer in.
+UNAUTHENTICATED_RESULTS = frozenset({Code.BAD_LENGTH, Code.ALREADY_ENROLLED, Code.NOT_ENROLLED, Code.STORAGE_FAILED})
 
 
 def decode(frame: Frame) -> AnyMessage:

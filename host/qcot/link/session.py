@@ -2,7 +2,7 @@
 
 Invariants:
 
-- nothing but HELLO and a RESULT of codes 5 and 6 is believed without a good MAC, and those two change no session;
+- without a good MAC nothing is heard but HELLO and the RESULT of a board without a session: neither changes one;
 - a session stands until OPENED of the next one is proven, so a forged HELLO cannot end it;
 - each counter accepted is greater than the one before, in its session;
 - ``wanted`` and ``link`` move only over readings whose link was recomputed, and ``stored`` only by ``acknowledge``;
@@ -15,6 +15,7 @@ Times are seconds on any clock that never goes back.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qcot.errors import Problem
@@ -31,7 +32,6 @@ from qcot.link.events import (
 )
 from qcot.link.frames import AUTH, Frame, FrameDecoder, MacKey, seal, wire
 from qcot.link.messages import (
-    FROM_HOST,
     KINDS,
     UNAUTHENTICATED_RESULTS,
     Ack,
@@ -169,8 +169,12 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """What ``data``, read at ``now``, tells."""
+        return self.take(self._decoder.feed(data), now)
+
+    def take(self, frames: Iterable[Frame], now: float) -> list[Event]:
+        """The same for frames that were decoded elsewhere."""
         events: list[Event] = []
-        for frame in self._decoder.feed(data):
+        for frame in frames:
             self._take(frame, now, events)
         return events
 
@@ -199,18 +203,16 @@ class Session:
             self._trouble(events, error.problem, error.reason)
 
     def _plain(self, frame: Frame, events: list[Event]) -> None:
-        kind = KINDS.get(frame.type)
-        if kind and kind.auth and not frame.type & FROM_HOST:
-            message = decode(frame) if frame.type == Result.TYPE else None
-            if isinstance(message, Result) and message.code in UNAUTHENTICATED_RESULTS:
-                events.append(SawResult(message.code, message.detail, None, authenticated=False))
-            else:
-                self._trouble(events, FORGED, f"a {_name(frame.type)} frame without a MAC")
+        if frame.type not in (Hello.TYPE, Result.TYPE):
+            self._trouble(events, FORGED, f"a {_name(frame.type)} frame without a MAC")
             return
-        message = decode(frame)
-        if not isinstance(message, Hello):
-            raise LinkError(MALFORMED, f"{_name(frame.type)} is not for a board to send")
-        events.append(SawHello(message))
+        match decode(frame):
+            case Hello() as hello:
+                events.append(SawHello(hello))
+            case Result(code=code, detail=detail) if code in UNAUTHENTICATED_RESULTS:
+                events.append(SawResult(code, detail, None, authenticated=False))
+            case _:
+                self._trouble(events, FORGED, "a RESULT frame without a MAC")
 
     def _proven(self, frame: Frame, events: list[Event]) -> None:
         message = decode(frame)

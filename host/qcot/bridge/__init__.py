@@ -1,0 +1,1 @@
+"""The bridge: boards' frames in, signed transactions out, and nothing lost in between."""

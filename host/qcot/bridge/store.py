@@ -1,0 +1,249 @@
+"""The bridge's disk: what boards were acknowledged for, and what the gateway has not yet taken.
+
+One SQLite file in WAL mode with synchronous=FULL. Each public method that writes is one transaction: after it returns,
+what it says is on disk; if it raises, or the process is killed in it, nothing of it is.
+
+    add -> pending -> seal -> outbox -> settle -> gone, or refused
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qcot.bridge.problems import DISK_FULL, OUTBOX_BUSY, OUTBOX_CORRUPT, OUTBOX_FOREIGN, OUTBOX_IO
+from qcot.crypto.keyfile import sync_folder
+from qcot.errors import Problem, QcotError
+from qcot.link.session import Resume
+
+SCHEMA = 1
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE boards (device BLOB PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, link BLOB NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE announced (device BLOB PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE pending (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, device BLOB NOT NULL,
+    epoch INTEGER NOT NULL, received INTEGER NOT NULL, readings INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE outbox (sequence INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, readings INTEGER NOT NULL,
+    raw BLOB NOT NULL);
+CREATE TABLE refused (hash BLOB PRIMARY KEY, sequence INTEGER NOT NULL, name TEXT NOT NULL, reason TEXT NOT NULL,
+    raw BLOB NOT NULL);
+"""
+
+# Result codes of SQLite, the low byte of each (sqlite.org/rescode.html).
+_PROBLEMS: dict[int, Problem] = {
+    sqlite3.SQLITE_FULL: DISK_FULL,
+    sqlite3.SQLITE_BUSY: OUTBOX_BUSY,
+    sqlite3.SQLITE_LOCKED: OUTBOX_BUSY,
+    sqlite3.SQLITE_CORRUPT: OUTBOX_CORRUPT,
+    sqlite3.SQLITE_NOTADB: OUTBOX_CORRUPT,
+}
+
+FRAME, ENROLMENT = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry that waits to be signed: a FRAME with the raw ``body``, or an ENROLMENT: commitment and record."""
+
+    kind: int
+    device: bytes
+    epoch: int
+    received: int
+    readings: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A signed transaction in the outbox."""
+
+    sequence: int
+    hash: bytes
+    readings: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A transaction that the gateway refused for good, and why."""
+
+    hash: bytes
+    sequence: int
+    name: str
+    reason: str
+
+
+class Store:
+    """Open with the site and bridge that it belongs to; one process at a time. Raises QcotError `outbox-...`."""
+
+    def __init__(self, path: Path, site: str, bridge: str) -> None:
+        self._path = path
+        with self._named():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
+        try:
+            with self._named():
+                self._prepare(site, bridge)
+        except QcotError:
+            self._db.close()
+            raise
+
+    def _prepare(self, site: str, bridge: str) -> None:
+        db = self._db
+        # One process owns the outbox; with this it also needs no shared-memory file beside it.
+        db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        problems = [row[0] for row in db.execute("PRAGMA quick_check(3)")]
+        if problems != ["ok"]:
+            raise QcotError(OUTBOX_CORRUPT, f"{self._path}: {'; '.join(map(str, problems))}")
+        with self._write():
+            if not db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                for statement in _TABLES.split(";\n"):
+                    db.execute(statement)
+                values = {"schema": SCHEMA, "site": site, "bridge": bridge, "next": 1}
+                db.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+        sync_folder(self._path.parent)
+        found = dict(db.execute("SELECT key, value FROM meta").fetchall())
+        if (found.get("schema"), found.get("site"), found.get("bridge")) != (SCHEMA, site, bridge):
+            was = f"schema {found.get('schema')}, site {found.get('site')}, bridge {found.get('bridge')}"
+            raise QcotError(OUTBOX_FOREIGN, f"{self._path} is of {was}")
+        self._next = int(found["next"])
+
+    # Boards
+
+    def resume(self, device: bytes) -> Resume:
+        """What is on disk for ``device``."""
+        with self._named():
+            row = self._db.execute("SELECT epoch, seq, link FROM boards WHERE device = ?", (device,)).fetchone()
+        return Resume(*row) if row else Resume()
+
+    def announced(self, device: bytes) -> str | None:
+        """The record under which ``device`` was announced to the gateway, if it was."""
+        with self._named():
+            row = self._db.execute("SELECT record FROM announced WHERE device = ?", (device,)).fetchone()
+        return str(row[0]) if row else None
+
+    def add(
+        self, items: Sequence[Item], positions: Mapping[bytes, Resume], announced: Mapping[bytes, str]
+    ) -> list[int]:
+        """Store ``items`` in order with where each board's chain stands after them; gives the items' ids."""
+        with self._named(), self._write():
+            db = self._db
+            ids = []
+            for item in items:
+                row = (item.kind, item.device, item.epoch, item.received, item.readings, item.body)
+                ids.append(db.execute("INSERT INTO pending VALUES (NULL, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0)
+            db.executemany(
+                "INSERT OR REPLACE INTO boards VALUES (?, ?, ?, ?)",
+                [(device, at.epoch, at.seq, at.link) for device, at in positions.items()],
+            )
+            db.executemany("INSERT OR REPLACE INTO announced VALUES (?, ?)", announced.items())
+        return ids
+
+    # Outbox
+
+    @property
+    def next_sequence(self) -> int:
+        """The bridge sequence of the next transaction."""
+        return self._next
+
+    def pending(self) -> list[tuple[int, Item]]:
+        """What waits to be signed, in order, with its ids."""
+        with self._named():
+            rows = self._db.execute(
+                "SELECT id, kind, device, epoch, received, readings, body FROM pending ORDER BY id"
+            ).fetchall()
+        return [(row[0], Item(*row[1:])) for row in rows]
+
+    def seal(self, ids: Iterable[int], sealed: Sealed) -> None:
+        """Put ``sealed``, which must have ``next_sequence``, in the place of the pending items that it holds."""
+        if sealed.sequence != self._next:
+            raise ValueError(f"sequence {sealed.sequence} is not the next, {self._next}")
+        with self._named(), self._write():
+            self._db.execute(
+                "INSERT INTO outbox VALUES (?, ?, ?, ?)", (sealed.sequence, sealed.hash, sealed.readings, sealed.raw)
+            )
+            self._db.executemany("DELETE FROM pending WHERE id = ?", [(number,) for number in ids])
+            self._set_next(sealed.sequence + 1)
+        self._next = sealed.sequence + 1
+
+    def outbox(self, start: int = 0, limit: int = -1) -> list[Sealed]:
+        """At most ``limit`` transactions from sequence ``start`` on, in order."""
+        with self._named():
+            rows = self._db.execute(
+                "SELECT sequence, hash, readings, raw FROM outbox WHERE sequence >= ? ORDER BY sequence LIMIT ?",
+                (start, limit),
+            ).fetchall()
+        return [Sealed(*row) for row in rows]
+
+    def settle(self, accepted: Iterable[bytes], refused: Iterable[Refusal]) -> int:
+        """Delete what the gateway has on disk and keep aside what it refused; gives how many left the outbox."""
+        with self._named(), self._write():
+            db = self._db
+            left = db.executemany("DELETE FROM outbox WHERE hash = ?", [(hash_,) for hash_ in accepted]).rowcount
+            for refusal in refused:
+                db.execute(
+                    "INSERT OR IGNORE INTO refused SELECT hash, sequence, ?, ?, raw FROM outbox WHERE hash = ?",
+                    (refusal.name, refusal.reason, refusal.hash),
+                )
+                left += db.execute("DELETE FROM outbox WHERE hash = ?", (refusal.hash,)).rowcount
+        return left
+
+    def renumber(self, replacements: Sequence[Sealed], next_sequence: int) -> None:
+        """Replace the whole outbox; for a bridge whose gateway is ahead of it."""
+        with self._named(), self._write():
+            self._db.execute("DELETE FROM outbox")
+            self._db.executemany(
+                "INSERT INTO outbox VALUES (?, ?, ?, ?)",
+                [(each.sequence, each.hash, each.readings, each.raw) for each in replacements],
+            )
+            self._set_next(next_sequence)
+        self._next = next_sequence
+
+    def refused(self) -> list[Refusal]:
+        """What the gateway refused for good."""
+        with self._named():
+            rows = self._db.execute("SELECT hash, sequence, name, reason FROM refused ORDER BY sequence").fetchall()
+        return [Refusal(*row) for row in rows]
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many are pending, in the outbox and refused."""
+        with self._named():
+            row = self._db.execute(
+                "SELECT (SELECT count(*) FROM pending), (SELECT count(*) FROM outbox), (SELECT count(*) FROM refused)"
+            ).fetchone()
+        return row[0], row[1], row[2]
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    def _set_next(self, sequence: int) -> None:
+        self._db.execute("UPDATE meta SET value = ? WHERE key = 'next'", (sequence,))
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            problem = _PROBLEMS.get(code & 0xFF, OUTBOX_IO) if code is not None else OUTBOX_IO
+            raise QcotError(problem, f"{self._path}: {error}") from error
+        except OSError as error:
+            raise QcotError(OUTBOX_IO, f"{self._path}: {error.strerror}") from error
