@@ -27,3 +27,23 @@ BAD_CHECKPOINT = Problem("bad-checkpoint", "Ask for the checkpoint again; it is 
 CHECKPOINT_UNSIGNED = Problem("checkpoint-unsigned", "Check that the verifier key is that of this log.")
 BAD_PROOF = Problem("bad-proof", "Ask for the proof again; it is not C2SP tlog-proof text.")
 BAD_VERIFIER_KEY = Problem("bad-verifier-key", "Give it as name+hex key id+base64, as `qcot init` printed it.")
+
+# Qblock headers.
+BAD_QBLOCK = Problem("bad-qblock", "Restore the ledger from a copy that verifies; this is not a Qblock header.")
+QBLOCK_OUT_OF_PLACE = Problem("qblock-out-of-place", "Restore the ledger from a copy that verifies.")
+QBLOCK_WALK_HASH = Problem("qblock-walk-hash", "Restore the ledger from a copy that verifies.")
+QBLOCK_PHASE = Problem("qblock-phase", "Restore the ledger from a copy that verifies.")
+QBLOCK_QASM = Problem("qblock-qasm", "Restore the ledger from a copy that verifies.")
+
+# The store.
+LEDGER_MISSING = Problem("ledger-missing", "Run `qcot gateway` once, or name the right home with --home.")
+LEDGER_LOCKED = Problem("ledger-locked", "Stop the other gateway first: one process writes a ledger.")
+LEDGER_CORRUPT = Problem(
+    "ledger-corrupt", "Stop, keep this file, and restore the newest copy for which `qcot ledger verify` holds."
+)
+LEDGER_FOREIGN = Problem(
+    "ledger-foreign", "Name the home that this ledger belongs to, or set its site and gateway name."
+)
+LEDGER_FULL = Problem("disk-full", "Free space on the ledger's disk; nothing was half written, and bridges send again.")
+LEDGER_IO = Problem("ledger-io", "Check the disk and the permissions of the ledger's folder; nothing was half written.")
+CHECKPOINT_CONFLICT = Problem("checkpoint-conflict", "Do not sign; run `qcot ledger verify` and find out why.")

@@ -1,0 +1,185 @@
+"""Reading a ledger: leaves, proofs, checkpoints, and where a reading is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from qcot.errors import QcotError
+from qcot.ledger import merkle, qblock, schema
+from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_MISSING
+from qcot.ledger.receipts import Answer, Status
+from qcot.ledger.rules import Device
+
+_BATCH = 256  # leaves fetched at a time
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """Readings ``first`` to ``first + count - 1``: in entry ``entry`` of the transaction at ``leaf``."""
+
+    device: bytes
+    epoch: int
+    first: int
+    count: int
+    leaf: int
+    entry: int
+    link_before: bytes
+
+
+class Reader:
+    """A ledger open for reading, beside a running gateway if there is one."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._db = connection
+        self.path = path
+        with schema.errors(path):
+            meta: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        try:
+            self.site, self.origin = meta["site"], meta["origin"]
+        except KeyError as error:
+            raise QcotError(LEDGER_FOREIGN, f"{path} does not say its {error}") from error
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open for reading only; raises `ledger-missing`, `ledger-foreign` or `ledger-corrupt`."""
+        if not path.is_file():
+            raise QcotError(LEDGER_MISSING, f"{path} is not there")
+        connection = schema.connect(path, writable=False)
+        try:
+            with schema.errors(path):
+                schema.check_structure(connection, path)
+            return cls(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; a second time does nothing."""
+        self._db.close()
+
+    def size(self) -> int:
+        """Number of leaves."""
+        (last,) = self._row("SELECT max(idx) FROM leaf") or (None,)
+        return 0 if last is None else int(last) + 1
+
+    def leaf(self, index: int) -> bytes:
+        """The bytes of a leaf; raises LookupError where there is none."""
+        row = self._row("SELECT bytes FROM leaf WHERE idx = ?", index)
+        if row is None:
+            raise LookupError(f"no leaf {index}")
+        return bytes(row[0])
+
+    def leaves(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Leaves from ``start`` up to ``end``, in order, with their indexes; a hole raises `ledger-corrupt`."""
+        end = self.size() if end is None else end
+        at = start
+        while at < end:
+            upper = min(at + _BATCH, end)
+            rows = self._rows("SELECT idx, bytes FROM leaf WHERE idx >= ? AND idx < ? ORDER BY idx", at, upper)
+            if [row[0] for row in rows] != list(range(at, upper)):
+                raise QcotError(LEDGER_CORRUPT, f"{self.path}: a leaf from {at} to {upper - 1} is missing")
+            yield from rows
+            at = upper
+
+    def node(self, level: int, index: int) -> bytes:
+        """Hash of a complete subtree (merkle.NodeReader); raises `ledger-corrupt` where it should be and is not."""
+        row = self._row("SELECT hash FROM node WHERE level = ? AND idx = ?", level, index)
+        if row is None or len(row[0]) != merkle.HASH_SIZE:
+            raise QcotError(LEDGER_CORRUPT, f"{self.path}: tree node {level}/{index} is missing")
+        return bytes(row[0])
+
+    def header(self, height: int) -> qblock.Header | None:
+        """The Qblock header of ``height``, if there is one."""
+        row = self._row("SELECT bytes FROM qblock JOIN leaf ON idx = leaf WHERE height = ?", height)
+        return None if row is None else qblock.parse(row[0])
+
+    def height(self) -> int:
+        """Number of Qblocks."""
+        (last,) = self._row("SELECT max(height) FROM qblock") or (None,)
+        return 0 if last is None else int(last) + 1
+
+    def header_closing(self, leaf: int) -> qblock.Header | None:
+        """The header of the Qblock that closed the run with the transaction at ``leaf``, if it is closed."""
+        row = self._row(
+            "SELECT l.bytes FROM qblock q JOIN leaf l ON l.idx = q.leaf WHERE q.leaf > ? ORDER BY q.leaf LIMIT 1", leaf
+        )
+        return None if row is None else qblock.parse(row[0])
+
+    def checkpoint(self, size: int | None = None) -> str | None:
+        """Checkpoint text over the tree of exactly ``size`` leaves, or the newest one."""
+        if size is None:
+            row = self._row("SELECT text FROM checkpoint ORDER BY size DESC LIMIT 1")
+        else:
+            row = self._row("SELECT text FROM checkpoint WHERE size = ?", size)
+        return None if row is None else str(row[0])
+
+    def checkpoints(self) -> Iterator[tuple[int, str]]:
+        """All checkpoints as (size, text), oldest first."""
+        yield from self._rows("SELECT size, text FROM checkpoint ORDER BY size")
+
+    def next_sequence(self, bridge: str) -> int:
+        """The sequence that is wanted next of ``bridge``."""
+        (last,) = self._row("SELECT max(sequence) FROM answer WHERE bridge = ?", bridge) or (None,)
+        return 1 if last is None else int(last) + 1
+
+    def answer(self, bridge: str, sequence: int) -> Answer | None:
+        """What was answered for good to the transaction ``sequence`` of ``bridge``."""
+        row = self._row(
+            "SELECT hash, leaf, name, reason FROM answer WHERE bridge = ? AND sequence = ?", bridge, sequence
+        )
+        return None if row is None else _answer(sequence, *row)
+
+    def find_transaction(self, digest: bytes) -> int | None:
+        """Leaf index of the transaction with this hash, if it was accepted."""
+        row = self._row("SELECT leaf FROM answer WHERE hash = ? AND leaf IS NOT NULL", digest)
+        return None if row is None else int(row[0])
+
+    def find_reading(self, device: bytes, epoch: int, seq: int) -> StoredRun | None:
+        """The run that holds reading ``seq`` of ``device`` in ``epoch``."""
+        row = self._row(
+            "SELECT first, count, leaf, entry, link_before FROM run WHERE device = ? AND epoch = ? AND first <= ? "
+            "ORDER BY first DESC LIMIT 1",
+            device, epoch, seq,
+        )  # fmt: skip
+        if row is None or seq >= row[0] + row[1]:
+            return None
+        return StoredRun(device, epoch, *row)
+
+    def devices(self) -> dict[bytes, Device]:
+        """Where the chain of every enrolled device stands."""
+        rows = self._rows("SELECT id, key_commitment, epoch, next_seq, link FROM device")
+        return {device: Device(*rest) for device, *rest in rows}
+
+    def enrolment_place(self, device: bytes) -> tuple[int, int] | None:
+        """Leaf and entry of the newest enrolment of ``device``."""
+        row = self._row("SELECT leaf, entry FROM device WHERE id = ?", device)
+        return None if row is None else (int(row[0]), int(row[1]))
+
+    def _row(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
+        with schema.errors(self.path):
+            row: tuple[Any, ...] | None = self._db.execute(statement, values).fetchone()
+        return row
+
+    def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with schema.errors(self.path):
+            return self._db.execute(statement, values).fetchall()
+
+
+def _answer(sequence: int, digest: bytes, leaf: int | None, name: str, reason: str) -> Answer:
+    status = Status.REFUSED if leaf is None else Status.ACCEPTED
+    return Answer(digest, sequence, status, leaf, name, reason)

@@ -1,0 +1,101 @@
+"""The ledger's SQLite file: tables, connections, and its errors by name.
+
+Leaves are what counts; all other tables can be made again from them, except checkpoints and refusals.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qcot.errors import QcotError
+from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_FULL, LEDGER_IO
+
+USER_VERSION = 1
+TABLES = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE leaf (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL)",
+    # Complete subtrees of the Merkle tree; level 0 holds leaf hashes.
+    "CREATE TABLE node (level INTEGER, idx INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, idx)) WITHOUT ROWID",
+    # What was answered for good: accepted where leaf is not null, else refused with name and reason.
+    """CREATE TABLE answer (bridge TEXT, sequence INTEGER, hash BLOB NOT NULL, leaf INTEGER, name TEXT NOT NULL,
+        reason TEXT NOT NULL, PRIMARY KEY (bridge, sequence)) WITHOUT ROWID""",
+    "CREATE INDEX answer_by_hash ON answer (hash)",
+    """CREATE TABLE device (id BLOB PRIMARY KEY, key_commitment BLOB NOT NULL, epoch INTEGER NOT NULL,
+        next_seq INTEGER NOT NULL, link BLOB NOT NULL, leaf INTEGER NOT NULL, entry INTEGER NOT NULL) WITHOUT ROWID""",
+    # Where the readings first .. first + count - 1 of a device's epoch are.
+    """CREATE TABLE run (device BLOB, epoch INTEGER, first INTEGER, count INTEGER NOT NULL, leaf INTEGER NOT NULL,
+        entry INTEGER NOT NULL, link_before BLOB NOT NULL, PRIMARY KEY (device, epoch, first)) WITHOUT ROWID""",
+    "CREATE TABLE qblock (height INTEGER PRIMARY KEY, leaf INTEGER NOT NULL)",
+    "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+)
+_BUSY_SECONDS = 10.0
+
+
+def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
+    """Open ``path`` with explicit transactions; a writer's commits are on disk when they return."""
+    mode = "rwc" if writable else "ro"
+    with errors(path):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=_BUSY_SECONDS,
+            check_same_thread=False,
+        )
+        if writable:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def create_tables(connection: sqlite3.Connection, meta: dict[str, str]) -> None:
+    """Make all tables in one transaction, unless they are there."""
+    with transaction(connection):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in TABLES:
+                connection.execute(statement)
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            connection.execute(f"PRAGMA user_version={USER_VERSION}")
+
+
+def check_structure(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `ledger-foreign` or `ledger-corrupt` unless SQLite finds its own structures whole."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != USER_VERSION:
+        raise QcotError(LEDGER_FOREIGN, f"{path} has format {version}, this program knows {USER_VERSION}")
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        raise QcotError(LEDGER_CORRUPT, f"{path}: {finding}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing: committed at the end, rolled back whatever goes wrong."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into named ones."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorname", "")
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            problem = LEDGER_CORRUPT
+        elif code == "SQLITE_FULL":
+            problem = LEDGER_FULL
+        else:
+            problem = LEDGER_IO
+        raise QcotError(problem, f"{path}: {error} ({code or 'no code'})") from error

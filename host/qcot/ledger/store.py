@@ -1,0 +1,269 @@
+"""Writing a ledger. One process writes it; every method is named by what is on disk when it returns.
+
+Each append is one SQLite transaction (WAL, synchronous=FULL): leaves, tree, device states and answers together or not
+at all. What is kept in memory moves only after the commit.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections import ChainMap
+from collections.abc import Sequence
+from pathlib import Path
+
+from qcot.crypto.keyfile import sync_folder
+from qcot.errors import QcotError
+from qcot.ledger import checkpoint, merkle, qblock, rules, schema
+from qcot.ledger.merkle import Frontier
+from qcot.ledger.problems import (
+    CHECKPOINT_CONFLICT,
+    LEDGER_CORRUPT,
+    LEDGER_FOREIGN,
+    LEDGER_IO,
+    LEDGER_LOCKED,
+    QBLOCK_OUT_OF_PLACE,
+)
+from qcot.ledger.reader import Reader
+from qcot.ledger.receipts import Answer, Status
+from qcot.ledger.rules import Device
+from qcot.ledger.transactions import EnrolmentEntry, Transaction
+
+
+class Ledger(Reader):
+    """A ledger open for writing, which holds its lock until it is closed."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, lock: int) -> None:
+        super().__init__(connection, path)
+        self._lock = lock
+        self._devices = self.devices()
+        self._sequences: dict[str, int] = {}
+        self._last: qblock.Header | None = self.header(self.height() - 1)
+        self._start = first.core.time if (first := self.header(0)) else 0
+        self._frontier = self._recomputed()
+
+    @classmethod
+    def open_or_create(cls, path: Path, *, site: str, origin: str) -> Ledger:
+        """Open the ledger of ``site`` for writing; where there is none it is made, durably.
+
+        Raises `ledger-locked` when another process writes it, `ledger-foreign` when it is of another site or origin,
+        `ledger-corrupt`, `disk-full` or `ledger-io`.
+        """
+        lock = _lock(path)
+        connection = None
+        try:
+            connection = schema.connect(path, writable=True)
+            with schema.errors(path):
+                schema.create_tables(connection, {"site": site, "origin": origin})
+                schema.check_structure(connection, path)
+            sync_folder(path.parent)
+            ledger = cls(connection, path, lock)
+            ledger._require(site, origin)
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            os.close(lock)
+            raise
+        return ledger
+
+    def _require(self, site: str, origin: str) -> None:
+        if (self.site, self.origin) != (site, origin):
+            raise QcotError(LEDGER_FOREIGN, f"{self.path} is of site {self.site}, origin {self.origin}")
+
+    def close(self) -> None:
+        """Let go of the file and its lock; a second time does nothing."""
+        super().close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    @property
+    def unclosed(self) -> int:
+        """Number of transactions that no Qblock has closed yet."""
+        return self._frontier.size - (self._last.core.tree_size + 1 if self._last else 0)
+
+    @property
+    def last_header(self) -> qblock.Header | None:
+        """The header of the newest Qblock."""
+        return self._last
+
+    @property
+    def start(self) -> int | None:
+        """Time of Qblock 0 in ms."""
+        return self._start if self._last else None
+
+    def wanted(self, bridge: str) -> int:
+        """The sequence that is wanted next of ``bridge``."""
+        if bridge not in self._sequences:
+            self._sequences[bridge] = self.next_sequence(bridge)
+        return self._sequences[bridge]
+
+    def append_transactions(self, batch: Sequence[Transaction]) -> list[Answer]:
+        """Judge ``batch`` in order and append what is accepted; on return all answers given for good are on disk.
+
+        Signatures must have been verified. Idempotent: a transaction that was answered for good gets that answer
+        again. Raises `disk-full`, `ledger-io` or `ledger-corrupt`, and then nothing of the batch was stored.
+        """
+        work = _Batch(self)
+        with schema.errors(self.path), schema.transaction(self._db):
+            answers = [work.answer(transaction) for transaction in batch]
+            work.write_devices()
+        self._frontier = work.frontier
+        self._devices.update(work.devices.maps[0])
+        self._sequences.update(work.sequences)
+        return answers
+
+    def next_core(self, time: int, bookkeeper: str) -> qblock.Core:
+        """The core of the header that would close the open run at ``time`` ms, never before the header before it."""
+        if not self.unclosed:
+            raise QcotError(QBLOCK_OUT_OF_PLACE, "no transaction has come since the last Qblock")
+        last, size = self._last, self._frontier.size
+        return qblock.Core(
+            height=last.core.height + 1 if last else 0,
+            previous=last.hash if last else qblock.NO_PREVIOUS,
+            tree_size=size,
+            tree_root=self._frontier.root(),
+            first_leaf=size - self.unclosed,
+            transactions=self.unclosed,
+            time=max(time, last.core.time) if last else time,
+            bookkeeper=bookkeeper,
+        )
+
+    def append_qblock(self, header: qblock.Header) -> int:
+        """Append a header that follows; on return it is on disk. Returns its leaf index.
+
+        Raises `qblock-out-of-place` unless it closes exactly the open run.
+        """
+        start = self._start if self._last else header.core.time
+        qblock.check_place(header, self._last, start)
+        if (header.core.tree_size, header.core.tree_root) != (self._frontier.size, self._frontier.root()):
+            raise QcotError(QBLOCK_OUT_OF_PLACE, f"tree before Qblock {header.core.height} is another")
+        frontier, nodes = self._frontier.append(merkle.leaf_hash(header.raw))
+        leaf = header.core.tree_size
+        with schema.errors(self.path), schema.transaction(self._db):
+            self._db.execute("INSERT INTO leaf VALUES (?, ?)", (leaf, header.raw))
+            self._db.executemany("INSERT INTO node VALUES (?, ?, ?)", nodes)
+            self._db.execute("INSERT INTO qblock VALUES (?, ?)", (header.core.height, leaf))
+        self._frontier, self._last, self._start = frontier, header, start
+        return leaf
+
+    def root_to_sign(self) -> tuple[int, bytes]:
+        """Size and root of the tree that ends with the newest Qblock, recomputed from the leaves as they are stored.
+
+        A log has died of publishing a root that its entries could not reproduce. Raises `ledger-corrupt`.
+        """
+        if self._last is None:
+            raise QcotError(CHECKPOINT_CONFLICT, "there is no Qblock yet")
+        tree = self._recomputed(self._last.core.tree_size + 1)
+        return tree.size, tree.root()
+
+    def store_checkpoint(self, text: str) -> str:
+        """Store the checkpoint over the newest Qblock; on return it is on disk and may be given out.
+
+        Where one is stored for this size, that one is returned instead, byte for byte. Raises `checkpoint-conflict`.
+        """
+        given = checkpoint.parse(text)
+        if (given.origin, given.size, given.root) != (self.origin, *self.root_to_sign()):
+            raise QcotError(CHECKPOINT_CONFLICT, f"checkpoint of size {given.size} is not over this tree")
+        stored = self.checkpoint(given.size)
+        if stored is not None:
+            return stored
+        with schema.errors(self.path), schema.transaction(self._db):
+            self._db.execute("INSERT INTO checkpoint VALUES (?, ?)", (given.size, text))
+        return text
+
+    def _recomputed(self, end: int | None = None) -> Frontier:
+        """The tree as the last checkpoint signed it, grown by the stored leaves from there up to ``end``."""
+        text = self.checkpoint()
+        signed = checkpoint.parse(text) if text is not None else None
+        tree = merkle.frontier(signed.size, self.node) if signed else Frontier()
+        if signed and tree.root() != signed.root:
+            raise QcotError(LEDGER_CORRUPT, f"{self.path}: tree of {signed.size} leaves is not the one that was signed")
+        for at, raw in self.leaves(tree.size, end):
+            tree, nodes = tree.append(merkle.leaf_hash(raw))
+            if any(self.node(level, index) != digest for level, index, digest in nodes):
+                raise QcotError(LEDGER_CORRUPT, f"{self.path}: leaf {at} is not the one that was stored")
+        return tree
+
+
+class _Batch:
+    """What one append changes, on top of a ledger that it leaves as it is."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._db = ledger._db
+        self.frontier = ledger._frontier
+        self.devices: ChainMap[bytes, Device] = ChainMap({}, ledger._devices)
+        self.sequences: dict[str, int] = {}
+        self._enrolled: dict[bytes, tuple[int, int]] = {}
+
+    def answer(self, transaction: Transaction) -> Answer:
+        """Judge one transaction, write what follows, and say what came of it."""
+        bridge, sequence = transaction.bridge, transaction.sequence
+        wanted = self.sequences.get(bridge) or self._ledger.wanted(bridge)
+        earlier = self._ledger.answer(bridge, sequence) if sequence < wanted else None
+        state = rules.State(self._ledger.site, wanted, self.devices)
+        match rules.judge(state, transaction, earlier.hash if earlier else None):
+            case rules.Accept() as verdict:
+                answer = Answer(transaction.hash, sequence, Status.ACCEPTED, self.frontier.size, "", "")
+                self._append(transaction, verdict)
+            case rules.Duplicate() if earlier:
+                return earlier
+            case rules.Later(problem, reason):
+                return Answer(transaction.hash, sequence, Status.LATER, None, problem.name, reason)
+            case rules.Refuse(problem, reason):
+                answer = Answer(transaction.hash, sequence, Status.REFUSED, None, problem.name, reason)
+                if sequence != wanted:
+                    return answer
+            case unexpected:
+                raise AssertionError(unexpected)
+        self.sequences[bridge] = wanted + 1
+        self._db.execute(
+            "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?)",
+            (bridge, sequence, answer.hash, answer.leaf, answer.name, answer.reason),
+        )
+        return answer
+
+    def _append(self, transaction: Transaction, verdict: rules.Accept) -> None:
+        leaf = self.frontier.size
+        self.frontier, nodes = self.frontier.append(merkle.leaf_hash(transaction.raw))
+        self._db.execute("INSERT INTO leaf VALUES (?, ?)", (leaf, transaction.raw))
+        self._db.executemany("INSERT INTO node VALUES (?, ?, ?)", nodes)
+        self._db.executemany(
+            "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(r.device, r.epoch, r.first, r.count, leaf, r.entry, r.link_before) for r in verdict.runs],
+        )
+        self.devices.maps[0].update(verdict.devices)
+        for at, entry in enumerate(transaction.entries):
+            if isinstance(entry, EnrolmentEntry):
+                self._enrolled[entry.device] = (leaf, at)
+
+    def write_devices(self) -> None:
+        """Write the state of each device that the batch touched, once."""
+        changed = self.devices.maps[0]
+        self._db.executemany(
+            "INSERT INTO device VALUES (?, ?, -1, 0, x'', ?, ?) ON CONFLICT DO UPDATE SET leaf = excluded.leaf, "
+            "entry = excluded.entry",
+            [(device, changed[device].commitment, *place) for device, place in self._enrolled.items()],
+        )
+        self._db.executemany(
+            "UPDATE device SET epoch = ?, next_seq = ?, link = ? WHERE id = ?",
+            [(now.epoch, now.next_seq, now.link, device) for device, now in changed.items()],
+        )
+
+
+def _lock(path: Path) -> int:
+    """Lock the file beside the ledger; it goes when the process does, however it ends."""
+    name = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise QcotError(LEDGER_IO, f"{name}: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise QcotError(LEDGER_LOCKED, f"another process writes {path}") from error
+    return fd
