@@ -1,0 +1,65 @@
+/* A simulated Uno or Mega: chip, power, reset, memories that outlive the process, pins. */
+#ifndef BOARD_H
+#define BOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "avr_eeprom.h"
+#include "serial.h"
+#include "sim_avr.h"
+
+enum { CLOCK_HZ = 16000000, PORTS = 12 };
+
+struct board_files {
+    const char *elf, *bootloader, *flash, *eeprom, *link;
+    FILE *marks;  /* `cycle value`, a line for each write to GPIOR0; or NULL */
+};
+
+struct board {
+    avr_t *avr;
+    const struct model *model;
+    avr_eeprom_t *eeprom;
+    struct serial serial;
+    bool powered;
+    uint32_t boot_address;           /* 0: no bootloader */
+    avr_cycle_count_t powered_at;
+    avr_cycle_count_t cut_at;        /* power goes then; 0: never */
+    FILE *marks;
+    uint8_t pull_mask[PORTS], pull_value[PORTS];  /* pins driven from outside, by port A to L */
+    uint64_t noise;                  /* state of the generator that tears EEPROM writes */
+    struct {
+        avr_cycle_count_t done;      /* the byte being written is safe from then on */
+        uint16_t address;
+        uint8_t before;
+    } writing;
+    avr_io_write_t eecr_write;       /* simavr's own handlers, behind ours */
+    void *eecr_param;
+    void (*core_reset)(avr_t *);
+};
+
+/* Makes the chip; the board is off. Gives up naming what is wrong with the files. */
+void board_make(struct board *board, const char *mcu, struct board_files files, uint64_t seed);
+
+void board_power_on(struct board *board);
+
+/* An EEPROM byte that is being written when the power goes is torn, as in a real chip. */
+void board_power_off(struct board *board);
+
+/* What the reset button does, and DTR. */
+void board_reset(struct board *board);
+
+/* Run at most to `until`. False when the program has stopped for good (crashed, or asleep without interrupts). */
+bool board_run(struct board *board, avr_cycle_count_t until);
+
+/* Whether the bootloader runs: it is a partner in a dialogue with a tool that lives in real time. */
+bool board_in_bootloader(const struct board *board);
+
+/* Drive a pin ("12", "B4") from outside: 0, 1, or 'z' to let go. False: no such pin. */
+bool board_drive(struct board *board, const char *pin, char level);
+
+/* Level of the LED on D13. */
+bool board_led(const struct board *board);
+
+#endif

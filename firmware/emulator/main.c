@@ -1,0 +1,175 @@
+/* qcot-emulator: runs the very ELF of a real board in simavr, or its bootloader, with the UART on a pseudo-terminal.
+ * A process of its own; what links it is under the GPL, see docs/adr/0002-emulator-links-simavr.md. */
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analog.h"
+#include "board.h"
+#include "control.h"
+#include "fail.h"
+
+enum { BATCH = CLOCK_HZ / 1000, CATCH_UP_NS = 1000000000 };
+
+static const char USAGE[] =
+    "usage: qcot-emulator -m atmega328p|atmega2560 [options]\n"
+    "  --elf FILE           program to run; what --flash held before is overwritten\n"
+    "  --flash FILE         keep the flash in FILE\n"
+    "  --eeprom FILE        keep the EEPROM in FILE\n"
+    "  --bootloader HEX     start in this bootloader at every external reset\n"
+    "  --signal [A1=]FILE   CSV of `count` or `seconds,count` lines on input A0 (or A1 ...)\n"
+    "  --volts              the CSV's values are volts from 0 to 5\n"
+    "  --rate HZ            samples a second of a CSV without times (100)\n"
+    "  --once               hold a signal's last value instead of starting anew\n"
+    "  --adc-log FILE       write `cycle mux refs value` for each conversion\n"
+    "  --marks FILE         write `cycle value` for each write to GPIOR0\n"
+    "  --control PATH       Unix socket: reset, power-on [CYCLES], power-off [CYCLES], power-cycle, unplug, plug,\n"
+    "                       cycles?, state?, led?, pin N 0|1|z, quit\n"
+    "  --link PATH          symbolic link to the port\n"
+    "  --no-dtr             opening the port does not reset the board\n"
+    "  --full-speed         as fast as it goes (a bootloader still runs in real time)\n"
+    "  --off                start without power\n"
+    "  --seed N             for what is random: RAM at power-on, torn EEPROM writes\n"
+    "  --until-eof          quit when standard input ends\n";
+
+struct options {
+    const char *mcu, *control, *signals[ANALOG_INPUTS];
+    struct board_files files;
+    struct recording_format format;
+    FILE *adc_log;
+    uint64_t seed;
+    bool no_dtr, full_speed, off, until_eof;
+};
+
+static volatile sig_atomic_t told_to_stop;
+
+static void on_signal(int number) {
+    (void)number;
+    told_to_stop = 1;
+}
+
+static FILE *log_file(const char *path) {
+    FILE *file = fopen(path, "we");
+    if (!file) fail("%s: %s", path, strerror(errno));
+    return file;
+}
+
+static double positive(const char *name, const char *text) {
+    char *end;
+    double value = strtod(text, &end);
+    if (*end || !(value > 0)) fail("--%s: expected a number above 0, got '%s'", name, text);
+    return value;
+}
+
+static void add_signal(struct options *options, const char *text) {
+    unsigned input = 0;
+    const char *equals = strchr(text, '=');
+    if (text[0] == 'A' && equals == text + 2) {
+        input = (unsigned)(text[1] - '0');
+        text = equals + 1;
+    }
+    if (input >= ANALOG_INPUTS) fail("--signal: expected an input from A0 to A7");
+    options->signals[input] = text;
+}
+
+static struct options parse(int argc, char **argv) {
+    enum { ELF = 256, FLASH, EEPROM, BOOTLOADER, SIGNAL, VOLTS, RATE, ONCE, ADC_LOG, MARKS, CONTROL, LINK, NO_DTR, FULL_SPEED, OFF, SEED, UNTIL_EOF, HELP };
+    static const struct option LONG[] = {
+        {"elf", 1, NULL, ELF}, {"flash", 1, NULL, FLASH}, {"eeprom", 1, NULL, EEPROM}, {"bootloader", 1, NULL, BOOTLOADER},
+        {"signal", 1, NULL, SIGNAL}, {"volts", 0, NULL, VOLTS}, {"rate", 1, NULL, RATE}, {"once", 0, NULL, ONCE},
+        {"adc-log", 1, NULL, ADC_LOG}, {"marks", 1, NULL, MARKS}, {"control", 1, NULL, CONTROL}, {"link", 1, NULL, LINK},
+        {"no-dtr", 0, NULL, NO_DTR}, {"full-speed", 0, NULL, FULL_SPEED}, {"off", 0, NULL, OFF}, {"seed", 1, NULL, SEED},
+        {"until-eof", 0, NULL, UNTIL_EOF}, {"help", 0, NULL, HELP}, {NULL, 0, NULL, 0},
+    };
+    struct options options = {.format = {.rate = 100, .frequency = CLOCK_HZ}};
+    for (int option; (option = getopt_long(argc, argv, "m:h", LONG, NULL)) != -1;) switch (option) {
+        case 'm': options.mcu = optarg; break;
+        case ELF: options.files.elf = optarg; break;
+        case FLASH: options.files.flash = optarg; break;
+        case EEPROM: options.files.eeprom = optarg; break;
+        case BOOTLOADER: options.files.bootloader = optarg; break;
+        case SIGNAL: add_signal(&options, optarg); break;
+        case VOLTS: options.format.volts = true; break;
+        case RATE: options.format.rate = positive("rate", optarg); break;
+        case ONCE: options.format.once = true; break;
+        case ADC_LOG: options.adc_log = log_file(optarg); break;
+        case MARKS: options.files.marks = log_file(optarg); break;
+        case CONTROL: options.control = optarg; break;
+        case LINK: options.files.link = optarg; break;
+        case NO_DTR: options.no_dtr = true; break;
+        case FULL_SPEED: options.full_speed = true; break;
+        case OFF: options.off = true; break;
+        case SEED: options.seed = strtoull(optarg, NULL, 10); break;
+        case UNTIL_EOF: options.until_eof = true; break;
+        case 'h': case HELP: fputs(USAGE, stdout); exit(0);
+        default: fputs(USAGE, stderr); exit(2);
+    }
+    if (!options.mcu || optind != argc) fail("expected -m and options; see --help");
+    if (!options.files.elf && !options.files.flash && !options.files.bootloader)
+        fail("nothing to run: expected --elf, --flash or --bootloader");
+    return options;
+}
+
+static int64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* How long to wait so that the board's clock keeps to the wall's. One that fell far behind does not race after it. */
+static int64_t lead_ns(const struct board *board, int64_t *epoch) {
+    int64_t ahead = *epoch + (int64_t)(board->avr->cycle / (CLOCK_HZ / 1000000) * 1000) - now_ns();
+    if (ahead < -CATCH_UP_NS || ahead > CATCH_UP_NS) *epoch -= ahead;
+    return ahead < 0 || ahead > CATCH_UP_NS ? 0 : ahead;
+}
+
+static void run(struct board *board, struct control *control, const struct options *options) {
+    int64_t epoch = now_ns();
+    bool goes_on = true;
+    while (goes_on && !told_to_stop) {
+        bool runs = board->powered && board_run(board, board->avr->cycle + BATCH);
+        int64_t wait = 100000000;
+        if (runs) {
+            int64_t lead = lead_ns(board, &epoch);
+            wait = options->full_speed && !board_in_bootloader(board) ? 0 : lead;
+        }
+        struct pollfd fds[CONTROL_FDS + 3];
+        control_wait(control, fds);
+        fds[CONTROL_FDS] = (struct pollfd){.fd = serial_wait_fd(&board->serial), .events = POLLIN};
+        fds[CONTROL_FDS + 1] = (struct pollfd){.fd = board->serial.watch, .events = POLLIN};
+        fds[CONTROL_FDS + 2] = (struct pollfd){.fd = options->until_eof ? STDIN_FILENO : -1, .events = POLLIN};
+        struct timespec limit = {.tv_sec = wait / 1000000000, .tv_nsec = wait % 1000000000};
+        int news = ppoll(fds, sizeof fds / sizeof *fds, &limit, NULL);
+        if (serial_poll(&board->serial) && !options->no_dtr) board_reset(board);
+        if (news <= 0) continue;
+        goes_on = control_poll(control, board);
+        char rest[256];
+        if (fds[CONTROL_FDS + 2].revents && read(STDIN_FILENO, rest, sizeof rest) <= 0) goes_on = false;
+    }
+}
+
+int main(int argc, char **argv) {
+    struct options options = parse(argc, argv);
+    static struct board board;
+    static struct analog analog;
+    static struct control control;
+    analog.log = options.adc_log;
+    for (int i = 0; i < ANALOG_INPUTS; i++)
+        if (options.signals[i]) analog.inputs[i] = recording_read(options.signals[i], options.format);
+    board_make(&board, options.mcu, options.files, options.seed);
+    analog_attach(&analog, board.avr);
+    control_open(&control, options.control);
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+    signal(SIGPIPE, SIG_IGN);
+    serial_plug(&board.serial);
+    if (!options.off) board_power_on(&board);
+    printf("port: %s\n", board.serial.name);
+    fflush(stdout);
+    run(&board, &control, &options);
+    serial_unplug(&board.serial);
+    if (options.control) unlink(options.control);
+    return 0;
+}
