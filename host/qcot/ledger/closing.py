@@ -22,6 +22,7 @@ def close_run(ledger: Ledger, bookkeeper: Bookkeeper, *, now: int, seed: int) ->
     """Close the open run at ``now`` (ms) into a Qblock, on disk on return; None when there is nothing to close."""
     if not ledger.unclosed:
         return None
+    sign_tree(ledger, bookkeeper, now=now)  # so that only the newest header can ever lack its checkpoint
     core = ledger.next_core(now, bookkeeper.name)
     earlier = [h for h in (ledger.header(core.height - 2), ledger.last_header) if h is not None]
     start = core.time if ledger.start is None else ledger.start

@@ -34,6 +34,22 @@ QBLOCK_OUT_OF_PLACE = Problem("qblock-out-of-place", "Restore the ledger from a 
 QBLOCK_WALK_HASH = Problem("qblock-walk-hash", "Restore the ledger from a copy that verifies.")
 QBLOCK_PHASE = Problem("qblock-phase", "Restore the ledger from a copy that verifies.")
 QBLOCK_QASM = Problem("qblock-qasm", "Restore the ledger from a copy that verifies.")
+QBLOCK_COUNT = Problem("qblock-count", "Restore the ledger from a copy that verifies.")
+QBLOCK_CHECK = Problem("qblock-check", "Restore the ledger from a copy that verifies.")
+
+# Verification of a whole ledger.
+BAD_LEAF = Problem("bad-leaf", "Restore the ledger from a copy that verifies.")
+BRIDGE_NOT_TRUSTED = Problem(
+    "bridge-not-trusted", "If you trust this bridge, give its public key; else keep nothing of it."
+)
+SEQUENCE_MISSING = Problem(
+    "sequence-missing", "Find the transactions between in the bridge's outbox, or restore a copy."
+)
+ROOT_DIFFERS = Problem("root-differs", "Restore the ledger from a copy that verifies.")
+INDEX_DIFFERS = Problem(
+    "index-differs", "The leaves are whole; make the index again by restoring a copy that verifies."
+)
+CHECKPOINT_MISSING = Problem("checkpoint-missing", "Restore the ledger from a copy that verifies.")
 
 # The store.
 LEDGER_MISSING = Problem("ledger-missing", "Run `qcot gateway` once, or name the right home with --home.")
@@ -47,3 +63,12 @@ LEDGER_FOREIGN = Problem(
 LEDGER_FULL = Problem("disk-full", "Free space on the ledger's disk; nothing was half written, and bridges send again.")
 LEDGER_IO = Problem("ledger-io", "Check the disk and the permissions of the ledger's folder; nothing was half written.")
 CHECKPOINT_CONFLICT = Problem("checkpoint-conflict", "Do not sign; run `qcot ledger verify` and find out why.")
+
+# Evidence.
+BAD_EVIDENCE = Problem("bad-evidence", "Ask for the file again; it is not qcot-evidence/v1 as docs/evidence.md has it.")
+NO_SUCH_READING = Problem("no-such-reading", "Look with `qcot ledger show` which readings there are.")
+NOT_CLOSED_YET = Problem("not-closed-yet", "Wait for the next Qblock and its checkpoint, then ask again.")
+KEY_NOT_PINNED = Problem("key-not-pinned", "Do not trust this evidence unless its other key is known to be right too.")
+BRIDGE_DIFFERS = Problem("bridge-differs", "Ask for evidence with the key of the bridge that signed the transaction.")
+NOT_INCLUDED = Problem("not-included", "Ask for the evidence again; as it is, the log does not hold this.")
+NOT_COVERED = Problem("not-covered", "Ask for the evidence with the Qblock that closed this transaction.")

@@ -12,15 +12,32 @@ from typing import Any, NoReturn, TypeGuard
 
 from qcot.crypto import cbor, cose
 from qcot.errors import QcotError
-from qcot.ledger.problems import BAD_QBLOCK, QBLOCK_OUT_OF_PLACE, QBLOCK_PHASE, QBLOCK_QASM, QBLOCK_WALK_HASH
+from qcot.ledger.problems import (
+    BAD_QBLOCK,
+    QBLOCK_CHECK,
+    QBLOCK_COUNT,
+    QBLOCK_OUT_OF_PLACE,
+    QBLOCK_PHASE,
+    QBLOCK_QASM,
+    QBLOCK_WALK_HASH,
+)
 from qcot.ledger.transactions import HASH_SIZE, MAX_UINT
-from qcot.quantum.qblock import PATCH_BLOCKS, LocalCheck, QblockPhases, patch_qasm3, phases_from, run_local_check
+from qcot.quantum.qblock import (
+    PATCH_BLOCKS,
+    LocalCheck,
+    QblockPhases,
+    check_closed_form,
+    patch_qasm3,
+    phases_from,
+    run_local_check,
+)
 from qcot.quantum.walk import walk_hash
 
 VERSION = 1
 FIRST_BYTE = 0xAA  # a map of ten pairs; a transaction begins with 0xD2
 NO_PREVIOUS = bytes(HASH_SIZE)
 MAX_BACKEND, MAX_QASM = 128, 4096
+IDEAL_BACKENDS = frozenset({"aer_simulator_statevector", "aer_simulator_matrix_product_state"})
 _QUANTUM = 10
 
 
@@ -129,8 +146,11 @@ def check_walk_hash(header: Header, recomputed: bytes | None = None) -> None:
         )
     phases = phases_from(qhash, quantum.phases.t_ms)
     if quantum.phases != phases:
+        seen = 1 - check_closed_form([quantum.phases], [phases])
         raise QcotError(
-            QBLOCK_PHASE, f"h of Qblock {core.height} is {quantum.phases.h}, its walk hash gives {phases.h}"
+            QBLOCK_PHASE,
+            f"h of Qblock {core.height} is {quantum.phases.h}, its walk hash gives {phases.h}; "
+            f"a shot of the quantum check shows it with probability {seen:.3g}",
         )
 
 
@@ -138,6 +158,31 @@ def check_qasm(header: Header, earlier: Sequence[Header]) -> None:
     """Raise `qblock-qasm` unless the OpenQASM 3 text is that of the patch."""
     if header.quantum.check.qasm3 != patch_qasm3([*patch_before(earlier), header.quantum.phases]):
         raise QcotError(QBLOCK_QASM, f"OpenQASM text of Qblock {header.core.height} is not that of its patch")
+
+
+def check_count(header: Header) -> None:
+    """Raise `qblock-count` unless the zeros that are said to be counted can be.
+
+    Honest phases give zeros only on an ideal simulator; other backends are noisy.
+    """
+    core, check = header.core, header.quantum.check
+    counted = (check.zeros_newest, check.zeros_middle)
+    wanted = (check.shots, check.shots if core.height else None)
+    if (counted[1] is None) != (core.height == 0) or (check.backend in IDEAL_BACKENDS and counted != wanted):
+        raise QcotError(
+            QBLOCK_COUNT, f"Qblock {core.height} says {counted} zeros of {check.shots} shots on {check.backend}"
+        )
+
+
+def check_by_simulation(header: Header, earlier: Sequence[Header], shots: int, seed: int) -> None:
+    """Prepare the recorded phases, check them against recomputed ones; raises `qblock-check` on anything but zeros."""
+    recorded = [*patch_before(earlier), header.quantum.phases]
+    recomputed = [*patch_before(earlier), phases_from(header.core.walk_hash(), header.quantum.phases.t_ms)]
+    run = run_local_check(recorded, recomputed, shots, seed)
+    if run.zeros_newest != shots or run.zeros_middle not in (shots, None):
+        raise QcotError(
+            QBLOCK_CHECK, f"{run.zeros_newest} and {run.zeros_middle} zeros of {shots} shots on {run.backend}"
+        )
 
 
 def _core_map(core: Core) -> dict[int, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -71,6 +72,16 @@ class Reader:
     def close(self) -> None:
         """Let go of the file; a second time does nothing."""
         self._db.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Within it every read sees the same state, whatever a gateway appends meanwhile."""
+        with schema.errors(self.path):
+            self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
 
     def size(self) -> int:
         """Number of leaves."""

@@ -1,0 +1,211 @@
+"""Recompute a whole ledger from its stored bytes and name the first thing that is wrong.
+
+Nothing that the store says about its leaves is believed: tree, signatures, device chains, Qblocks and checkpoints are
+computed again, and the store's own tables are then compared with what came out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from qcot.errors import Problem, QcotError
+from qcot.ledger import checkpoint, merkle, qblock, rules, transactions
+from qcot.ledger.merkle import Frontier
+from qcot.ledger.problems import (
+    BAD_LEAF,
+    BRIDGE_NOT_TRUSTED,
+    CHECKPOINT_MISSING,
+    INDEX_DIFFERS,
+    ROOT_DIFFERS,
+    SEQUENCE_MISSING,
+    SEQUENCE_REUSED,
+    WRONG_SITE,
+)
+from qcot.ledger.reader import Reader
+from qcot.ledger.rules import Device
+from qcot.ledger.trust import Trust
+
+TRANSACTION_FIRST_BYTE = 0xD2
+_PROGRESS_EVERY = 64
+
+Progress = Callable[[int, int], None]
+"""Called with leaves done and leaves in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The first thing that is wrong: the leaf (None for a table), what it is, and why in a :class:`QcotError`."""
+
+    leaf: int | None
+    what: str
+    problem: Problem
+    reason: str
+
+    def __str__(self) -> str:
+        """In one line."""
+        return f"{self.what}: {self.problem.name}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What was recomputed and found right, up to the failure if there is one."""
+
+    leaves: int = 0
+    transactions: int = 0
+    readings: int = 0
+    qblocks: int = 0
+    checkpoints: int = 0
+    devices: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``signed`` leaves are under a good checkpoint; those after it wait for their Qblock."""
+
+    counts: Counts
+    size: int
+    root: bytes
+    signed: int
+    failure: Failure | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything was found right."""
+        return self.failure is None
+
+
+def verify(ledger: Reader, trust: Trust, *, shots: int = 0, seed: int = 0, progress: Progress | None = None) -> Result:
+    """Verify ``ledger``; with ``shots`` every Qblock's local check is run again by simulation with that many.
+
+    What is wrong comes back in the result; raises only what keeps the file from being read (`ledger-corrupt`).
+    """
+    with ledger.snapshot():
+        size = ledger.size()
+        run = _Run(ledger, trust, shots, seed)
+        failure = None
+        try:
+            for leaf, raw in ledger.leaves(0, size):
+                run.leaf(leaf, raw)
+                if progress is not None and (leaf % _PROGRESS_EVERY == 0 or leaf == size - 1):
+                    progress(leaf + 1, size)
+            run.tables()
+        except QcotError as error:
+            failure = Failure(run.at, run.what, error.problem, error.reason)
+    return Result(run.counts, run.tree.size, run.tree.root(), run.signed, failure)
+
+
+class _Run:
+    """Everything recomputed so far. ``at`` and ``what`` say what is looked at, for a failure's name."""
+
+    def __init__(self, ledger: Reader, trust: Trust, shots: int, seed: int) -> None:
+        self._ledger, self._trust = ledger, trust
+        self._shots, self._seed = shots, seed
+        self._checkpoints = dict(ledger.checkpoints())
+        self._sequences: dict[str, int] = {}
+        self._devices: dict[bytes, Device] = {}
+        self._headers: list[qblock.Header] = []  # the newest two
+        self._start = 0
+        self.tree = Frontier()
+        self.signed = 0
+        self.counts = Counts()
+        self.at: int | None = None
+        self.what = "ledger"
+
+    def leaf(self, at: int, raw: bytes) -> None:
+        self.at, self.what = at, f"leaf {at}"
+        kind = raw[0] if raw else None
+        if kind == TRANSACTION_FIRST_BYTE:
+            self._transaction(at, raw)
+        elif kind == qblock.FIRST_BYTE:
+            self._qblock(at, raw)
+        else:
+            raise QcotError(BAD_LEAF, f"begins with {raw[:1].hex() or 'nothing'}: no transaction and no Qblock header")
+        self.tree, nodes = self.tree.append(merkle.leaf_hash(raw))
+        for level, index, digest in nodes:
+            if self._ledger.node(level, index) != digest:
+                raise QcotError(INDEX_DIFFERS, f"stored tree node {level}/{index} is not the hash of its leaves")
+        self.counts = replace(self.counts, leaves=at + 1)
+        self._checkpoint(at + 1)
+
+    def tables(self) -> None:
+        """Compare what the store keeps beside its leaves."""
+        self.at, self.what = None, "table of devices"
+        if self._ledger.devices() != self._devices:
+            raise QcotError(INDEX_DIFFERS, "a device's stored state is not what its chain gives")
+        self.what = "table of checkpoints"
+        if self._checkpoints:
+            sizes = sorted(self._checkpoints)
+            raise QcotError(CHECKPOINT_MISSING, f"checkpoint of size {sizes[0]} is not over a tree of this log")
+        self.counts = replace(self.counts, devices=len(self._devices))
+
+    def _transaction(self, at: int, raw: bytes) -> None:
+        transaction = transactions.parse(raw)
+        bridge, sequence = transaction.bridge, transaction.sequence
+        self.what = f"leaf {at}, transaction {sequence} of bridge {bridge}"
+        key = self._trust.bridges.get(bridge)
+        if key is None:
+            raise QcotError(BRIDGE_NOT_TRUSTED, f"no key of bridge {bridge} was given")
+        transaction.verify(key)
+        if transaction.site != self._ledger.site:
+            raise QcotError(WRONG_SITE, f"site {transaction.site}, this ledger is that of {self._ledger.site}")
+        self._sequence(bridge, sequence)
+        verdict = rules.judge_entries(self._devices, transaction)
+        if isinstance(verdict, rules.Refuse):
+            raise QcotError(verdict.problem, verdict.reason)
+        self._devices.update(verdict.devices)
+        answer = self._ledger.answer(bridge, sequence)
+        if answer is None or (answer.hash, answer.leaf) != (transaction.hash, at):
+            raise QcotError(INDEX_DIFFERS, "the table of answers says otherwise of this transaction")
+        readings = sum(run.count for run in verdict.runs)
+        counts = self.counts
+        self.counts = replace(counts, transactions=counts.transactions + 1, readings=counts.readings + readings)
+
+    def _sequence(self, bridge: str, sequence: int) -> None:
+        """Sequences go up; one that is not in the log was refused for good."""
+        last = self._sequences.get(bridge, 0)
+        if sequence <= last:
+            raise QcotError(SEQUENCE_REUSED, f"sequence {sequence} comes after {last}")
+        for missing in range(last + 1, sequence):
+            answer = self._ledger.answer(bridge, missing)
+            if answer is None or answer.leaf is not None:
+                raise QcotError(SEQUENCE_MISSING, f"transaction {missing} is neither in the log nor was it refused")
+        self._sequences[bridge] = sequence
+
+    def _qblock(self, at: int, raw: bytes) -> None:
+        header = qblock.parse(raw)
+        previous = self._headers[-1] if self._headers else None
+        self.what = f"leaf {at}, Qblock {header.core.height}"
+        if previous is None:
+            self._start = header.core.time
+        else:
+            self._require_checkpoint(previous)
+        qblock.check_walk_hash(header)
+        qblock.check_place(header, previous, self._start)
+        if (header.core.tree_size, header.core.tree_root) != (at, self.tree.root()):
+            raise QcotError(
+                ROOT_DIFFERS, f"it says {header.core.tree_root.hex()}, the leaves give {self.tree.root().hex()}"
+            )
+        qblock.check_qasm(header, self._headers)
+        qblock.check_count(header)
+        if self._shots:
+            qblock.check_by_simulation(header, self._headers, self._shots, self._seed + header.core.height)
+        self._headers = [*self._headers[-1:], header]
+        self.counts = replace(self.counts, qblocks=self.counts.qblocks + 1)
+
+    def _require_checkpoint(self, header: qblock.Header) -> None:
+        """Each header but the newest has one: a gateway signs before it closes the next."""
+        if self.signed < header.core.tree_size + 1:
+            raise QcotError(CHECKPOINT_MISSING, f"no checkpoint over Qblock {header.core.height}")
+
+    def _checkpoint(self, size: int) -> None:
+        text = self._checkpoints.pop(size, None)
+        if text is None:
+            return
+        self.what = f"checkpoint of size {size}"
+        given = checkpoint.parse(text)
+        if (given.origin, given.size, given.root) != (self._ledger.origin, size, self.tree.root()):
+            raise QcotError(ROOT_DIFFERS, f"it says {given.root.hex()}, the leaves give {self.tree.root().hex()}")
+        given.verify(self._trust.gateway)
+        self.signed = size
+        self.counts = replace(self.counts, checkpoints=self.counts.checkpoints + 1)
