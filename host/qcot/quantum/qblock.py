@@ -224,9 +224,8 @@ def _detection(prepared: Patch, expected: Patch, setting: Setting) -> float:
 
 
 def _theta_error(was: QblockPhases, wanted: QblockPhases) -> float:
-    """Error of theta in [-pi, pi), from the integers: floats would lose the small ones."""
-    half = 1 << (H_BITS - 1)
-    return ((was.h - wanted.h + half) % (2 * half) - half) * math.tau / (2 * half)
+    """Error of theta from the integers: a difference of floats would lose the small ones."""
+    return (was.h - wanted.h) * math.tau / (1 << H_BITS)
 
 
 def _phi_error(was: QblockPhases, wanted: QblockPhases) -> float:
