@@ -16,11 +16,11 @@ from pathlib import Path
 from qcot.boards.registry import BoardRegistry, ChannelInfo, EnrolledBoard
 from qcot.errors import Problem, QcotError
 from qcot.link import keys
-from qcot.link.events import Event, SawChannel, SawHello, SessionOpened, Trouble
+from qcot.link.events import Event, Resume, SawChannel, SawHello, SessionOpened, Trouble
 from qcot.link.frames import AUTH, Frame, FrameDecoder, seal, wire
 from qcot.link.messages import Enrol, Enrolled, Hello, Opened, Result, decode
 from qcot.link.problems import PORT_BUSY, LinkError
-from qcot.link.session import Resume, Session
+from qcot.link.session import Session
 from qcot.link.transport import SerialPort
 
 SILENT = Problem(

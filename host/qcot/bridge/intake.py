@@ -15,7 +15,7 @@ from qcot.bridge.store import ENROLMENT, FRAME, Item, Sealed, Store
 from qcot.crypto.signing import SigningKey
 from qcot.ledger import transactions
 from qcot.ledger.transactions import HASH_SIZE, MAX_ENTRIES, EnrolmentEntry, Entry, FrameEntry
-from qcot.link.session import Resume
+from qcot.link.events import Resume
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from qcot.bridge.problems import DISK_FULL, OUTBOX_BUSY, OUTBOX_CORRUPT, OUTBOX_FOREIGN, OUTBOX_IO
 from qcot.crypto.keyfile import sync_folder
 from qcot.errors import Problem, QcotError
-from qcot.link.session import Resume
+from qcot.link.events import Resume
 
 SCHEMA = 1
 _TABLES = """
@@ -69,12 +69,19 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A transaction that the gateway refused for good, and why."""
+    """That the gateway refused a transaction for good, and why."""
 
     hash: bytes
-    sequence: int
     name: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What left the outbox: sequence to readings of the accepted and of the refused."""
+
+    accepted: dict[int, int]
+    refused: dict[int, int]
 
 
 class Store:
@@ -181,18 +188,22 @@ class Store:
             ).fetchall()
         return [Sealed(*row) for row in rows]
 
-    def settle(self, accepted: Iterable[bytes], refused: Iterable[Refusal]) -> int:
-        """Delete what the gateway has on disk and keep aside what it refused; gives how many left the outbox."""
+    def settle(self, accepted: Iterable[bytes], refused: Iterable[Refusal]) -> Settled:
+        """Delete what the gateway has on disk, by hash, and keep aside what it refused. Unknown hashes do nothing."""
+        settled = Settled({}, {})
         with self._named(), self._write():
-            db = self._db
-            left = db.executemany("DELETE FROM outbox WHERE hash = ?", [(hash_,) for hash_ in accepted]).rowcount
+            for hash_ in accepted:
+                settled.accepted.update(self._delete(hash_))
             for refusal in refused:
-                db.execute(
+                self._db.execute(
                     "INSERT OR IGNORE INTO refused SELECT hash, sequence, ?, ?, raw FROM outbox WHERE hash = ?",
                     (refusal.name, refusal.reason, refusal.hash),
                 )
-                left += db.execute("DELETE FROM outbox WHERE hash = ?", (refusal.hash,)).rowcount
-        return left
+                settled.refused.update(self._delete(refusal.hash))
+        return settled
+
+    def _delete(self, hash_: bytes) -> list[tuple[int, int]]:
+        return self._db.execute("DELETE FROM outbox WHERE hash = ? RETURNING sequence, readings", (hash_,)).fetchall()
 
     def renumber(self, replacements: Sequence[Sealed], next_sequence: int) -> None:
         """Replace the whole outbox; for a bridge whose gateway is ahead of it."""
@@ -205,11 +216,11 @@ class Store:
             self._set_next(next_sequence)
         self._next = next_sequence
 
-    def refused(self) -> list[Refusal]:
-        """What the gateway refused for good."""
+    def refused(self) -> list[tuple[int, Refusal]]:
+        """What the gateway refused for good, with the bridge sequence of each."""
         with self._named():
-            rows = self._db.execute("SELECT hash, sequence, name, reason FROM refused ORDER BY sequence").fetchall()
-        return [Refusal(*row) for row in rows]
+            rows = self._db.execute("SELECT sequence, hash, name, reason FROM refused ORDER BY sequence").fetchall()
+        return [(row[0], Refusal(*row[1:])) for row in rows]
 
     def counts(self) -> tuple[int, int, int]:
         """How many are pending, in the outbox and refused."""

@@ -9,6 +9,15 @@ from qcot.link.messages import Channel, Code, Hello, Opened, Readings, Status
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """Where a device's chain stands: all before ``seq`` of ``epoch`` is there, ``link`` is after the last of it."""
+
+    epoch: int = 0
+    seq: int = 0
+    link: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class SawHello:
     """A board, or somebody who plays one, says hello. Answer with ``Session.open`` or leave it."""
 
@@ -17,19 +26,20 @@ class SawHello:
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """The board proved that it has the device key; ``raw`` is the OPENED frame."""
+    """The board proved that it has the device key; ``raw`` is the OPENED frame, its stream goes on at ``position``."""
 
     opened: Opened
     raw: bytes
-    new_epoch: bool
+    position: Resume
 
 
 @dataclass(frozen=True, slots=True)
 class TookReadings:
-    """Readings in their place on the chain. Store ``raw`` and ``readings.link``, then ``Session.acknowledge``."""
+    """Readings in their place on the chain. Store ``raw`` and ``position``, then ``Session.acknowledge`` it."""
 
     readings: Readings
     raw: bytes
+    position: Resume
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import struct
+from hashlib import sha256
 
 from qcot.link.frames import MacKey
 
@@ -27,3 +28,8 @@ def board_nonce(device_key: bytes, epoch: int, session: int, noise: bytes) -> by
     """The nonce that a board offers in HELLO; a host never needs it, a simulated board does."""
     data = b"qcot/nonce/v1" + struct.pack("<II", epoch, session) + noise
     return hmac.digest(device_key, data, "sha256")[:NONCE_SIZE]
+
+
+def commitment(device: bytes, device_key: bytes) -> bytes:
+    """What an enrolment publishes of a device key (docs/evidence.md): it binds to the key and tells nothing of it."""
+    return sha256(b"qcot/device-key/v1" + device + device_key).digest()

@@ -7,6 +7,7 @@ Invariants:
 - each counter accepted is greater than the one before, in its session;
 - ``wanted`` and ``link`` move only over readings whose link was recomputed, and ``stored`` only by ``acknowledge``;
 - an ACK never says more than ``stored``;
+- from ``open`` until its answer, or its end, no readings are taken: a session resumes from where the last one stood;
 - at most one frame goes out in :data:`PACE` seconds unless the one before was answered.
 
 Times are seconds on any clock that never goes back.
@@ -15,13 +16,14 @@ Times are seconds on any clock that never goes back.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from qcot.errors import Problem
 from qcot.link import chain, keys
 from qcot.link.events import (
     Event,
+    Resume,
     SawChannel,
     SawHello,
     SawResult,
@@ -64,15 +66,6 @@ COMMAND_TIMEOUT = 0.5
 COMMAND_TRIES = 6
 OPEN_TIMEOUT = 0.5
 IDENTIFY_EVERY = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """What is on disk for a device: readings before ``seq`` of ``epoch``, and the link after the last of them."""
-
-    epoch: int = 0
-    seq: int = 0
-    link: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +160,16 @@ class Session:
 
     # Frames in
 
-    def receive(self, data: bytes, now: float) -> list[Event]:
-        """What ``data``, read at ``now``, tells."""
+    def receive(self, data: bytes, now: float) -> Iterator[Event]:
+        """What ``data``, read at ``now``, tells. See ``take``."""
         return self.take(self._decoder.feed(data), now)
 
-    def take(self, frames: Iterable[Frame], now: float) -> list[Event]:
-        """The same for frames that were decoded elsewhere."""
-        events: list[Event] = []
+    def take(self, frames: Iterable[Frame], now: float) -> Iterator[Event]:
+        """What ``frames`` tell. Each is judged after the events before it were dealt with, so take them all."""
         for frame in frames:
+            events: list[Event] = []
             self._take(frame, now, events)
-        return events
+            yield from events
 
     def _take(self, frame: Frame, now: float, events: list[Event]) -> None:
         live, offer = self._live, self._offer
@@ -237,7 +230,8 @@ class Session:
 
     def _readings(self, message: Readings, raw: bytes, events: list[Event]) -> None:
         live = self._live
-        if live is None or live.frozen:
+        if live is None or live.frozen or self._offer:
+            # While a new session is on offer, what it resumes from must not move; the board repeats these.
             return
         if message.end <= self.wanted:
             self._count["repeated"] += 1
@@ -254,7 +248,7 @@ class Session:
             events.append(Trouble(CHAIN_BROKEN, reason, fatal=True))
             return
         self.wanted, self.link = message.end, link
-        events.append(TookReadings(message, raw))
+        events.append(TookReadings(message, raw, Resume(live.epoch, message.end, link)))
 
     def _opened(self, offer: _Offer, frame: Frame, now: float, events: list[Event]) -> None:
         message = decode(frame)
@@ -269,8 +263,8 @@ class Session:
         self.last_seen = now
         self.wanted, self.link = expected
         self.stored = self.wanted
-        self._ack = None
-        self._requeue()
+        self._ack = self._waiting = None
+        self._commands.clear()
         if (message.base, message.base_link) != expected or (resume.link and message.epoch < resume.epoch):
             self._live.frozen = True
             reason = (
@@ -279,7 +273,7 @@ class Session:
             )
             events.append(Trouble(CHAIN_GAP, reason, fatal=True))
             return
-        events.append(SessionOpened(message, frame.raw, new_epoch=not same))
+        events.append(SessionOpened(message, frame.raw, Resume(message.epoch, *expected)))
 
     # What the driver asks for
 
@@ -322,14 +316,15 @@ class Session:
 
     def wake(self, now: float) -> float:
         """When ``poll`` may have more to say, if nothing comes in before; never more than a second away."""
-        if self._ack is not None or (self._commands and self._waiting is None and self._live) or self._unsent():
+        if self._ack is not None or self._command_ready(now) or (self._offer and self._offer.sent is None):
             return max(self._quiet_until, now)
         if self._waiting:
-            return min(self._waiting.sent + COMMAND_TIMEOUT, now + 1.0)
-        return now + (0.25 if not self.online(now) else 1.0)
+            return min(max(self._waiting.sent + COMMAND_TIMEOUT, now), now + 1.0)
+        return now + (1.0 if self.online(now) and not self._offer else 0.25)
 
-    def _unsent(self) -> bool:
-        return self._offer is not None and self._offer.sent is None
+    def _command_ready(self, now: float) -> bool:
+        live = self._live
+        return bool(self._commands and live and not live.frozen and self._waiting is None and self.online(now))
 
     def _next(self, now: float) -> bytes | None:
         offer, live = self._offer, self._live
@@ -340,7 +335,7 @@ class Session:
         if live and self._ack is not None:
             ack, self._ack = self._ack, None
             return self._seal(live, Ack(ack))
-        if live and not live.frozen and self._commands and self._waiting is None and self.online(now):
+        if live and self._command_ready(now):
             waiting = self._waiting = self._commands.popleft()
             waiting.tries += 1
             waiting.sent = now

@@ -1,0 +1,283 @@
+"""One port: the board on it, whether it is served and, where not, why and when to try again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from qcot.boards.registry import BoardRegistry, EnrolledBoard
+from qcot.bridge.config import BridgeConfig
+from qcot.bridge.intake import Intake
+from qcot.bridge.problems import (
+    BAD_CHANNEL,
+    COMMAND_REFUSED,
+    DAMAGED,
+    DUPLICATE,
+    IMAGE_CHANGED,
+    UNENROLLED,
+    UNKNOWN_BOARD,
+)
+from qcot.bridge.snapshot import BoardView
+from qcot.bridge.store import Store
+from qcot.crypto.problems import KEY_FILE_MISSING
+from qcot.errors import Problem, QcotError
+from qcot.link import keys
+from qcot.link.chain import LOST
+from qcot.link.events import (
+    Event,
+    Resume,
+    SawHello,
+    SawResult,
+    SawStatus,
+    SessionOpened,
+    TookReadings,
+    Trouble,
+)
+from qcot.link.messages import Code, Hello, Readings, Status
+from qcot.link.session import Session
+from qcot.link.transport import SerialPort
+
+BACK_OFF = (0.5, 10.0)
+NOT_SERVED_RETRY = 5.0
+
+
+@dataclass
+class Hub:
+    """What the ports of one bridge share; ``owners`` is which port serves which device."""
+
+    config: BridgeConfig
+    registry: BoardRegistry
+    store: Store
+    intake: Intake
+    commit: Callable[[], bool]
+    trouble: Callable[[str, Problem, str], None]
+    wall: Callable[[], int]
+    closing: Callable[[BoardPort, int], None]
+    owners: dict[bytes, BoardPort] = field(default_factory=dict)
+
+
+class _LeaveError(QcotError):
+    """This port is not served on for now."""
+
+    def __init__(self, problem: Problem, reason: str, retry: float | None = None) -> None:
+        super().__init__(problem, reason)
+        self.retry = retry
+
+
+class BoardPort:
+    """Opens, serves and closes one port; all methods take the time in seconds on a clock that never goes back."""
+
+    def __init__(self, path: str, hub: Hub) -> None:
+        self.path = path
+        self.retry_at = 0.0
+        self._hub = hub
+        self._serial: SerialPort | None = None
+        self._session = Session()
+        self._board: EnrolledBoard | None = None
+        self._status: Status | None = None
+        self._back_off = BACK_OFF[0]
+        self._reason = "not opened yet"
+        self._readings = 0
+        self._lost = 0
+        self._last_seen: int | None = None
+
+    @property
+    def fd(self) -> int | None:
+        """The file to wait on, None while the port is closed."""
+        return self._serial.fd if self._serial else None
+
+    def online(self, now: float) -> bool:
+        """Whether the board gave proof of itself within the last 6 s, and the port is still there."""
+        return self._serial is not None and self._session.online(now)
+
+    def open(self, now: float) -> bool:
+        """Try the port; when that fails it is told as trouble and tried again later."""
+        self._session = Session()
+        self._status = None
+        try:
+            self._serial = SerialPort(self.path)
+            self._reason = "waiting for the board"
+        except QcotError as error:
+            self._left(error, now)
+            return False
+        self.tick(now)
+        return self._serial is not None
+
+    def readable(self, now: float) -> None:
+        """There are bytes, or an end."""
+        if self._serial is None:
+            return
+        try:
+            for event in self._session.receive(self._serial.read(), now):
+                self._handle(event, now)
+        except QcotError as error:
+            self._left(error, now)
+            return
+        self.tick(now)
+
+    def tick(self, now: float) -> None:
+        """Send what is due."""
+        if self._serial is None:
+            return
+        events: list[Event] = []
+        try:
+            self._serial.write(self._session.poll(now, events))
+            for event in events:
+                self._handle(event, now)
+        except QcotError as error:
+            self._left(error, now)
+
+    def wake(self, now: float) -> float:
+        """When to ``tick`` next."""
+        return self._session.wake(now)
+
+    def acknowledge(self, position: Resume, now: float) -> None:
+        """All before ``position`` is on disk."""
+        self._session.acknowledge(position.epoch, position.seq)
+        self.tick(now)
+
+    def close(self, reason: str) -> None:
+        """Give the port back."""
+        if self._serial:
+            self._hub.closing(self, self._serial.fd)
+            self._serial.close()
+            self._serial = None
+        self._reason = reason
+        if self._board and self._hub.owners.get(self._board.device) is self:
+            del self._hub.owners[self._board.device]
+
+    def view(self, now: float) -> BoardView:
+        """What is known of the board here."""
+        board, status, session = self._board, self._status, self._session
+        online = self.online(now)
+        return BoardView(
+            port=self.path,
+            device=board.device.hex() if board else None,
+            model=board.model if board else None,
+            online=online,
+            reason="" if online else self._reason,
+            last_seen=self._last_seen,
+            epoch=session.epoch,
+            readings=self._readings,
+            stored=session.stored,
+            base=status.base if status else None,
+            head=status.head if status else None,
+            lost=self._lost,
+            counters=session.counters,
+            board_noise=status.noise if status else 0,
+            board_forged=status.forged if status else 0,
+            board_replayed=status.replayed if status else 0,
+            free_ram=status.free_ram if status else None,
+        )
+
+    def _left(self, error: QcotError, now: float) -> None:
+        """Close, say why, and come back later: sooner if it may be a cable, later if a person has to act."""
+        retry = error.retry if isinstance(error, _LeaveError) else None
+        if retry is None:
+            retry = self._back_off
+            self._back_off = min(self._back_off * 2, BACK_OFF[1])
+        self.close(str(error))
+        self.retry_at = now + retry
+        self._hub.trouble(self.path, error.problem, error.reason)
+
+    def _handle(self, event: Event, now: float) -> None:
+        match event:
+            case TookReadings(readings=readings, raw=raw, position=position):
+                self._took(readings, raw, position)
+            case SawStatus(status=status):
+                self._status = status
+                self._seen()
+            case SessionOpened():
+                self._opened(event, now)
+            case SawHello(hello=hello):
+                self._hello(hello, now)
+            case SawResult(authenticated=True, code=code, channel=channel) if code is not Code.OK:
+                what = "an acknowledgement" if channel is None else f"the rate of channel {channel}"
+                self._hub.trouble(self.path, COMMAND_REFUSED, f"{what}: {code.label}")
+            case Trouble(fatal=True):
+                raise _LeaveError(event.problem, event.reason)
+            case Trouble():
+                self._hub.trouble(self.path, event.problem, event.reason)
+            case _:
+                pass
+
+    def _hello(self, hello: Hello, now: float) -> None:
+        try:
+            device_key = self._known(hello, now)
+        except _LeaveError as error:
+            if not self._session.online(now):
+                raise
+            # Anybody can say HELLO; the board that proved itself is heard until it falls silent.
+            self._hub.trouble(self.path, error.problem, error.reason)
+            return
+        # What is not on disk must not be told to a board as if it were; and it says HELLO again.
+        if self._hub.commit():
+            resume = self._hub.store.resume(hello.device)
+            self._session.open(hello, device_key, resume, secrets.token_bytes(keys.NONCE_SIZE))
+
+    def _known(self, hello: Hello, now: float) -> bytes:
+        """The key of a board that is to be served, which is announced to the gateway."""
+        name = f"{hello.model} {hello.device.hex()}"
+        if hello.damaged:
+            raise _LeaveError(DAMAGED, f"{hello.model} says so", NOT_SERVED_RETRY)
+        if not hello.enrolled:
+            raise _LeaveError(UNENROLLED, f"{hello.model} has no identity", NOT_SERVED_RETRY)
+        try:
+            board = self._hub.registry.board(hello.device)
+            device_key = self._hub.registry.key(hello.device)
+        except QcotError as error:
+            if error.problem.name == KEY_FILE_MISSING.name:
+                raise _LeaveError(UNKNOWN_BOARD, f"{name} was not enrolled here", NOT_SERVED_RETRY) from error
+            raise _LeaveError(error.problem, error.reason, NOT_SERVED_RETRY) from error
+        if board is None:
+            raise _LeaveError(UNKNOWN_BOARD, f"the enrolment of {name} did not end", NOT_SERVED_RETRY)
+        self._refuse_twin(hello.device, now)
+        self._hub.intake.announce(board, keys.commitment(hello.device, device_key))
+        return device_key
+
+    def _refuse_twin(self, device: bytes, now: float) -> None:
+        owner = self._hub.owners.get(device)
+        if owner is not None and owner is not self and owner.online(now):
+            raise _LeaveError(DUPLICATE, f"{device.hex()} is served on {owner.path}", NOT_SERVED_RETRY)
+
+    def _opened(self, event: SessionOpened, now: float) -> None:
+        hub, opened = self._hub, event.opened
+        board = hub.registry.board(opened.device)
+        assert board is not None
+        self._refuse_twin(opened.device, now)
+        owner = hub.owners.get(opened.device)
+        if owner is not None and owner is not self:
+            owner.close(f"the board moved to {self.path}")
+            owner.retry_at = now + NOT_SERVED_RETRY
+        if self._board and self._board.device != opened.device and hub.owners.get(self._board.device) is self:
+            del hub.owners[self._board.device]
+        self._board = board
+        hub.owners[opened.device] = self
+        self._back_off = BACK_OFF[0]
+        self._reason = "silent"
+        self._seen()
+        hub.intake.take(opened.device, event.raw, 0, event.position)
+        if opened.image != board.image:
+            hub.trouble(self.path, IMAGE_CHANGED, f"{opened.device.hex()} runs {opened.image.hex()}")
+        self._set_rates(board)
+
+    def _set_rates(self, board: EnrolledBoard) -> None:
+        index = {channel.name: at for at, channel in enumerate(board.channels)}
+        for name, hertz in self._hub.config.rates_of(board.device).items():
+            if name in index:
+                self._session.configure(index[name], round(hertz * 1000))
+            else:
+                reason = f"{board.model} {board.device.hex()} has {', '.join(index)} and no {name}"
+                self._hub.trouble(self.path, BAD_CHANNEL, reason)
+
+    def _took(self, readings: Readings, raw: bytes, position: Resume) -> None:
+        assert self._board is not None
+        self._readings += readings.count
+        if LOST in readings.records[4::9]:
+            self._lost += sum(each.value for each in readings.readings() if each.is_loss)
+        self._hub.intake.take(self._board.device, raw, readings.count, position)
+        self._seen()
+
+    def _seen(self) -> None:
+        self._last_seen = self._hub.wall()

@@ -1,0 +1,150 @@
+"""Transactions to the gateway, in order, until its signed receipt says that they are on its disk.
+
+The broker is trusted with nothing: whatever it loses or repeats, the outbox is sent and answered again.
+All methods belong to one thread; times are seconds on a clock that never goes back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from qcot.bridge.problems import BAD_RECEIPT, GATEWAY_BEHIND, REFUSED, RENUMBERED
+from qcot.bridge.store import Refusal, Settled, Store
+from qcot.crypto.signing import PublicKey
+from qcot.errors import Problem, QcotError
+from qcot.ledger import receipts
+from qcot.ledger.receipts import Receipt, Status
+
+WINDOW = 16
+RECEIPT_TIMEOUT = (5.0, 60.0)
+LATER_DELAY = (0.5, 30.0)
+
+_log = logging.getLogger(__name__)
+
+
+class Publisher:
+    """What of the outbox is on its way. ``send`` takes one transaction, or raises QcotError when it can't."""
+
+    def __init__(
+        self,
+        store: Store,
+        gateway: PublicKey,
+        *,
+        site: str,
+        bridge: str,
+        send: Callable[[bytes], None],
+        renumber: Callable[[int], None],
+        trouble: Callable[[Problem, str], None],
+        window: int = WINDOW,
+    ) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._names = (site, bridge)
+        self._send = send
+        self._renumber = renumber
+        self._trouble = trouble
+        self._window = window
+        self._backlog = store.counts()[1]
+        self._next = 0
+        self._flying: set[int] = set()
+        self._deadline = 0.0
+        self._timeout = RECEIPT_TIMEOUT[0]
+        self._hold_until = 0.0
+        self._delay = LATER_DELAY[0]
+        self.accepted = 0
+        self.readings = 0
+        self.refused = len(store.refused())
+
+    @property
+    def backlog(self) -> int:
+        """How many transactions have no receipt."""
+        return self._backlog
+
+    @property
+    def waiting(self) -> int:
+        """How many of them have not even been sent."""
+        return self._backlog - len(self._flying)
+
+    def added(self) -> None:
+        """One more transaction is in the outbox."""
+        self._backlog += 1
+
+    def restart(self) -> None:
+        """The connection is new: nothing is on its way."""
+        self._rewind()
+        self._hold_until = 0.0
+
+    def pump(self, now: float) -> None:
+        """Send what the window has room for, and again what was never answered."""
+        if self._flying and now >= self._deadline:
+            self._timeout = min(self._timeout * 2, RECEIPT_TIMEOUT[1])
+            self._rewind()
+        room = self._window - len(self._flying)
+        if room <= 0 or now < self._hold_until or not self.waiting:
+            return
+        for sealed in self._store.outbox(self._next, room):
+            try:
+                self._send(sealed.raw)
+            except QcotError as error:
+                _log.info("not sent yet: %s", error)
+                self._hold_until = now + LATER_DELAY[0]
+                return
+            if not self._flying:
+                self._deadline = now + self._timeout
+            self._flying.add(sealed.sequence)
+            self._next = sealed.sequence + 1
+
+    def receive(self, raw: bytes, now: float) -> None:
+        """Act on a receipt, durably; what is not the gateway's word on this bridge is told as trouble and left."""
+        try:
+            receipt = self._checked(raw)
+        except QcotError as error:
+            self._trouble(BAD_RECEIPT, str(error))
+            return
+        accepted = [each.hash for each in receipt.answers if each.status is Status.ACCEPTED]
+        if receipt.next_sequence > self._store.next_sequence:
+            # The outbox is older than what the gateway has from this bridge: it was lost, or restored.
+            self._count(self._store.settle(accepted, []))
+            self._renumber(receipt.next_sequence)
+            self._rewind()
+            self._trouble(RENUMBERED, f"the gateway wants {receipt.next_sequence}")
+            return
+        refused = [each for each in receipt.answers if each.status is Status.REFUSED]
+        settled = self._store.settle(accepted, [Refusal(each.hash, each.name, each.reason) for each in refused])
+        self._count(settled)
+        for each in refused:
+            if each.sequence in settled.refused:
+                self._trouble(REFUSED, f"transaction {each.sequence}: {each.name}: {each.reason}")
+        if any(each.status is Status.LATER for each in receipt.answers):
+            self._come_again(receipt.next_sequence, now)
+        elif settled.accepted or settled.refused:
+            self._delay, self._timeout = LATER_DELAY[0], RECEIPT_TIMEOUT[0]
+            self._deadline = now + self._timeout
+            self._hold_until = 0.0
+
+    def _checked(self, raw: bytes) -> Receipt:
+        receipt = receipts.parse(raw)
+        if (receipt.site, receipt.bridge) != self._names:
+            raise QcotError(BAD_RECEIPT, f"it is for bridge {receipt.bridge} of site {receipt.site}")
+        receipt.verify(self._gateway)
+        return receipt
+
+    def _count(self, settled: Settled) -> None:
+        self.accepted += len(settled.accepted)
+        self.readings += sum(settled.accepted.values())
+        self.refused += len(settled.refused)
+        self._backlog -= len(settled.accepted) + len(settled.refused)
+        self._flying -= settled.accepted.keys() | settled.refused.keys()
+
+    def _come_again(self, wanted: int, now: float) -> None:
+        self._rewind()
+        first = next((each.sequence for each in self._store.outbox(limit=1)), wanted)
+        if wanted < first:
+            self._trouble(GATEWAY_BEHIND, f"it wants transaction {wanted}, the oldest here is {first}")
+        self._hold_until = now + self._delay
+        self._delay = min(self._delay * 2, LATER_DELAY[1])
+
+    def _rewind(self) -> None:
+        self._flying.clear()
+        self._next = 0
