@@ -1,0 +1,176 @@
+"""The bookkeeper: what a gateway does to its ledger, step by step, without threads, broker or waiting.
+
+Every step leaves the ledger so that a process that begins anew after it, however the last one ended, goes on from
+there: answers are given only for what is on disk, a header is stored before the tree that ends with it is signed, a
+checkpoint before it is given out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from qcot.gateway.config import GatewayConfig
+from qcot.gateway.intake import Rejected
+from qcot.gateway.limits import Limiter
+from qcot.gateway.problems import LIMIT
+from qcot.ledger import checkpoint, qblock, receipts
+from qcot.ledger.qblock import Core, Header
+from qcot.ledger.receipts import Answer, Status
+from qcot.ledger.store import Ledger
+from qcot.ledger.transactions import FrameEntry, Transaction
+from qcot.link.messages import Readings
+
+_COUNT_AT = 10  # of a READINGS frame: type, flags, counter, first, then count
+
+
+def readings_by_device(transaction: Transaction) -> Counter[bytes]:
+    """How many readings the frames of each device say they hold; whether they do is for the ledger's rules."""
+    counts: Counter[bytes] = Counter()
+    for entry in transaction.entries:
+        if isinstance(entry, FrameEntry) and entry.frame[0] == Readings.TYPE and len(entry.frame) > _COUNT_AT:
+            counts[entry.device] += entry.frame[_COUNT_AT]
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Numbers of things in a ledger; ``refused`` counts by the name of the refusal."""
+
+    transactions: int
+    readings: int
+    qblocks: int
+    refused: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """An open run that is to be closed: everything that the quantum part needs, apart from the ledger."""
+
+    core: Core
+    earlier: tuple[Header, ...]
+    start: int
+    shots: int
+    seed: int
+
+    def run(self) -> Header:
+        """Run the local check and make the header; the slow part, safe on another thread."""
+        return qblock.close(self.core, self.earlier, self.start, shots=self.shots, seed=self.seed)
+
+
+class Bookkeeper:
+    """One gateway's hand on its ledger; belongs to one thread at a time."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        """Open or make the ledger and complete what a crash left; raises what :meth:`Ledger.open_or_create` does."""
+        self._config = config
+        self._limiter = Limiter(config.limits)
+        self.ledger = Ledger.open_or_create(config.ledger, site=config.site, origin=config.origin)
+        try:
+            self._patch = self._newest_headers()
+            self.checkpoint = self._completed_checkpoint()
+        except BaseException:
+            self.ledger.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self.ledger.close()
+
+    def totals(self) -> Totals:
+        """What the ledger holds now."""
+        (readings,) = self.ledger._row("SELECT total(count) FROM run") or (0,)
+        refused = self.ledger._rows("SELECT name, count(*) FROM answer WHERE leaf IS NULL GROUP BY name")
+        height = self.ledger.height()
+        return Totals(self.ledger.size() - height, int(readings), height, Counter(dict(refused)))
+
+    def take(self, batch: Sequence[Transaction], now: float) -> list[Answer]:
+        """Answer verified transactions, in order; on return what was accepted is on disk, in one commit.
+
+        ``now`` is in seconds of a monotonic clock. Raises what :meth:`Ledger.append_transactions` does, and then
+        nothing was stored.
+        """
+        excess: dict[int, str] = {}
+        wanted: dict[str, int] = {}
+        for at, transaction in enumerate(batch):
+            bridge = transaction.bridge
+            # Only what may be new is charged; after a limited one, those that follow it are ahead of their sequence.
+            if transaction.sequence == wanted.setdefault(bridge, self.ledger.wanted(bridge)):
+                limit = self._limiter.excess(bridge, readings_by_device(transaction), now)
+                if limit is None:
+                    wanted[bridge] += 1
+                else:
+                    excess[at] = limit
+        answers = iter(self.ledger.append_transactions([tx for at, tx in enumerate(batch) if at not in excess]))
+        return [
+            Answer(tx.hash, tx.sequence, Status.LATER, None, LIMIT.name, f"limit of {excess[at]} is met")
+            if at in excess
+            else next(answers)
+            for at, tx in enumerate(batch)
+        ]
+
+    def reject(self, rejected: Rejected, now: float) -> Answer | None:
+        """The answer to what is no transaction of a known bridge; None where too many such were answered of late."""
+        if not self._limiter.may_answer_unsigned(now):
+            return None
+        return Answer(rejected.hash, rejected.sequence, Status.REFUSED, None, rejected.problem.name, rejected.reason)
+
+    def receipts(self, answers: Mapping[str, Iterable[Answer]], time: int) -> list[tuple[str, bytes]]:
+        """Signed receipts at ``time`` ms, as (bridge, bytes), for the answers to each bridge."""
+        signed = []
+        for bridge, all_answers in answers.items():
+            wanted = self.ledger.wanted(bridge) if bridge in self._config.bridges else 1
+            rest = list(all_answers)
+            while rest:
+                part, rest = rest[: receipts.MAX_ANSWERS], rest[receipts.MAX_ANSWERS :]
+                raw = receipts.build(
+                    self._config.key,
+                    site=self._config.site,
+                    bridge=bridge,
+                    time=time,
+                    next_sequence=wanted,
+                    answers=part,
+                )
+                signed.append((bridge, raw))
+        return signed
+
+    def begin_qblock(self, time: int) -> Closing:
+        """Fix the run to be closed at ``time`` ms; until :meth:`end_qblock` nothing may be appended.
+
+        A header says the tree size before it, which is its own place: whatever comes meanwhile goes behind it.
+        """
+        core = self.ledger.next_core(time, self._config.name)
+        start = core.time if self.ledger.start is None else self.ledger.start
+        return Closing(core, tuple(self._patch), start, self._config.shots, self._config.seed())
+
+    def end_qblock(self, header: Header) -> str:
+        """Store the header, then sign and store the checkpoint over it; on return that may be given out.
+
+        Where it failed, it may be called again with the same header.
+        """
+        if self.ledger.last_header is not header:
+            self.ledger.append_qblock(header)
+            self._patch = [*self._patch, header][-2:]
+        self.checkpoint = self._signed_checkpoint(header)
+        return self.checkpoint
+
+    def _signed_checkpoint(self, header: Header) -> str:
+        size, root = self.ledger.root_to_sign()
+        text = checkpoint.sign(
+            self._config.key, self._config.name, origin=self._config.origin, size=size, root=root,
+            stamp=header.core.time // 1000,
+        )  # fmt: skip
+        return self.ledger.store_checkpoint(text)
+
+    def _newest_headers(self) -> list[Header]:
+        height = self.ledger.height()
+        found = [self.ledger.header(at) for at in range(max(0, height - 2), height)]
+        return [header for header in found if header is not None]
+
+    def _completed_checkpoint(self) -> str | None:
+        """The newest checkpoint as it was given out, or now made where the last process ended before it."""
+        header = self.ledger.last_header
+        if header is None:
+            return None
+        return self.ledger.checkpoint(header.core.tree_size + 1) or self._signed_checkpoint(header)

@@ -1,0 +1,59 @@
+"""What a gateway is told when it starts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, PublicKey, SigningKey
+from qcot.errors import QcotError
+from qcot.gateway.limits import Limits
+from qcot.gateway.problems import BAD_CONFIG
+from qcot.mqtt import TlsFiles, level
+
+
+def random_seed() -> int:
+    """A seed of 63 bits for one local check; the Qblock records it, so anybody can run the same check again."""
+    return secrets.randbits(63)
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """One gateway: ``key`` (ML-DSA-44) signs receipts and checkpoints, ``bridges`` are the keys it trusts, by name.
+
+    A Qblock closes every ``interval_s`` seconds, or at ``max_transactions``, if there is at least one transaction.
+    """
+
+    site: str
+    name: str
+    origin: str
+    ledger: Path
+    key: SigningKey
+    bridges: Mapping[str, PublicKey]
+    host: str = "127.0.0.1"
+    port: int = 1883
+    tls: TlsFiles | None = None
+    interval_s: float = 10.0
+    max_transactions: int = 4096
+    shots: int = 1024
+    seed: Callable[[], int] = random_seed
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        """Refuse, before anything is opened, what could not work; raises `mqtt-bad-level` or `gateway-config`."""
+        for name in (self.site, self.name, *self.bridges):
+            level(name)
+        wrong = [
+            text
+            for text, bad in (
+                ("key is not ML-DSA-44", self.key.algorithm != ML_DSA_44),
+                ("a bridge's key is not ML-DSA-65", any(k.algorithm != ML_DSA_65 for k in self.bridges.values())),
+                (f"interval is {self.interval_s} s", not self.interval_s > 0),
+                (f"{self.max_transactions} transactions for a Qblock", self.max_transactions < 1),
+            )
+            if bad
+        ]
+        if wrong:
+            raise QcotError(BAD_CONFIG, "; ".join(wrong))

@@ -1,0 +1,75 @@
+"""Limits on what is accepted: availability against a bridge or board that sends without end (QCoT table 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rate:
+    """``per_s`` a second on average, ``burst`` at once: what an outage of that many has to catch up."""
+
+    per_s: float
+    burst: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Transactions of one bridge, readings of one device, and answers to what nobody known has signed."""
+
+    bridge: Rate = Rate(2_000, 50_000)
+    device: Rate = Rate(2_000, 1_000_000)
+    unsigned_answers: Rate = Rate(50, 200)
+
+
+class Bucket:
+    """A token bucket that starts full. Time comes from the caller, in seconds of any clock that never goes back."""
+
+    __slots__ = ("_at", "_rate", "_tokens")
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self._rate = rate
+        self._tokens = rate.burst
+        self._at = now
+
+    def has(self, tokens: float, now: float) -> bool:
+        """Whether ``tokens`` could be taken now. More than the burst pass when it is full, or they never would."""
+        self._tokens = min(self._rate.burst, self._tokens + max(0.0, now - self._at) * self._rate.per_s)
+        self._at = max(self._at, now)
+        return self._tokens >= min(tokens, self._rate.burst)
+
+    def take(self, tokens: float) -> None:
+        """Take what :meth:`has` allowed."""
+        self._tokens -= tokens
+
+
+class Limiter:
+    """All buckets of a gateway. Only accepted transactions make one, so enrolled devices bound their number."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._bridges: dict[str, Bucket] = {}
+        self._devices: dict[bytes, Bucket] = {}
+        self._unsigned: Bucket | None = None
+
+    def excess(self, bridge: str, readings: Mapping[bytes, int], now: float) -> str | None:
+        """Take one transaction and its ``readings`` by device, or take nothing and say which limit is met."""
+        wanted = [(f"bridge {bridge}", self._bridges.setdefault(bridge, Bucket(self._limits.bridge, now)), 1)]
+        for device, count in readings.items():
+            bucket = self._devices.setdefault(device, Bucket(self._limits.device, now))
+            wanted.append((f"device {device.hex()}", bucket, count))
+        for name, bucket, count in wanted:
+            if not bucket.has(count, now):
+                return name
+        for _, bucket, count in wanted:
+            bucket.take(count)
+        return None
+
+    def may_answer_unsigned(self, now: float) -> bool:
+        """Whether one more answer may be signed for a message that nobody known has signed."""
+        self._unsigned = self._unsigned or Bucket(self._limits.unsigned_answers, now)
+        if not self._unsigned.has(1, now):
+            return False
+        self._unsigned.take(1)
+        return True

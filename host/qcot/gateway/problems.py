@@ -1,0 +1,20 @@
+"""What a gateway refuses, and what can be wrong with the gateway itself."""
+
+from __future__ import annotations
+
+from qcot.errors import Problem
+
+# Answers to a bridge; those about the log itself are in qcot.ledger.problems.
+OVERSIZE = Problem("oversize", "Keep it aside; a bridge must close a transaction before it reaches 1 MiB.")
+UNKNOWN_BRIDGE = Problem(
+    "unknown-bridge", "Give the gateway this bridge's public key, then send from a new bridge name."
+)
+WRONG_BRIDGE = Problem("wrong-bridge", "Let every bridge use its own name, key and topic.")
+LIMIT = Problem(
+    "limit", "Nothing is lost: it is taken as soon as the limit allows. Lower the rates, or raise the limit."
+)
+BUSY = Problem("busy", "Nothing is lost: it is taken as soon as what waits before it has been stored.")
+
+# The gateway itself.
+BAD_CONFIG = Problem("gateway-config", "Correct the gateway's settings.")
+NOT_RUNNING = Problem("gateway-not-running", "Start the gateway first.")

@@ -1,0 +1,234 @@
+"""What the ledger's thread does: verify, store in groups, answer, acknowledge, and close Qblocks on time.
+
+The quantum part of a Qblock runs on another thread. Until it is there nothing is appended, because a header stands at
+the tree size that it names; verifying goes on, and what was verified meanwhile is stored right behind the header.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+from qcot.errors import QcotError
+from qcot.gateway.bookkeeper import Bookkeeper, readings_by_device
+from qcot.gateway.config import GatewayConfig
+from qcot.gateway.events import Event, Snapshot
+from qcot.gateway.inbox import Message
+from qcot.gateway.intake import UNKNOWN_SEQUENCE, Rejected, examine
+from qcot.gateway.problems import BUSY
+from qcot.ledger.problems import LEDGER_FULL, LEDGER_IO, SEQUENCE_REUSED
+from qcot.ledger.qblock import Header
+from qcot.ledger.receipts import Answer, Status
+from qcot.ledger.transactions import Transaction
+from qcot.quantum.problems import RUN_FAILED
+
+MAX_HELD = 1024
+"""Most verified messages that wait for a Qblock's quantum part or for the disk."""
+RETRY_S = 1.0
+_TEMPORARY = (LEDGER_FULL, LEDGER_IO, RUN_FAILED)
+_log = logging.getLogger(__name__)
+
+
+class Outlet(Protocol):
+    """Where answers go; none of these blocks or raises. What does not arrive is asked for again."""
+
+    def receipt(self, bridge: str, raw: bytes) -> None:
+        """Send a receipt to a bridge."""
+
+    def checkpoint(self, text: str) -> None:
+        """Give out the newest checkpoint."""
+
+    def tell(self, event: Event) -> None:
+        """Say what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    message: Message
+    content: Transaction | Rejected
+
+
+class Worker:
+    """State of the ledger's thread; all methods but :meth:`turn_away` and :meth:`snapshot` belong to it."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        books: Bookkeeper,
+        outlet: Outlet,
+        *,
+        quantum: Executor,
+        wake: Callable[[], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._config, self._books, self._outlet = config, books, outlet
+        self._quantum, self._wake, self._clock = quantum, wake, clock
+        self._held: list[_Held] = []
+        self._closing: Future[Header] | None = None
+        self._header: Header | None = None
+        self._due = time.monotonic() + config.interval_s
+        self._retry_at = 0.0
+        self._trouble: str | None = None
+        self._lock = threading.RLock()  # around the books, the counts and those turned away
+        self._turned_away: dict[str, set[bytes]] = defaultdict(set)
+        totals = books.totals()
+        self._transactions, self._readings, self._qblocks = totals.transactions, totals.readings, totals.qblocks
+        self._refused: Counter[str] = Counter(totals.refused)
+
+    def snapshot(self, connected: bool) -> Snapshot:
+        """The gateway now, between two steps."""
+        with self._lock:
+            ledger = self._books.ledger
+            return Snapshot(
+                connected, self._transactions, self._readings, self._qblocks, ledger.last_header,
+                self._books.checkpoint, dict(self._refused), ledger.devices(), self._trouble,
+            )  # fmt: skip
+
+    def turn_away(self, bridge: str, payload: bytes) -> None:
+        """Have a message for which there was no room answered with `busy`; of very many only some are answered."""
+        with self._lock:
+            if bridge in self._config.bridges and len(self._turned_away[bridge]) < MAX_HELD:
+                self._turned_away[bridge].add(sha256(payload).digest())
+
+    @property
+    def room(self) -> int:
+        """How many messages the next step may be given."""
+        return MAX_HELD - len(self._held)
+
+    def wait_s(self, stopping: bool) -> float:
+        """How long nothing needs to be done unless a message comes or the quantum part is there."""
+        now = time.monotonic()
+        if self._closing is not None:
+            return self._config.interval_s
+        if self._trouble is not None:
+            return self._retry_at - now
+        return 0.0 if stopping else self._due - now
+
+    def is_done(self) -> bool:
+        """Whether a gateway that is to stop may: all is stored and closed, or cannot be."""
+        waiting = self._held or self._closing or self._header or self._books.ledger.unclosed
+        return self._closing is None and (self._trouble is not None or not waiting)
+
+    def step(self, messages: Sequence[Message], stopping: bool) -> None:
+        """Verify ``messages``, then do what can be done now.
+
+        A full disk or a failed quantum run is told and tried again after a second, with nothing given out meanwhile;
+        raises what cannot pass by itself, as `ledger-corrupt`.
+        """
+        site, bridges = self._config.site, self._config.bridges
+        for message in messages:
+            content = examine(message.payload, site=site, bridge=message.bridge, bridges=bridges)
+            self._held.append(_Held(message, content))
+        if self._trouble is not None and time.monotonic() < self._retry_at:
+            return
+        try:
+            self._advance(stopping)
+            self._trouble = None
+        except QcotError as error:
+            if error.problem not in _TEMPORARY:
+                raise
+            if self._trouble is None:
+                _log.error("%s", error)
+                self._outlet.tell(Event("trouble", str(error)))
+            self._trouble = str(error)
+            self._retry_at = time.monotonic() + RETRY_S
+
+    def _advance(self, stopping: bool) -> None:
+        if self._closing is not None and self._closing.done():
+            closing, self._closing = self._closing, None
+            self._header = closing.result()
+        if self._header is not None:
+            self._end_qblock(self._header)
+        if self._closing is None:
+            if self._held:
+                self._store()
+            if self._is_due(stopping):
+                self._closing = self._quantum.submit(self._books.begin_qblock(self._clock()).run)
+                self._closing.add_done_callback(lambda _: self._wake())
+        self._answer_turned_away()
+
+    def _is_due(self, stopping: bool) -> bool:
+        unclosed, late = self._books.ledger.unclosed, time.monotonic() - self._due
+        if late >= 0:
+            # Whole intervals on, so that a slow Qblock does not shift those after it.
+            self._due += self._config.interval_s * (1 + late // self._config.interval_s)
+        return unclosed > 0 and (late >= 0 or stopping or unclosed >= self._config.max_transactions)
+
+    def _end_qblock(self, header: Header) -> None:
+        with self._lock:
+            text = self._books.end_qblock(header)
+            self._header = None
+            self._qblocks += 1
+        self._outlet.checkpoint(text)
+        core, check = header.core, header.quantum.check
+        told = (
+            f"Qblock {core.height}: {core.transactions} transactions, {check.zeros_newest} zeros of {check.shots} shots"
+        )
+        self._outlet.tell(Event("qblock", f"{told} on {check.backend}"))
+
+    def _store(self) -> None:
+        batch = [held.content for held in self._held if isinstance(held.content, Transaction)]
+        answers: dict[str, list[Answer]] = defaultdict(list)
+        now = time.monotonic()
+        with self._lock:
+            wanted = {each.bridge: self._books.ledger.wanted(each.bridge) for each in batch}
+            taken = self._books.take(batch, now)
+            held, self._held = self._held, []
+            self._count(batch, taken, wanted)
+            rest = iter(taken)
+            for each in held:
+                if isinstance(each.content, Transaction):
+                    answers[each.message.bridge].append(next(rest))
+                elif (answer := self._rejection(each.message.bridge, each.content, now)) is not None:
+                    answers[each.message.bridge].append(answer)
+            receipts = self._books.receipts(answers, self._clock())
+        for bridge, raw in receipts:
+            self._outlet.receipt(bridge, raw)
+        for each in held:
+            each.message.ack()
+
+    def _count(self, batch: Sequence[Transaction], answers: Sequence[Answer], wanted: Mapping[str, int]) -> None:
+        """Count what is new: an answer given again changes nothing."""
+        counted: set[bytes] = set()
+        for transaction, answer in zip(batch, answers, strict=True):
+            is_new = transaction.sequence >= wanted[transaction.bridge] or answer.name == SEQUENCE_REUSED.name
+            if answer.status is Status.LATER or not is_new or transaction.hash in counted:
+                continue
+            counted.add(transaction.hash)
+            if answer.status is Status.ACCEPTED:
+                self._transactions += 1
+                self._readings += readings_by_device(transaction).total()
+            else:
+                self._refused[answer.name] += 1
+                where = f"{transaction.bridge} {transaction.sequence}"
+                self._outlet.tell(Event("refused", f"{where}: {answer.name}: {answer.reason}"))
+        if counted:
+            self._outlet.tell(Event("stored", f"{len(counted)} transactions"))
+
+    def _rejection(self, bridge: str, rejected: Rejected, now: float) -> Answer | None:
+        self._refused[rejected.problem.name] += 1
+        answer = self._books.reject(rejected, now)
+        if answer is not None:  # those not answered are not told either: anybody could make any number of them
+            self._outlet.tell(Event("refused", f"{bridge}: {answer.name}: {answer.reason}"))
+        return answer
+
+    def _answer_turned_away(self) -> None:
+        with self._lock:
+            turned_away, self._turned_away = self._turned_away, defaultdict(set)
+            answers = {
+                bridge: [
+                    Answer(digest, UNKNOWN_SEQUENCE, Status.LATER, None, BUSY.name, "too much is waiting")
+                    for digest in digests
+                ]
+                for bridge, digests in turned_away.items()
+            }
+            receipts = self._books.receipts(answers, self._clock())
+        for bridge, raw in receipts:
+            self._outlet.receipt(bridge, raw)

@@ -1,0 +1,115 @@
+import queue
+import time
+
+import pytest
+from boards import Board, BridgeSide
+from qcot.crypto.signing import ML_DSA_44, SigningKey
+from qcot.gateway import Gateway, GatewayConfig
+from qcot.ledger import receipts
+from qcot.mqtt import MqttLink, receipt_topic, tx_topic
+
+WAIT_S = 30.0
+GATEWAY_KEY = SigningKey(ML_DSA_44, bytes(32))
+
+
+class Endpoint:
+    """A bridge on the broker: sends bytes, and keeps the gateway's verified answers by transaction hash."""
+
+    def __init__(self, broker, name, site="home"):
+        self.link = MqttLink(broker.host, broker.port, f"test-{name}", back_off_s=(0.1, 0.5))
+        self.site, self.name = site, name
+        self.receipts = queue.Queue()
+        self.link.subscribe(receipt_topic(site, name), self._receive)
+        self.link.start()
+        assert self.link.wait_connected(WAIT_S)
+
+    def _receive(self, _topic, payload, ack):
+        self.receipts.put(payload)
+        ack()
+
+    def send(self, raw):
+        self.link.publish(tx_topic(self.site, self.name), raw)
+
+    def receipt(self):
+        receipt = receipts.parse(self.receipts.get(timeout=WAIT_S))
+        receipt.verify(GATEWAY_KEY.public_key)
+        assert (receipt.site, receipt.bridge) == (self.site, self.name)
+        return receipt
+
+    def answers(self, count):
+        """The next `count` answers, in the order they came."""
+        found = []
+        while len(found) < count:
+            found += self.receipt().answers
+        assert len(found) == count
+        return found
+
+    def ask(self, raw):
+        self.send(raw)
+        (answer,) = self.answers(1)
+        return answer
+
+
+def until(condition, what="condition"):
+    end = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def bridge():
+    return BridgeSide()
+
+
+@pytest.fixture
+def board():
+    return Board()
+
+
+@pytest.fixture
+def config(tmp_path, bridge):
+    """Makes the configuration of a gateway with its ledger in tmp_path."""
+
+    def make(broker=None, **options):
+        values = {
+            "site": "home", "name": "gw", "origin": "qcot.local/home", "ledger": tmp_path / "ledger.db",
+            "key": GATEWAY_KEY, "bridges": {bridge.name: bridge.key.public_key}, "interval_s": 0.2, "shots": 64,
+        }  # fmt: skip
+        if broker is not None:
+            values |= {"host": broker.host, "port": broker.port}
+        return GatewayConfig(**(values | options))
+
+    return make
+
+
+@pytest.fixture
+def running(config, broker):
+    """Starts gateways on the broker, and stops them."""
+    started = []
+
+    def start(**options):
+        events = []
+        gateway = Gateway(config(broker, **options), events.append)
+        gateway.start()
+        started.append(gateway)
+        until(lambda: gateway.snapshot().connected, "the broker")
+        gateway.events = events
+        return gateway
+
+    yield start
+    for gateway in started:
+        gateway.stop()
+
+
+@pytest.fixture
+def endpoint(broker):
+    made = []
+
+    def make(name="b1", site="home"):
+        made.append(Endpoint(broker, name, site))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.link.stop(flush_s=0)
