@@ -1,0 +1,93 @@
+// A board: samples go in, frames go out, commands come in. Holds the session and leaves bytes, clocks and memory to hal.
+//
+// Invariants: a session (`open_`) needs an identity; a frame from the host is looked at only while the line out is free, so
+// that its answer has the one frame buffer to itself; `nonce_` was never used to open a session.
+#pragma once
+
+#include "decoder.h"
+#include "frame.h"
+#include "hal.h"
+#include "limits.h"
+#include "outbox.h"
+#include "store.h"
+
+namespace qcot {
+
+class Board {
+public:
+    Board() : outbox_(ring_) {}
+
+    void begin();
+
+    // Does one piece of work, at most some milliseconds of it. Returns how many milliseconds there is nothing to do.
+    uint16_t poll();
+
+    // May be called from an interrupt.
+    void sampled(const Reading& reading) { ring_.push(reading); }
+
+private:
+    struct Command;
+    struct ReadingsBody;
+
+    void hash_image();
+    void listen();
+    void receive();
+    bool transmit(uint32_t now);
+    uint16_t patience(uint32_t now) const;
+    void show(uint32_t now);
+
+    // Not inlined: what they put on the stack must be gone before a command runs.
+    __attribute__((noinline)) bool judge_plain(const Command& command, bool known);
+    __attribute__((noinline)) bool judge_sealed(const Command& command, bool known);
+    void close();
+    bool device_key(HmacKey& out) const;
+    __attribute__((noinline)) void derive_from_device(const uint8_t* host_nonce, HmacKey& out);
+    __attribute__((noinline)) void renew_nonce();
+    void restart_chain();
+
+    void identify(const uint8_t* body);
+    void open(const uint8_t* body);
+    void enrol(const uint8_t* body);
+    void configure(const uint8_t* body);
+    void describe(const uint8_t* body);
+    void acknowledge(const uint8_t* body);
+
+    Writer begin_frame(Type type);
+    void put_device(Writer& out) const;
+    void send(Writer out);
+    void send(Writer out, const HmacKey* key);
+    void result(Code code, uint8_t detail = 0);
+    void send_readings(uint8_t index, uint32_t now);
+    void send_status(uint32_t now);
+
+    Ring<kRingBytes> ring_;
+    Outbox<Ring<kRingBytes>> outbox_;
+    FrameDecoder<kMaxHostRaw> decoder_;
+    FrameBuffer frame_;
+
+    // The image hash: the state while it is computed, the digest after.
+    union {
+        Sha256State state;
+        uint8_t digest[kHashSize];
+    } image_;
+    uint32_t image_done_ = 0;
+    bool image_ready_ = false;
+
+    store::Identity identity_ = store::Identity::none;
+    bool configured_ = false;
+    bool open_ = false;
+    bool received_ = false;  // decoder_ holds a frame that nobody has looked at
+    uint32_t epoch_ = 0;
+    uint32_t session_ = 0;
+    uint8_t nonce_[kNonceSize];
+    HmacKey key_;
+    uint32_t heard_ = 0;  // the last counter accepted
+    uint32_t said_ = 0;   // the last counter sent
+    uint32_t heard_at_ = 0;
+    uint32_t spoke_at_ = 0;  // the last HELLO or STATUS
+    uint16_t noise_ = 0;
+    uint16_t forged_ = 0;
+    uint16_t replayed_ = 0;
+};
+
+}  // namespace qcot

@@ -1,0 +1,211 @@
+// What a host may ask of a board: each frame is judged in the order of docs/link-protocol.md, then handed to its command.
+#include "board.h"
+#include "keys.h"
+#include "progmem.h"
+#include "version.h"
+
+namespace qcot {
+
+struct Board::Command {
+    Type type;
+    bool auth;
+    uint8_t body;
+    void (Board::*run)(const uint8_t* body);
+};
+
+namespace {
+
+void count(uint16_t& counter) {
+    if (counter < UINT16_MAX) ++counter;
+}
+
+bool all_zero(const uint8_t* bytes, uint8_t size) {
+    while (size--) {
+        if (*bytes++) return false;
+    }
+    return true;
+}
+
+uint8_t flags_of(const uint8_t* raw) { return raw[1]; }
+uint32_t counter_of(const uint8_t* raw) { return read_u32(raw + 2); }
+
+}  // namespace
+
+void Board::receive() {
+    static const Command table[] PROGMEM = {
+        {Type::identify, false, 0, &Board::identify},
+        {Type::open, true, kOpenBody, &Board::open},
+        {Type::enrol, false, kEnrolBody, &Board::enrol},
+        {Type::configure, true, 5, &Board::configure},
+        {Type::describe, true, 1, &Board::describe},
+        {Type::ack, true, 4, &Board::acknowledge},
+    };
+    const uint8_t* const raw = decoder_.raw();
+    Command command;
+    bool known = false;
+    for (const Command& row : table) {
+        memcpy_P(&command, &row, sizeof command);
+        known = raw[0] == uint8_t(command.type);
+        if (known) break;
+    }
+    const bool good = flags_of(raw) & kFlagAuth ? judge_sealed(command, known) : judge_plain(command, known);
+    if (good) (this->*command.run)(raw + kHeadSize);
+}
+
+// Both judges return true if the frame in decoder_ is to be carried out; else they have counted or answered it.
+
+bool Board::judge_plain(const Command& command, bool known) {
+    const uint8_t* const raw = decoder_.raw();
+    if (!known || command.auth) {
+        count(forged_);
+    } else if (flags_of(raw) || counter_of(raw)) {
+        result(Code::unknown_command);
+    } else if (command.type == Type::enrol && identity_ != store::Identity::none) {
+        result(Code::already_enrolled);
+    } else if (decoder_.size() != kHeadSize + command.body + kCrcSize) {
+        result(Code::bad_length);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+bool Board::judge_sealed(const Command& command, bool known) {
+    const uint8_t* const raw = decoder_.raw();
+    const uint32_t counter = counter_of(raw);
+    if (identity_ != store::Identity::good) {
+        if (known && command.auth) {
+            result(Code::not_enrolled);
+        } else {
+            count(forged_);
+        }
+        return false;
+    }
+    const bool fits = known && decoder_.size() == kHeadSize + command.body + kMacSize + kCrcSize;
+    const bool opening = fits && command.type == Type::open;
+    HmacKey fresh;
+    if (opening) derive_from_device(raw + kHeadSize, fresh);
+    if ((!opening && !open_) || !mac_good(raw, decoder_.size(), opening ? fresh : key_)) {
+        count(forged_);
+        return false;
+    }
+    if (counter <= (opening ? 0 : heard_)) {
+        count(replayed_);
+        return false;
+    }
+    const bool defined = known && command.auth && flags_of(raw) == kFlagAuth;
+    if (opening && defined) {
+        key_ = fresh;
+        open_ = true;
+        said_ = 0;
+    }
+    wipe(&fresh, sizeof fresh);
+    if (!opening || defined) {
+        heard_ = counter;
+        heard_at_ = hal::millis();
+    }
+    if (!defined) result(Code::unknown_command);
+    if (defined && !fits) result(Code::bad_length);
+    return defined && fits;
+}
+
+void Board::derive_from_device(const uint8_t* host_nonce, HmacKey& out) {
+    HmacKey device;
+    if (!device_key(device)) return;
+    derive_session_key(device, nonce_, host_nonce, out);
+    wipe(&device, sizeof device);
+}
+
+void Board::result(Code code, uint8_t detail) {
+    Writer out = begin_frame(Type::result);
+    out.u32(counter_of(decoder_.raw()));
+    out.u8(uint8_t(code));
+    out.u8(detail);
+    send(out);
+}
+
+// The session is open by now, under the key that the frame proved.
+void Board::open(const uint8_t* body) {
+    ++session_;
+    renew_nonce();
+    const uint32_t epoch = read_u32(body + kNonceSize);
+    const uint32_t seq = read_u32(body + kNonceSize + 4);
+    const uint32_t head = ring_.head();
+    const bool resumes = epoch == epoch_ && seq - outbox_.base() <= head - outbox_.base();
+    outbox_.resume(resumes ? seq : outbox_.base());
+    spoke_at_ = hal::millis();
+
+    Writer out = begin_frame(Type::opened);
+    put_device(out);
+    out.u32(epoch_);
+    out.bytes(image_.digest, kHashSize);
+    out.bytes(kFirmware, sizeof kFirmware);
+    out.u32(outbox_.base());
+    out.u32(ring_.head());
+    out.bytes(outbox_.base_link(), kHashSize);
+    out.u32(spoke_at_);
+    send(out);
+}
+
+void Board::enrol(const uint8_t* body) {
+    const uint8_t* const secret = body + kDeviceSize;
+    const uint8_t* const challenge = secret + kSecretSize;
+    if (all_zero(body, kDeviceSize)) return result(Code::bad_length);
+    if (!store::identity_write(body, secret)) return result(Code::storage_failed);
+    identity_ = store::Identity::good;
+    restart_chain();
+    renew_nonce();
+    HmacKey key;
+    if (!device_key(key)) return result(Code::storage_failed);
+    derive_enrol_key(key, challenge, key);
+
+    Writer out = frame_.begin(Type::enrolled, 1);
+    out.bytes(body, kDeviceSize);
+    out.bytes(challenge, kNonceSize);
+    out.bytes(image_.digest, kHashSize);
+    send(out, &key);
+    wipe(&key, sizeof key);
+    decoder_.wipe();
+}
+
+void Board::configure(const uint8_t* body) {
+    const uint8_t index = body[0];
+    const uint32_t rate = read_u32(body + 1);
+    if (index >= kChannels) return result(Code::bad_channel);
+    if (rate != 0 && (rate < kMinRate || rate > kMaxRate)) return result(Code::bad_rate, index);
+    store::Rates rates;
+    store::rates_load(rates);
+    if (rates[index] != rate || !configured_) {
+        rates[index] = rate;
+        if (!store::rates_write(rates)) return result(Code::storage_failed);
+        configured_ = true;
+        hal::sample_every(index, rate);
+    }
+    result(Code::ok);
+}
+
+void Board::describe(const uint8_t* body) {
+    const uint8_t index = body[0];
+    if (index >= kChannels) return result(Code::bad_channel);
+    const Channel record = channel(index);
+    store::Rates rates;
+    store::rates_load(rates);
+    const uint8_t length = uint8_t(strlen(record.name));
+
+    Writer out = begin_frame(Type::channel);
+    out.u8(index);
+    out.u32(rates[index]);
+    out.u32(uint32_t(int32_t(record.num)));
+    out.u32(uint32_t(int32_t(record.den)));
+    out.u32(uint32_t(int32_t(record.offset)));
+    out.u8(length);
+    out.bytes(record.name, length);
+    out.bytes(record.unit, uint8_t(strlen(record.unit)));
+    send(out);
+}
+
+void Board::acknowledge(const uint8_t* body) {
+    if (!outbox_.acknowledge(read_u32(body))) result(Code::bad_ack);
+}
+
+}  // namespace qcot

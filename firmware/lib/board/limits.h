@@ -1,0 +1,22 @@
+// Every limit of a board that is a choice, with its reason.
+#pragma once
+
+#include <stdint.h>
+
+namespace qcot {
+
+// Readings kept for the host; 4 bytes each at 4 Hz and more.
+#if defined(__AVR_ATmega328P__)
+constexpr uint16_t kRingBytes = 440;  // 1.1 s at 100 Hz; what 1,300 B of static RAM leave
+#elif defined(__AVR_ATmega2560__)
+constexpr uint16_t kRingBytes = 3072;  // 768: rehashing all of it after a resume stays under the watchdog's 2 s
+#else
+constexpr uint16_t kRingBytes = 32768;
+#endif
+
+constexpr uint16_t kHelloMs = 1000;
+constexpr uint16_t kStatusMs = 2000;
+constexpr uint16_t kSilenceMs = 10000;  // no authenticated frame for so long: the session is over
+constexpr uint16_t kLedStepMs = 64;     // 16 steps: a pattern lasts a second
+
+}  // namespace qcot

@@ -1,0 +1,34 @@
+#include "chain.h"
+
+#include "bytes.h"
+#include "progmem.h"
+
+namespace qcot {
+namespace {
+
+const char kLabel[] PROGMEM = "qcot/chain/v1";
+
+}  // namespace
+
+void chain_start(const uint8_t device[8], uint32_t epoch, Link link) {
+    uint8_t message[sizeof kLabel - 1 + 8 + 4];
+    memcpy_P(message, kLabel, sizeof kLabel - 1);
+    Writer out(message + sizeof kLabel - 1);
+    out.bytes(device, 8);
+    out.u32(epoch);
+    sha256(message, sizeof message, link);
+}
+
+void chain_step(Link link, uint32_t seq, const Reading& reading) {
+    uint8_t message[kHashSize + 13];
+    Writer out(message);
+    out.bytes(link, kHashSize);
+    out.u32(seq);
+    out.u32(reading.time);
+    out.u8(reading.channel);
+    out.u32(uint32_t(reading.value));
+    static_assert(sizeof message == 45, "one block");
+    sha256(message, sizeof message, link);
+}
+
+}  // namespace qcot

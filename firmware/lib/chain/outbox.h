@@ -1,0 +1,150 @@
+// What of the ring is on its way to the host: readings in flight in at most four frames, then those of the next frame.
+// Knows boundaries and links; knows nothing of keys or the line.
+//
+//     base ... end of frame 0 ... end of the last frame ... chained ... head of the ring
+//
+// Invariant: link_ is the link after the reading before `chained_`, base_link_ that before `base_`, and frames_[i].link
+// that after frame i. The chain is computed no further than the next frame's end, so the link that a frame carries is
+// always at hand.
+#pragma once
+
+#include "chain.h"
+#include "ring.h"
+
+namespace qcot {
+
+constexpr uint8_t kMaxFrames = 4;
+constexpr uint8_t kFrameReadings = 14;
+constexpr uint16_t kRepeatMs = 1000;
+constexpr uint16_t kGatherMs = 100;
+
+template <typename RingType>
+class Outbox {
+public:
+    using Cursor = typename RingType::Cursor;
+
+    explicit Outbox(RingType& ring) : ring_(ring) {}
+
+    // Begins the chain anew from seq 0: only before anything was acknowledged.
+    void start(const uint8_t device[8], uint32_t epoch) {
+        chain_start(device, epoch, base_link_);
+        rewind();
+    }
+
+    uint32_t base() const { return base_.seq; }
+    const uint8_t* base_link() const { return base_link_; }
+    bool waiting() const { return base_.seq != ring_.head(); }
+
+    // Chains one more reading for the next frame. False if there is none, or the frame is full.
+    bool chain_one() {
+        if (pending_ == kFrameReadings || chained_.seq == ring_.head()) return false;
+        Reading reading;
+        const uint32_t seq = chained_.seq;
+        ring_.read(chained_, reading);
+        chain_step(link_, seq, reading);
+        if (pending_++ == 0) oldest_ = reading.time;
+        return true;
+    }
+
+    // The frame to send now, or kNone: one to be repeated, or the next one if it is full or has waited.
+    static constexpr uint8_t kNone = 0xFF;
+    uint8_t next(uint32_t now) {
+        if (count_ && unsent_ > 0 && uint16_t(uint16_t(now) - frames_[0].sent) >= kRepeatMs) unsent_ = 0;
+        if (unsent_ < count_) return unsent_;
+        if (count_ == kMaxFrames || pending_ == 0) return kNone;
+        if (pending_ < kFrameReadings && now - oldest_ < kGatherMs) return kNone;
+        Frame& frame = frames_[count_];
+        frame.count = pending_;
+        memcpy(frame.link, link_, kHashSize);
+        pending_ = 0;
+        return count_++;
+    }
+
+    // Calls body.begin(first seq, count), body.reading(r) for each reading of frame `index`, notes it as sent, and returns
+    // the link after it.
+    template <typename Body>
+    const uint8_t* send(uint8_t index, uint32_t now, Body& body) {
+        Cursor cursor = base_;
+        Reading reading;
+        for (uint8_t i = 0; i < index; ++i) skip(cursor, frames_[i].count);
+        Frame& frame = frames_[index];
+        body.begin(cursor.seq, frame.count);
+        for (uint8_t i = 0; i < frame.count; ++i) {
+            ring_.read(cursor, reading);
+            body.reading(reading);
+        }
+        frame.sent = uint16_t(now);
+        unsent_ = uint8_t(index + 1);
+        return frame.link;
+    }
+
+    // Milliseconds until next() may have something to say that it does not say now.
+    uint16_t patience(uint32_t now) const {
+        uint32_t wait = kRepeatMs;
+        if (count_) wait = uint32_t(kRepeatMs - uint16_t(uint16_t(now) - frames_[0].sent));
+        if (pending_ && count_ < kMaxFrames && kGatherMs - (now - oldest_) < wait) wait = kGatherMs - (now - oldest_);
+        return wait > kRepeatMs ? 0 : uint16_t(wait);
+    }
+
+    // False if `seq` is neither the end of a frame in flight nor what was acknowledged last.
+    bool acknowledge(uint32_t seq) {
+        uint32_t end = base_.seq;
+        for (uint8_t i = 0; end != seq; ++i) {
+            if (i == count_) return false;
+            end += frames_[i].count;
+        }
+        while (base_.seq != seq) drop_first();
+        ring_.release(base_);
+        return true;
+    }
+
+    // A new session: nothing is in flight any more. Frees the readings before `seq` if the host has them.
+    void resume(uint32_t seq) {
+        while (count_ && seq - base_.seq >= frames_[0].count) drop_first();
+        if (count_ || base_.seq != seq) rewind();
+        while (base_.seq != seq) {
+            chain_one();
+            base_ = chained_;
+            memcpy(base_link_, link_, kHashSize);
+            pending_ = 0;
+        }
+        ring_.release(base_);
+    }
+
+private:
+    struct Frame {
+        uint8_t count;
+        uint16_t sent;  // ms, lower half: frames are looked at far more often than it wraps
+        Link link;
+    };
+
+    void rewind() {
+        chained_ = base_;
+        memcpy(link_, base_link_, kHashSize);
+        count_ = pending_ = unsent_ = 0;
+    }
+    void skip(Cursor& cursor, uint8_t count) const {
+        Reading reading;
+        while (count--) ring_.read(cursor, reading);
+    }
+    void drop_first() {
+        skip(base_, frames_[0].count);
+        memcpy(base_link_, frames_[0].link, kHashSize);
+        memmove(frames_, frames_ + 1, (kMaxFrames - 1) * sizeof(Frame));
+        --count_;
+        if (unsent_) --unsent_;
+    }
+
+    RingType& ring_;
+    Cursor base_;
+    Cursor chained_;
+    Link base_link_;
+    Link link_;
+    Frame frames_[kMaxFrames];
+    uint8_t count_ = 0;    // frames formed
+    uint8_t unsent_ = 0;   // the first of them that is to be sent (again)
+    uint8_t pending_ = 0;  // readings chained since the last of them
+    uint32_t oldest_ = 0;  // when the first of these was sampled
+};
+
+}  // namespace qcot

@@ -1,0 +1,41 @@
+#include "channels.h"
+
+#include "progmem.h"
+
+namespace qcot {
+namespace {
+
+#define QCOT_ANALOG(n, rate) \
+    { "A" #n, "V", 5, 1024, 0, rate, Source::analog, n }
+
+const Channel kTable[] PROGMEM = {
+    QCOT_ANALOG(0, 10000), QCOT_ANALOG(1, 0), QCOT_ANALOG(2, 0), QCOT_ANALOG(3, 0), QCOT_ANALOG(4, 0), QCOT_ANALOG(5, 0),
+#if defined(__AVR_ATmega2560__)
+    QCOT_ANALOG(6, 0), QCOT_ANALOG(7, 0), QCOT_ANALOG(8, 0), QCOT_ANALOG(9, 0), QCOT_ANALOG(10, 0), QCOT_ANALOG(11, 0),
+    QCOT_ANALOG(12, 0), QCOT_ANALOG(13, 0), QCOT_ANALOG(14, 0), QCOT_ANALOG(15, 0),
+#endif
+    {"supply", "V", 1, 1000, 0, 100, Source::supply, 0},
+#if defined(__AVR_ATmega328P__)
+    {"chip", "Cel", 1, 100, 0, 100, Source::chip, 0},
+#endif
+};
+
+#undef QCOT_ANALOG
+
+static_assert(sizeof kTable == kChannels * sizeof(Channel), "a record for each channel");
+
+constexpr int32_t kBandgapMillivolts = 1100;
+
+}  // namespace
+
+Channel channel(uint8_t index) {
+    Channel out;
+    memcpy_P(&out, &kTable[index], sizeof out);
+    return out;
+}
+
+int32_t supply_millivolts(uint16_t counts) { return kBandgapMillivolts * 1024 / (counts ? counts : 1); }
+
+int32_t chip_centidegrees(uint16_t counts) { return (int32_t(counts) * 100 - 32431) * 100 / 122; }
+
+}  // namespace qcot
