@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="QCOT_", env_nested_delimiter="__", frozen=True, extra="forbid")
 
     site: Name = "home"
-    origin: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x2a\x2c-\x7e]+$")] | None = None
+    origin: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._/-]+$")] | None = None
     policy: Name = "default"
     broker: BrokerSettings = BrokerSettings()
     bridge: BridgeSettings = BridgeSettings()

@@ -12,15 +12,21 @@ from rich.console import Console
 from rich.table import Table
 
 from qcot.errors import QcotError
+from qcot.home import Home, default_home
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="The installation's folder.", envvar="QCOT_HOME", show_default="the user's data folder"),
+    typer.Option("--home", help="The home folder.", envvar="QCOT_HOME", show_default="user data folder"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def open_home(path: Path | None) -> Home:
+    """The home that was named, or the user's."""
+    return Home(path or default_home())
 
 
 def print_json(value: Any) -> None:

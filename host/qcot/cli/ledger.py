@@ -1,0 +1,297 @@
+"""`qcot ledger ...` and `qcot verify`: look at the log, recompute it, hand out one reading's proof."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, print_table
+from qcot.errors import Problem, QcotError
+from qcot.home import Home, read_public_key
+from qcot.ledger import evidence, qblock, transactions
+from qcot.ledger import report as reports
+from qcot.ledger.checkpoint import VerifierKey
+from qcot.ledger.reader import Reader
+from qcot.ledger.transactions import FrameEntry, Transaction
+from qcot.ledger.trust import Trust
+from qcot.ledger.verify import Failure, Result, verify
+from qcot.link import frames, messages
+
+NO_SUCH_QBLOCK = Problem("no-such-qblock", "`qcot ledger list` shows the heights that there are.")
+BAD_DEVICE_ID = Problem("bad-device-id", "Give 16 hex digits, as `qcot ledger list --boards` shows them.")
+FILE_EXISTS = Problem("file-exists", "Name another file with --out, or remove the one that is there.")
+UNREADABLE = Problem("file-unreadable", "Name an evidence file (.qcot.json) that you may read.")
+
+app = typer.Typer(no_args_is_help=True, help="Look at the ledger, recompute it, prove one reading.")
+
+
+def trust_of(home: Home) -> Trust:
+    """The keys that this home believes."""
+    name = home.settings().gateway.name
+    return Trust(home.trusted_bridges(), VerifierKey(name, home.trusted_gateway(name)))
+
+
+def _time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(sep=" ", timespec="milliseconds")
+
+
+def _qblock(header: qblock.Header) -> dict[str, Any]:
+    core, check = header.core, header.quantum.check
+    return {
+        "height": core.height,
+        "time": _time(core.time),
+        "first_leaf": core.first_leaf,
+        "transactions": core.transactions,
+        "leaf": core.tree_size,
+        "bookkeeper": core.bookkeeper,
+        "hash": header.hash.hex(),
+        "previous": core.previous.hex(),
+        "qhash": header.quantum.qhash.hex(),
+        "theta": header.quantum.phases.theta,
+        "phi": header.quantum.phases.phi,
+        "backend": check.backend,
+        "shots": check.shots,
+        "seed": check.seed,
+        "zeros": [check.zeros_newest, check.zeros_middle],
+        "qasm3": check.qasm3,
+    }
+
+
+@app.command("list")
+def list_(
+    home: HomeOption = None,
+    last: Annotated[int, typer.Option(min=1, help="How many of the newest to show.")] = 20,
+    boards: Annotated[bool, typer.Option("--boards", help="The boards and where their chains stand.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the newest Qblocks, or the boards.
+
+    Example: `qcot ledger list --last 5`
+    """
+    with Reader.open(open_home(home).ledger) as ledger, ledger.snapshot():
+        if boards:
+            devices = [
+                {"device": device.hex(), "epoch": at.epoch, "readings": at.next_seq, "link": at.link.hex()}
+                for device, at in sorted(ledger.devices().items())
+            ]
+            if as_json:
+                print_json(devices)
+                return
+            rows = [[str(d["device"]), str(d["epoch"]), str(d["readings"])] for d in devices]
+            print_table("", ["board", "epoch", "readings in it"], rows)
+            return
+        height = ledger.height()
+        headers = [ledger.header(each) for each in range(max(0, height - last), height)]
+        blocks = [_qblock(header) for header in headers if header]
+    if as_json:
+        print_json(blocks)
+        return
+    rows = [
+        [
+            str(b["height"]), b["time"], str(b["transactions"]), f"{b['zeros'][0]}/{b['shots']}",
+            b["backend"], b["hash"][:16],
+        ]
+        for b in blocks
+    ]  # fmt: skip
+    print_table("", ["Qblock", "time (UTC)", "transactions", "check", "backend", "hash"], rows)
+
+
+@app.command()
+def show(
+    height: Annotated[int, typer.Argument(min=0, help="Height of a Qblock.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one Qblock, its transactions and their readings.
+
+    Example: `qcot ledger show 3`
+    """
+    with Reader.open(open_home(home).ledger) as ledger, ledger.snapshot():
+        header = ledger.header(height)
+        if header is None:
+            raise QcotError(NO_SUCH_QBLOCK, f"no Qblock {height}; there are {ledger.height()}")
+        core = header.core
+        found = [_transaction(leaf, raw) for leaf, raw in ledger.leaves(core.first_leaf, core.tree_size)]
+    block = _qblock(header)
+    if as_json:
+        print_json(block | {"run": found})
+        return
+    for key, value in block.items():
+        if key != "qasm3":
+            out.print(f"{key:>14}  {value}", markup=False)
+    out.print("\n" + block["qasm3"], markup=False)
+    for each in found:
+        out.print(f"leaf {each['leaf']}: transaction {each['sequence']} of {each['bridge']}, {each['time']}")
+        for entry in each["entries"]:
+            values = " ".join(f"{channel}:{value}" for _, _, channel, value in entry.get("readings", []))
+            out.print(f"  {entry['kind']} {entry['device']} {values}", markup=False)
+
+
+def _transaction(leaf: int, raw: bytes) -> dict[str, Any]:
+    transaction: Transaction = transactions.parse(raw)
+    return {
+        "leaf": leaf,
+        "hash": transaction.hash.hex(),
+        "bridge": transaction.bridge,
+        "sequence": transaction.sequence,
+        "time": _time(transaction.time),
+        "entries": [_entry(entry) for entry in transaction.entries],
+    }
+
+
+def _entry(entry: transactions.Entry) -> dict[str, Any]:
+    if not isinstance(entry, FrameEntry):
+        return {"kind": "enrolment", "device": entry.device.hex(), "model": entry.model, "image": entry.image.hex()}
+    common = {"device": entry.device.hex(), "epoch": entry.epoch, "received": _time(entry.received)}
+    frame = frames.parse(entry.frame)
+    if frame is None or frame.type != messages.Readings.TYPE:
+        return {"kind": "opened"} | common
+    readings = messages.Readings.decode(frame.body).readings()
+    return {"kind": "readings"} | common | {"readings": [[r.seq, r.time, r.channel, r.value] for r in readings]}
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    problem = failure.problem
+    what = {"leaf": failure.leaf, "what": failure.what, "name": problem.name}
+    return what | {"reason": failure.reason, "remedy": problem.remedy}
+
+
+def verify_with_progress(ledger: Reader, trust: Trust, *, shots: int = 0, quiet: bool = False) -> Result:
+    """Recompute ``ledger`` behind a progress bar on standard error."""
+    columns = TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TextColumn("leaves"), TimeRemainingColumn()
+    with Progress(*columns, console=err, transient=True, disable=quiet) as bar:
+        task = bar.add_task("", total=None)
+        return verify(
+            ledger, trust, shots=shots, progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+
+
+@app.command("verify")
+def verify_(
+    home: HomeOption = None,
+    shots: Annotated[int, typer.Option(min=0, help="Also simulate each Qblock's check with this many shots.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute everything from the stored bytes and name the first thing that is wrong.
+
+    Leaves, tree, every signature, every board's chain, every walk hash and phase, every Qblock's quantum check.
+
+    Example: `qcot ledger verify --shots 256`
+    """
+    place = open_home(home)
+    with Reader.open(place.ledger) as ledger:
+        result = verify_with_progress(ledger, trust_of(place), shots=shots, quiet=as_json)
+    counts = result.counts
+    if as_json:
+        body = {
+            "holds": result.holds,
+            "leaves": counts.leaves,
+            "transactions": counts.transactions,
+            "readings": counts.readings,
+            "qblocks": counts.qblocks,
+            "checkpoints": counts.checkpoints,
+            "boards": counts.devices,
+            "signed_leaves": result.signed,
+            "root": result.root.hex(),
+            "failure": _failure(result.failure) if result.failure else None,
+        }
+        print_json(body)
+    else:
+        out.print(
+            f"{counts.readings:,} readings in {counts.transactions:,} transactions, {counts.qblocks:,} Qblocks, "
+            f"{counts.checkpoints:,} checkpoints"
+        )
+        if result.failure:
+            out.print("[bold red]does not hold[/]")
+            out.print(f"first thing wrong: {result.failure}", markup=False)
+            out.print(f"what to do: {result.failure.problem.remedy}", markup=False)
+        else:
+            waiting = counts.leaves - result.signed
+            out.print("[bold green]holds[/]" + (f"; {waiting} leaves wait for their Qblock" if waiting else ""))
+    if not result.holds:
+        raise typer.Exit(1)
+
+
+@app.command()
+def prove(
+    device: Annotated[str, typer.Argument(help="Board id, 16 hex digits.")],
+    epoch: Annotated[int, typer.Argument(min=0, help="Which boot of the board.")],
+    seq: Annotated[int, typer.Argument(min=0, help="Which reading of that boot.")],
+    home: HomeOption = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="The file to write.")] = None,
+) -> None:
+    """Write one reading's evidence to a file that `qcot verify` checks anywhere.
+
+    Example: `qcot ledger prove 3fb0c1d2e4f50617 1 42 --out reading.qcot.json`
+    """
+    place = open_home(home)
+    path = out_file or Path(f"{device}-{epoch}-{seq}.qcot.json")
+    with Reader.open(place.ledger) as ledger:
+        data = evidence.for_reading(ledger, trust_of(place), device_id(device), epoch, seq).to_json()
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except FileExistsError as error:
+        raise QcotError(FILE_EXISTS, f"{path} is there already") from error
+    except OSError as error:
+        raise QcotError(UNREADABLE, f"{path}: {error.strerror}") from error
+    out.print(f"{path}  ({len(data):,} bytes; check it with: qcot verify {path})", markup=False)
+
+
+def device_id(text: str) -> bytes:
+    """Read a board's id from the command line; raises ``bad-device-id``."""
+    try:
+        device = bytes.fromhex(text)
+    except ValueError as error:
+        raise QcotError(BAD_DEVICE_ID, f"{text!r} is not hex") from error
+    if len(device) != transactions.DEVICE_SIZE:
+        raise QcotError(BAD_DEVICE_ID, f"{text!r} has {len(device)} bytes, a board's id has 8")
+    return device
+
+
+def verify_evidence(
+    file: Annotated[Path, typer.Argument(help="An evidence file (.qcot.json).")],
+    gateway_key: Annotated[
+        str | None, typer.Option(help="Verifier key of the log that you know to be right (name+id+base64).")
+    ] = None,
+    bridge_key: Annotated[Path | None, typer.Option(help="Public key file (.pub) of the right bridge.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check one reading's evidence, offline; needs neither network nor home.
+
+    Example: `qcot verify reading.qcot.json`
+    """
+    pins = reports.Pins(
+        VerifierKey.parse(gateway_key) if gateway_key else None,
+        read_public_key(bridge_key, transactions.KIND.algorithm) if bridge_key else None,
+    )
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(evidence.MAX_BYTES + 1)
+    except OSError as error:
+        raise QcotError(UNREADABLE, f"{file}: {error.strerror}") from error
+    report = reports.check(data, pins)
+    if as_json:
+        steps = [
+            {"name": s.name, "holds": s.holds, "says": s.says, "problem": s.problem.name if s.problem else None}
+            for s in report.steps
+        ]
+        print_json({"holds": report.holds, "steps": steps, "facts": report.facts})
+    else:
+        for step in report.steps:
+            out.print("[green]holds[/]" if step.holds else "[bold red]FAILS[/]", end="  ")
+            out.print(f"{step.name}: {step.says}", markup=False)
+            if step.problem:
+                out.print(f"       {step.problem.name}. {step.problem.remedy}", markup=False)
+        if report.holds and not (gateway_key and bridge_key):
+            out.print("Whether the keys in the file are the right ones is yours to settle: pin them with "
+                      "--gateway-key and --bridge-key.")  # fmt: skip
+            for who in ("gateway_key", "bridge_key"):
+                out.print(f"  {who} {report.facts[who]}", markup=False)
+    if not report.holds:
+        raise typer.Exit(1)
+

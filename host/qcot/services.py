@@ -1,0 +1,64 @@
+"""The daemons of one home, built from its settings and keys."""
+
+from __future__ import annotations
+
+from qcot.bridge.config import BridgeConfig, Broker
+from qcot.bridge.daemon import Bridge
+from qcot.bridge.intake import Limits
+from qcot.errors import Problem, QcotError
+from qcot.gateway.config import GatewayConfig
+from qcot.gateway.gateway import Gateway
+from qcot.home import Home
+from qcot.mqtt import TlsFiles
+from qcot.settings import BrokerSettings
+
+HALF_TLS = Problem("tls-incomplete", "Give ca, certificate and key together under [broker], or none of them.")
+
+
+def tls_files(home: Home, broker: BrokerSettings) -> TlsFiles | None:
+    """The TLS files of ``broker``, relative names taken from the home; raises ``tls-incomplete``."""
+    given = (broker.ca, broker.certificate, broker.key)
+    if not any(given):
+        return None
+    if broker.ca is None or broker.certificate is None or broker.key is None:
+        raise QcotError(HALF_TLS, f"of ca, certificate and key, {sum(path is not None for path in given)} are given")
+    return TlsFiles(home.path / broker.ca, home.path / broker.certificate, home.path / broker.key)
+
+
+def make_bridge(home: Home) -> Bridge:
+    """The bridge of ``home``; raises whatever keeps it from starting, by name."""
+    settings = home.settings()
+    broker = settings.broker
+    config = BridgeConfig(
+        site=settings.site,
+        name=settings.bridge.name,
+        policy=settings.policy,
+        home=home.path,
+        key=home.bridge_key(),
+        gateway=home.trusted_gateway(settings.gateway.name),
+        broker=Broker(broker.host, broker.port, tls_files(home, broker)),
+        ports=settings.bridge.ports,
+        rates=settings.bridge.rates,
+        limits=Limits(settings.bridge.readings, settings.bridge.wait_ms / 1000),
+    )
+    return Bridge(config)
+
+
+def make_gateway(home: Home) -> Gateway:
+    """The gateway of ``home``; raises whatever keeps it from starting, by name."""
+    settings = home.settings()
+    config = GatewayConfig(
+        site=settings.site,
+        name=settings.gateway.name,
+        origin=settings.log_origin,
+        ledger=home.ledger,
+        key=home.gateway_key(),
+        bridges=home.trusted_bridges(),
+        host=settings.broker.host,
+        port=settings.broker.port,
+        tls=tls_files(home, settings.broker),
+        interval_s=settings.gateway.interval_s,
+        max_transactions=settings.gateway.max_transactions,
+        shots=settings.gateway.shots,
+    )
+    return Gateway(config)
