@@ -199,13 +199,14 @@ class Session:
         if frame.type not in (Hello.TYPE, Result.TYPE):
             self._trouble(events, FORGED, f"a {_name(frame.type)} frame without a MAC")
             return
-        match decode(frame):
-            case Hello() as hello:
-                events.append(SawHello(hello))
-            case Result(code=code, detail=detail) if code in UNAUTHENTICATED_RESULTS:
-                events.append(SawResult(code, detail, None, authenticated=False))
-            case _:
-                self._trouble(events, FORGED, "a RESULT frame without a MAC")
+        if frame.type == Result.TYPE and Result.decode(frame.body).code not in UNAUTHENTICATED_RESULTS:
+            self._trouble(events, FORGED, "a RESULT frame without a MAC")
+            return
+        message = decode(frame)
+        if isinstance(message, Hello):
+            events.append(SawHello(message))
+        elif isinstance(message, Result):
+            events.append(SawResult(message.code, message.detail, None, authenticated=False))
 
     def _proven(self, frame: Frame, events: list[Event]) -> None:
         message = decode(frame)
