@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import stat
 from pathlib import Path
 
@@ -44,13 +45,14 @@ def create(path: Path, seed: bytes | None = None) -> bytes:
 def load(path: Path) -> bytes:
     """Read the seed in ``path``; raises `key-file-missing`, `key-file-mode`, `key-file-bad` or `key-file-io`."""
     try:
-        with path.open("rb") as file:
+        # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())  # of what was opened: no time between check and use
             if not stat.S_ISREG(status.st_mode):
                 raise QcotError(KEY_FILE_BAD, f"{path} is not a plain file")
             if status.st_mode & _OTHERS:
                 mode = stat.S_IMODE(status.st_mode)
-                remedy = Problem(KEY_FILE_MODE.name, f"{KEY_FILE_MODE.remedy} {path}")
+                remedy = Problem(KEY_FILE_MODE.name, f"{KEY_FILE_MODE.remedy} {shlex.quote(str(path))}")
                 raise QcotError(remedy, f"others can read {path} (mode {mode:04o})")
             seed = file.read(SEED_SIZE + 1)
     except FileNotFoundError as error:
