@@ -1,8 +1,8 @@
 // The life of a board: boot, the loop, the image hash, what it says unasked. Commands are in commands.cpp.
 #include "board.h"
 
-#include "keys.h"
-#include "progmem.h"
+#include "link/keys.h"
+#include "hal/progmem.h"
 #include "version.h"
 
 namespace qcot {
@@ -163,6 +163,12 @@ void Board::put_device(Writer& out) const {
     out.bytes(device, kDeviceSize);
 }
 
+void Board::put_version(Writer& out) {
+    out.u8(kMajor);
+    out.u8(kMinor);
+    out.u8(kPatch);
+}
+
 // HELLO; also said unasked.
 void Board::identify(const uint8_t*) {
     Writer out = frame_.begin(Type::hello, 0);
@@ -172,7 +178,7 @@ void Board::identify(const uint8_t*) {
     put_device(out);
     out.u32(epoch_);
     out.bytes(nonce_, kNonceSize);
-    out.bytes(kFirmware, sizeof kFirmware);
+    put_version(out);
     out.bytes(image_.digest, kHashSize);
     out.u8(kChannels);
     static const char model[] PROGMEM = QCOT_MODEL;

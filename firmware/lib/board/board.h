@@ -4,11 +4,11 @@
 // that its answer has the one frame buffer to itself; `nonce_` was never used to open a session.
 #pragma once
 
-#include "decoder.h"
-#include "frame.h"
-#include "hal.h"
+#include "link/decoder.h"
+#include "link/frame.h"
+#include "hal/hal.h"
 #include "limits.h"
-#include "outbox.h"
+#include "chain/outbox.h"
 #include "store.h"
 
 namespace qcot {
@@ -54,6 +54,7 @@ private:
 
     Writer begin_frame(Type type);
     void put_device(Writer& out) const;
+    static void put_version(Writer& out);
     void send(Writer out);
     void send(Writer out, const HmacKey* key);
     void result(Code code, uint8_t detail = 0);
@@ -61,7 +62,7 @@ private:
     void send_status(uint32_t now);
 
     Ring<kRingBytes> ring_;
-    Outbox<Ring<kRingBytes>> outbox_;
+    Outbox<Ring<kRingBytes>, kMaxFrames> outbox_;
     FrameDecoder<kMaxHostRaw> decoder_;
     FrameBuffer frame_;
 

@@ -1,8 +1,7 @@
 // What a host may ask of a board: each frame is judged in the order of docs/link-protocol.md, then handed to its command.
 #include "board.h"
-#include "keys.h"
-#include "progmem.h"
-#include "version.h"
+#include "link/keys.h"
+#include "hal/progmem.h"
 
 namespace qcot {
 
@@ -139,7 +138,7 @@ void Board::open(const uint8_t* body) {
     put_device(out);
     out.u32(epoch_);
     out.bytes(image_.digest, kHashSize);
-    out.bytes(kFirmware, sizeof kFirmware);
+    put_version(out);
     out.u32(outbox_.base());
     out.u32(ring_.head());
     out.bytes(outbox_.base_link(), kHashSize);

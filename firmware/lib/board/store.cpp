@@ -3,9 +3,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "crc16.h"
-#include "hal.h"
-#include "hmac.h"
+#include "link/crc16.h"
+#include "hal/hal.h"
+#include "crypto/hmac.h"
 
 namespace qcot {
 namespace store {

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "channels.h"
-#include "messages.h"
+#include "sensors/channels.h"
+#include "link/messages.h"
 
 namespace qcot {
 namespace store {

@@ -4,6 +4,8 @@
 
 namespace qcot {
 
-constexpr uint8_t kFirmware[3] = {1, 0, 0};  // major, minor, patch
+constexpr uint8_t kMajor = 1;
+constexpr uint8_t kMinor = 0;
+constexpr uint8_t kPatch = 0;
 
 }  // namespace qcot

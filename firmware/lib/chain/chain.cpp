@@ -1,7 +1,7 @@
 #include "chain.h"
 
-#include "bytes.h"
-#include "progmem.h"
+#include "link/bytes.h"
+#include "hal/progmem.h"
 
 namespace qcot {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "reading.h"
-#include "sha256.h"
+#include "crypto/sha256.h"
 
 namespace qcot {
 

@@ -1,4 +1,4 @@
-// What of the ring is on its way to the host: readings in flight in at most four frames, then those of the next frame.
+// What of the ring is on its way to the host: readings in flight in a few frames, then those of the next frame.
 // Knows boundaries and links; knows nothing of keys or the line.
 //
 //     base ... end of frame 0 ... end of the last frame ... chained ... head of the ring
@@ -13,12 +13,11 @@
 
 namespace qcot {
 
-constexpr uint8_t kMaxFrames = 4;
 constexpr uint8_t kFrameReadings = 14;
 constexpr uint16_t kRepeatMs = 1000;
 constexpr uint16_t kGatherMs = 100;
 
-template <typename RingType>
+template <typename RingType, uint8_t kMaxFrames>
 class Outbox {
 public:
     using Cursor = typename RingType::Cursor;

@@ -6,7 +6,7 @@
 // channel set, time and value in full. At 4 Hz and more every analog reading fits.
 #pragma once
 
-#include "critical.h"
+#include "hal/critical.h"
 #include "reading.h"
 
 namespace qcot {

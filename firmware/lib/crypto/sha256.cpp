@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "progmem.h"
+#include "hal/progmem.h"
 #include "sha256_round.h"
 
 namespace qcot {

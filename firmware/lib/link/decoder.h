@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "crc16.h"
-#include "sha256.h"
+#include "crypto/sha256.h"
 
 namespace qcot {
 

@@ -4,7 +4,7 @@
 #include "bytes.h"
 #include "cobs.h"
 #include "crc16.h"
-#include "hmac.h"
+#include "crypto/hmac.h"
 #include "messages.h"
 
 namespace qcot {

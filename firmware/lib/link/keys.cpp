@@ -1,7 +1,7 @@
 #include "keys.h"
 
 #include "bytes.h"
-#include "progmem.h"
+#include "hal/progmem.h"
 
 namespace qcot {
 namespace {

@@ -1,7 +1,7 @@
 // Keys and nonces of docs/link-protocol.md, "Keys and sessions", from the HMAC key made of K_device.
 #pragma once
 
-#include "hmac.h"
+#include "crypto/hmac.h"
 #include "messages.h"
 
 namespace qcot {

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "hmac.h"
+#include "crypto/hmac.h"
 
 namespace qcot {
 

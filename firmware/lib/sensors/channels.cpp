@@ -1,12 +1,12 @@
 #include "channels.h"
 
-#include "progmem.h"
+#include "hal/progmem.h"
 
 namespace qcot {
 namespace {
 
 #define QCOT_ANALOG(n, rate) \
-    { "A" #n, "V", 5, 1024, 0, rate, Source::analog, n }
+    { "A" #n, "V", 5, 1024, 0, rate }
 
 const Channel kTable[] PROGMEM = {
     QCOT_ANALOG(0, 10000), QCOT_ANALOG(1, 0), QCOT_ANALOG(2, 0), QCOT_ANALOG(3, 0), QCOT_ANALOG(4, 0), QCOT_ANALOG(5, 0),
@@ -14,9 +14,9 @@ const Channel kTable[] PROGMEM = {
     QCOT_ANALOG(6, 0), QCOT_ANALOG(7, 0), QCOT_ANALOG(8, 0), QCOT_ANALOG(9, 0), QCOT_ANALOG(10, 0), QCOT_ANALOG(11, 0),
     QCOT_ANALOG(12, 0), QCOT_ANALOG(13, 0), QCOT_ANALOG(14, 0), QCOT_ANALOG(15, 0),
 #endif
-    {"supply", "V", 1, 1000, 0, 100, Source::supply, 0},
+    {"supply", "V", 1, 1000, 0, 100},
 #if defined(__AVR_ATmega328P__)
-    {"chip", "Cel", 1, 100, 0, 100, Source::chip, 0},
+    {"chip", "Cel", 1, 100, 0, 100},
 #endif
 };
 

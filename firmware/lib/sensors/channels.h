@@ -8,12 +8,6 @@ namespace qcot {
 constexpr uint32_t kMinRate = 100;  // mHz
 constexpr uint32_t kMaxRate = 200000;
 
-enum class Source : uint8_t {
-    analog,  // one conversion of an input against the supply
-    supply,  // the supply, from the bandgap reference
-    chip,    // the chip's own temperature
-};
-
 // Value in `unit` = (value + offset) * num / den (SenML, RFC 8428).
 struct Channel {
     char name[7];
@@ -22,8 +16,6 @@ struct Channel {
     int16_t den;
     int16_t offset;
     uint32_t rate;  // mHz, until a host says otherwise
-    Source source;
-    uint8_t input;  // of an analog channel
 };
 
 #if defined(__AVR_ATmega2560__)
@@ -42,6 +34,8 @@ constexpr bool kHasChip = false;
 
 constexpr uint8_t kChannels = kAnalogInputs + 1 + (kHasChip ? 1 : 0);
 
+// The analog inputs in order (one conversion against the supply each), then the supply itself (from the bandgap
+// reference), then the chip's own temperature where there is a sensor.
 Channel channel(uint8_t index);
 
 // From the bandgap (1.1 V nominal, +-10 % from chip to chip) converted against the supply, to mV of the supply.

@@ -1,0 +1,223 @@
+#ifdef __AVR__
+
+#include "hal/arduino/sampler.h"
+
+#include <avr/interrupt.h>
+#include <avr/io.h>
+
+#include "chain/reading.h"
+#include "hal/critical.h"
+#include "hal/hal.h"
+#include "sensors/channels.h"
+
+namespace qcot {
+namespace hal {
+
+volatile uint32_t pool;
+
+namespace {
+
+constexpr uint16_t kTicksPerMs = 250;
+constexpr uint32_t kTickRate = 250000;
+// Compare values are told apart from times that have passed by their sign, so none is further away than this.
+constexpr uint16_t kFarthest = 25000;
+constexpr uint16_t kSoon = 4;
+
+// A conversion takes 13 ADC clocks of 8 us.
+constexpr uint16_t kConversionTicks = 26;
+
+// An input is one conversion, at once. The chip's own channels need the multiplexer or the reference to settle first, by
+// conversions of those channels themselves that nobody reads, and wait for a pause in which no input falls due.
+//   supply: 1 ms for the bandgap to charge the sampling capacitor;
+//   chip: 25 ms for AREF's 100 nF to come down from 5 V to 1.1 V through 32 kOhm, then 2 ms to go back.
+constexpr uint8_t kSupplySettle = 9;
+constexpr int16_t kSupplyPause = (kSupplySettle + 2) * kConversionTicks;
+constexpr uint8_t kChipSettle = 240;
+constexpr uint8_t kChipRestore = 20;
+constexpr int16_t kChipPause = (kChipSettle + kChipRestore + 5) * kConversionTicks;
+
+// 0 V and the bandgap are the multiplexer's last inputs on both chips.
+#if defined(__AVR_ATmega328P__)
+constexpr uint8_t kMux = 0x0F;
+#else
+constexpr uint8_t kMux = 0x1F;
+#endif
+constexpr uint8_t kAvcc = 1 << REFS0;
+constexpr uint8_t kGround = kAvcc | kMux;
+constexpr uint8_t kSupply = kAvcc | (kMux - 1);
+constexpr uint8_t kChip = 1 << REFS1 | 1 << REFS0 | 8;  // 328P: 1.1 V, sensor
+
+struct Slot {
+    uint32_t period;  // ticks; 0 is off
+    uint32_t left;    // ticks from `scheduled` until it is due
+    bool due;
+};
+
+Slot slots[kChannels];
+uint16_t scheduled;  // Timer1 when `left` was brought up to date; at most kSoon ticks ahead
+volatile uint32_t now_ms;
+
+enum class Phase : uint8_t { idle, settle, measure, restore };
+Phase phase;
+uint8_t conversions_left;
+uint8_t present;  // the channel being converted
+uint32_t sampled_at;
+
+// The table begins with the analog inputs, in order; then come supply and chip.
+bool is_input(uint8_t index) { return index < kAnalogInputs; }
+bool is_chip(uint8_t index) { return kHasChip && index > kAnalogInputs; }
+
+// With interrupts off.
+uint32_t now() { return now_ms + ((TIFR1 >> OCF1B) & 1); }
+
+void convert() { ADCSRA |= 1 << ADSC; }
+
+void measure() {
+    phase = Phase::measure;
+    sampled_at = now();
+    convert();
+}
+
+// Ticks until the next input is due.
+int32_t pause() {
+    const int16_t passed = int16_t(TCNT1 - scheduled);
+    int32_t least = INT32_MAX;
+    for (uint8_t i = 0; i < kAnalogInputs; ++i) {
+        if (slots[i].period && int32_t(slots[i].left) < least) least = int32_t(slots[i].left);
+    }
+    return least - passed;
+}
+
+void start(uint8_t index) {
+    slots[index].due = false;
+    present = index;
+#ifdef MUX5
+    ADCSRB = is_input(index) && index & 8 ? 1 << MUX5 : 0;
+#endif
+    if (is_input(index)) {
+        ADMUX = uint8_t(kAvcc | (index & 7));
+        return measure();
+    }
+    ADMUX = is_chip(index) ? kChip : kSupply;
+    phase = Phase::settle;
+    conversions_left = is_chip(index) ? kChipSettle : kSupplySettle;
+    convert();
+}
+
+// Inputs first; one of the chip's own channels if there is time.
+void start_next() {
+    phase = Phase::idle;
+    for (uint8_t i = 0; i < kChannels; ++i) {
+        if (!slots[i].due) continue;
+        if (is_input(i) || pause() > (is_chip(i) ? kChipPause : kSupplyPause)) return start(i);
+    }
+}
+
+int32_t scaled(uint8_t index, uint16_t counts) {
+    if (is_input(index)) return counts;
+    return is_chip(index) ? chip_centidegrees(counts) : supply_millivolts(counts);
+}
+
+uint32_t period_of(uint32_t rate) { return rate ? (kTickRate * 1000 + rate / 2) / rate : 0; }
+
+}  // namespace
+
+void sampler_begin() {
+    ADMUX = kGround;
+    ADCSRA = 1 << ADEN | 1 << ADIE | 7;  // 125 kHz
+    // The first conversion after switching on is slow and poor: it is one of ground.
+    phase = Phase::restore;
+    conversions_left = 1;
+    convert();
+    TCCR1A = 0;
+    TCCR1B = 1 << CS11 | 1 << CS10;
+    OCR1B = kTicksPerMs;
+    OCR1A = kFarthest;
+    TIMSK1 = 1 << OCIE1B | 1 << OCIE1A;
+}
+
+uint32_t millis() {
+    const Critical guard;
+    return now();
+}
+
+void sample_every(uint8_t channel, uint32_t rate) {
+    const uint32_t period = period_of(rate);
+    const Critical guard;
+    Slot& slot = slots[channel];
+    slot.period = period;
+    slot.left = period + uint32_t(int32_t(int16_t(TCNT1 - scheduled)));
+    // Has the schedule looked at anew. A compare that this overtakes is served then, some microseconds late.
+    OCR1A = uint16_t(TCNT1 + kSoon);
+}
+
+void entropy(uint8_t* to, uint8_t size) {
+    while (size--) {
+        const Critical guard;
+        stir(TCNT1L);
+        *to++ = uint8_t(pool);
+    }
+}
+
+}  // namespace hal
+}  // namespace qcot
+
+using namespace qcot;
+using namespace qcot::hal;
+
+ISR(TIMER1_COMPB_vect) {
+    OCR1B = uint16_t(OCR1B + kTicksPerMs);
+    ++now_ms;
+}
+
+ISR(TIMER1_COMPA_vect) {
+    if (int16_t(TCNT1 - OCR1A) < 0) return;  // from a compare that sample_every moved
+    uint16_t next;
+    do {
+        const uint16_t passed = uint16_t(OCR1A - scheduled);
+        scheduled = OCR1A;
+        next = kFarthest;
+        for (Slot& slot : slots) {
+            if (!slot.period) continue;
+            if (slot.left <= passed) {
+                slot.left += slot.period - passed;
+                slot.due = true;
+            } else {
+                slot.left -= passed;
+            }
+            if (slot.left < next) next = uint16_t(slot.left);
+        }
+        OCR1A = uint16_t(scheduled + next);
+        // What is due within the time that this took is due now.
+    } while (int16_t(OCR1A - TCNT1) < int16_t(kSoon));
+    if (phase == Phase::idle) start_next();
+}
+
+ISR(ADC_vect) {
+    const uint16_t counts = ADC;
+    stir(uint8_t(counts));
+    switch (phase) {
+        case Phase::settle:
+            if (--conversions_left) return convert();
+            return measure();
+        case Phase::measure: {
+            const uint8_t index = present;
+            const uint32_t time = sampled_at;
+            if (is_chip(index)) {
+                ADMUX = kGround;
+                phase = Phase::restore;
+                conversions_left = kChipRestore;
+                convert();
+            } else {
+                start_next();
+            }
+            sampled({time, index, scaled(index, counts)});
+            return;
+        }
+        default:
+            if (--conversions_left) return convert();
+            return start_next();
+    }
+}
+
+#endif
