@@ -39,7 +39,7 @@ from qcot.link.session import Session
 from qcot.link.transport import SerialPort
 
 BACK_OFF = (0.5, 10.0)
-NOT_SERVED_RETRY = 5.0
+NOT_SERVED_RETRY = 3.0
 
 
 @dataclass

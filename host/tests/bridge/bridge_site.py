@@ -1,0 +1,165 @@
+"""What stands around a bridge in its tests: a gateway that judges by the ledger's own rules, and a home with boards."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from board_peer import Board, PtyBoard
+from qcot.boards.enroll import enroll
+from qcot.boards.registry import BoardRegistry
+from qcot.bridge.config import BridgeConfig, Broker
+from qcot.bridge.intake import Limits
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
+from qcot.ledger import receipts, rules, transactions
+from qcot.ledger.receipts import Answer, Status
+from qcot.link import frames, messages
+from qcot.mqtt import MqttLink, all_bridges, receipt_topic
+
+WAIT_S = 30.0
+SITE, BRIDGE = "home", "bridge"
+BRIDGE_KEY = SigningKey(ML_DSA_65, bytes([1]) * 32)
+GATEWAY_KEY = SigningKey(ML_DSA_44, bytes([2]) * 32)
+
+
+def until(condition, what="condition", wait_s=WAIT_S):
+    end = time.monotonic() + wait_s
+    while not (result := condition()):
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.01)
+    return result
+
+
+class Ledger:
+    """Accepted transactions and what their frames say, judged by qcot.ledger.rules."""
+
+    def __init__(self):
+        self.devices = {}
+        self.next = 1
+        self.hashes = {}
+        self.accepted = []
+        self.readings = defaultdict(list)
+        self.opened = []
+
+    def take(self, raw):
+        parsed = transactions.parse(raw)
+        parsed.verify(BRIDGE_KEY.public_key)
+        state = rules.State(SITE, self.next, self.devices)
+        match rules.judge(state, parsed, self.hashes.get(parsed.sequence)):
+            case rules.Accept(devices=devices):
+                self.devices.update(devices)
+                self.next = parsed.sequence + 1
+                self.hashes[parsed.sequence] = parsed.hash
+                self.accepted.append(parsed)
+                for entry in parsed.entries:
+                    if isinstance(entry, transactions.FrameEntry):
+                        self._keep(entry)
+                return Answer(parsed.hash, parsed.sequence, Status.ACCEPTED, parsed.sequence, "", "")
+            case rules.Duplicate():
+                return Answer(parsed.hash, parsed.sequence, Status.ACCEPTED, parsed.sequence, "", "")
+            case rules.Refuse(problem=problem, reason=reason):
+                self.next = max(self.next, parsed.sequence + 1)
+                return Answer(parsed.hash, parsed.sequence, Status.REFUSED, None, problem.name, reason)
+            case rules.Later(problem=problem, reason=reason):
+                return Answer(parsed.hash, parsed.sequence, Status.LATER, None, problem.name, reason)
+
+    def _keep(self, entry):
+        message = messages.decode(frames.parse(entry.frame))
+        if isinstance(message, messages.Opened):
+            self.opened.append((entry.device, entry.epoch))
+        else:
+            kept = self.readings[entry.device, entry.epoch]
+            assert message.first == len(kept)
+            kept += [(each.time, each.channel, each.value) for each in message.readings()]
+
+
+class GatewayPeer:
+    """A gateway on the broker, without Qblocks. ``answer`` may be replaced to answer otherwise, or with None."""
+
+    def __init__(self, broker, ledger=None):
+        self.ledger = ledger or Ledger()
+        self.seen = []
+        self.verdicts = []
+        self.key = GATEWAY_KEY
+        self.answer = self.ledger.take
+        self.lock = threading.Lock()
+        self._link = MqttLink(broker.host, broker.port, "test-gateway", back_off_s=(0.1, 0.3))
+        self._link.subscribe(all_bridges(SITE, "tx"), self._take)
+        self._link.start()
+        assert self._link.wait_connected(WAIT_S)
+
+    def _take(self, _topic, payload, ack):
+        with self.lock:
+            self.seen.append(payload)
+            answer = self.answer(payload)
+            if answer is not None:
+                self.verdicts.append(answer)
+                self.send([answer])
+        ack()
+
+    def send(self, answers, wanted=None, key=None):
+        raw = receipts.build(
+            key or self.key, site=SITE, bridge=BRIDGE, time=1, next_sequence=wanted or self.ledger.next, answers=answers
+        )
+        self._link.publish(receipt_topic(SITE, BRIDGE), raw)
+
+    def readings(self, board, epoch=None):
+        return self.ledger.readings[board.device, epoch or board.epoch]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._link.stop()
+
+
+class Home:
+    """A folder for a bridge, and the boards that it enrolled, each on a port with a name that stays."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.ports = path / "ports"
+        self.ports.mkdir(parents=True)
+        self.registry = BoardRegistry(path)
+        self.boards = []
+
+    def blank(self, name="a", **options):
+        board = PtyBoard(Board(model=f"peer-{name}", **options), self.ports / name)
+        self.boards.append(board)
+        return board
+
+    def board(self, name="a"):
+        board = self.blank(name)
+        enroll(board.path, self.registry, window=20)
+        board.reset()
+        return board
+
+    def config(self, broker, **options):
+        values = {
+            "site": SITE, "name": BRIDGE, "policy": "default", "home": self.path, "key": BRIDGE_KEY,
+            "gateway": GATEWAY_KEY.public_key, "broker": Broker(broker.host, broker.port),
+            "ports": (str(self.ports / "*"),), "limits": Limits(wait_s=0.05),
+        }  # fmt: skip
+        return BridgeConfig(**(values | options))
+
+    def close(self):
+        for board in self.boards:
+            board.__exit__()
+
+
+def sample(board, count, channel=0):
+    with board.lock:
+        for _ in range(count):
+            at = board.board.head
+            board.board.sample(channel, (at * 37) % 1024, at * 10)
+
+
+def view_of(bridge, name="a"):
+    """What the bridge shows of the port ``name``, or None."""
+    return next((each for each in bridge.snapshot().boards if Path(each.port).name == name), None)
+
+
+def troubles(bridge):
+    return {each.name for each in bridge.snapshot().troubles}

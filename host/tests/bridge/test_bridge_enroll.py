@@ -1,0 +1,157 @@
+"""Enrolment over a real pty: no key is ever lost, and nothing is believed without proof."""
+
+import contextlib
+import json
+import os
+import signal
+import stat
+import time
+
+import pytest
+from bridge_site import until
+from qcot.boards import enroll as enrolment
+from qcot.boards.enroll import enroll
+from qcot.boards.registry import BoardRegistry, EnrolledBoard
+from qcot.errors import QcotError
+from qcot.link.messages import Code
+from qcot.link.transport import SerialPort
+
+
+def failure(*arguments, **options):
+    with pytest.raises(QcotError) as caught:
+        enroll(*arguments, **options)
+    return caught.value.problem.name
+
+
+def test_a_board_gets_an_identity_and_its_channels_are_recorded(home):
+    board = home.blank()
+    said = []
+    done = enroll(board.path, home.registry, window=20, progress=said.append)
+    assert done.fresh
+    assert done.board.device == board.board.device
+    assert any(board.board.device)
+    assert home.registry.key(board.board.device) == board.board.key
+    assert [(each.name, each.unit) for each in done.board.channels] == [("A0", "V"), ("A1", "V"), ("temp", "Cel")]
+    assert home.registry.boards() == [done.board]
+    assert BoardRegistry(home.path).board(board.board.device) == done.board
+    assert len(said) == 3
+
+
+def test_the_key_file_is_for_its_owner_alone(home):
+    board = home.blank()
+    enroll(board.path, home.registry, window=20)
+    path = home.registry.key_path(board.board.device)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o640)
+    with pytest.raises(QcotError, match="key-file-mode"):
+        home.registry.key(board.board.device)
+
+
+def test_enrolling_again_changes_nothing(home):
+    board = home.blank()
+    first = enroll(board.path, home.registry, window=20)
+    key = board.board.key
+    again = enroll(board.path, home.registry, window=20)
+    assert again.board == first.board
+    assert not again.fresh
+    assert board.board.key == key
+    assert len(list((home.path / "keys" / "boards").iterdir())) == 1
+
+
+def test_a_board_that_another_home_enrolled_is_refused_by_name(home, tmp_path):
+    board = home.blank()
+    enroll(board.path, BoardRegistry(tmp_path / "other"), window=20)
+    assert failure(board.path, home.registry, window=5) == "enrolled-elsewhere"
+
+
+@pytest.mark.parametrize("code", [Code.STORAGE_FAILED, Code.ALREADY_ENROLLED])
+def test_a_refusal_of_the_board_is_told_by_name(home, code):
+    board = home.blank(refuse_enrol=code)
+    assert failure(board.path, home.registry, window=5) == "enrol-refused"
+    assert home.registry.boards() == []
+
+
+def test_a_board_with_a_damaged_identity_is_told_by_name(home):
+    assert failure(home.blank(damaged=True).path, home.registry, window=5) == "identity-damaged"
+
+
+def test_silence_is_told_by_name_when_the_window_ends(home):
+    board = home.blank()
+    board.mute = True
+    assert failure(board.path, home.registry, window=0.5) == "board-silent"
+
+
+def test_a_port_that_is_not_there_is_told_by_name(home):
+    assert failure(home.ports / "none", home.registry, window=1) == "port-missing"
+
+
+def test_a_port_in_use_is_waited_for_and_told_by_name(home):
+    board = home.blank()
+    holder = SerialPort(board.path)
+    assert failure(board.path, home.registry, window=0.5) == "port-busy"
+    holder.close()
+    assert enroll(board.path, home.registry, window=20).fresh
+
+
+def test_an_answer_without_proof_of_possession_enrols_nothing(home, monkeypatch):
+    monkeypatch.setattr(enrolment, "ENROL_TIMEOUT", 0.5)
+    board = home.blank()
+    take = board.board._enrol
+
+    def deaf(enrol):
+        """Answers under another key than the one it was given."""
+        take(type(enrol)(enrol.device, bytes(32), enrol.challenge))
+
+    board.board._enrol = deaf
+    assert failure(board.path, home.registry, window=5) == "enrolment-unproven"
+    assert home.registry.boards() == []
+
+
+@pytest.mark.parametrize("moment", ["key written", "identity given", "described"])
+def test_an_enrolment_killed_at_any_moment_is_ended_by_the_next(home, moment):
+    board = home.blank()
+    child = os.fork()
+    if child == 0:
+        kill_at(moment, home.registry)
+        with contextlib.suppress(BaseException):
+            enroll(board.path, home.registry, window=20)
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert home.registry.boards() == []
+    until(lambda: moment == "key written" or board.board.key, "the identity")
+    before = board.board.key
+    done = enroll(board.path, home.registry, window=20)
+    assert done.fresh == (moment == "key written")
+    assert before in (b"", board.board.key)
+    assert home.registry.key(board.board.device) == board.board.key
+    assert home.registry.boards() == [done.board]
+
+
+def kill_at(moment, registry):
+    def die(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(10)
+
+    if moment == "key written":
+        registry.draw = lambda draw=registry.draw: (draw(), die())
+    elif moment == "identity given":
+        enrolment._Dialogue._describe = die
+    else:
+        registry.record = die
+
+
+@pytest.mark.parametrize("junk", ["", "[]", "{}", '{"device": "zz"}', "\x00"])
+def test_a_broken_record_is_told_by_name(home, junk):
+    board = home.blank()
+    done = enroll(board.path, home.registry, window=20)
+    path = home.path / "boards" / f"{done.board.device.hex()}.json"
+    members = json.loads(path.read_text())
+    for text in (junk, json.dumps(members | {"firmware": [1, 2]}), json.dumps(members | {"device": "00"})):
+        path.write_text(text)
+        with pytest.raises(QcotError, match="bad-board-record"):
+            home.registry.board(done.board.device)
+    other = EnrolledBoard.from_json(json.dumps(members | {"device": "11" * 8}))
+    path.write_text(other.to_json())
+    with pytest.raises(QcotError, match="bad-board-record"):
+        home.registry.board(done.board.device)
