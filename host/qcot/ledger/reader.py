@@ -53,7 +53,7 @@ class Reader:
         connection = schema.connect(path, writable=False)
         try:
             with schema.errors(path):
-                schema.check_structure(connection, path)
+                schema.check_version(connection, path)
             return cls(connection, path)
         except BaseException:
             connection.close()
@@ -72,6 +72,11 @@ class Reader:
     def close(self) -> None:
         """Let go of the file; a second time does nothing."""
         self._db.close()
+
+    def check_structure(self) -> None:
+        """Raise `ledger-corrupt` unless SQLite finds its own structures whole; reads the whole file."""
+        with schema.errors(self.path):
+            schema.check_structure(self._db, self.path)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -19,8 +19,9 @@ from qcot.ledger.problems import (
     NOT_COVERED,
     NOT_INCLUDED,
 )
+from qcot.ledger.rules import message_in
 from qcot.ledger.transactions import FrameEntry, Transaction
-from qcot.link import chain, frames, messages
+from qcot.link import chain, messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +121,9 @@ def _reading(case: _Case) -> str:
     if given.entry >= len(case.transaction.entries):
         raise QcotError(BAD_EVIDENCE, f"entry {given.entry} of {len(case.transaction.entries)}")
     entry = case.transaction.entries[given.entry]
-    frame = frames.parse(entry.frame) if isinstance(entry, FrameEntry) else None
-    if not isinstance(entry, FrameEntry) or frame is None or frame.type != messages.Readings.TYPE:
-        raise QcotError(BAD_EVIDENCE, f"entry {given.entry} is not a frame of readings with a good CRC")
-    try:
-        message = messages.Readings.decode(frame.body)
-    except QcotError as error:
-        raise QcotError(BAD_EVIDENCE, f"entry {given.entry}: {error.reason}") from error
+    message = message_in(entry) if isinstance(entry, FrameEntry) else None
+    if not isinstance(entry, FrameEntry) or not isinstance(message, messages.Readings):
+        raise QcotError(BAD_EVIDENCE, f"entry {given.entry} is not a frame of readings")
     if given.reading >= message.count:
         raise QcotError(BAD_EVIDENCE, f"reading {given.reading} of {message.count}")
     if given.link_before is not None:

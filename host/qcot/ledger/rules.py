@@ -140,13 +140,7 @@ def judge_entries(devices: Mapping[bytes, Device], transaction: Transaction) -> 
 
 def follow(device: Device, entry: FrameEntry, at: int = 0) -> tuple[Device, Run | None]:
     """The device after its frame, and the readings in it; raises QcotError named by what does not follow."""
-    frame = frames.parse(entry.frame)
-    if frame is None:
-        raise _NotFollowingError(BAD_FRAME, f"frame of {entry.device.hex()} has a wrong CRC")
-    try:
-        message = messages.decode(frame)
-    except QcotError as error:
-        raise _NotFollowingError(BAD_FRAME, f"frame of {entry.device.hex()}: {error.reason}") from error
+    message = message_in(entry)
     if entry.epoch < device.epoch:
         raise _NotFollowingError(
             STALE_EPOCH, f"epoch {entry.epoch} of {entry.device.hex()}, it has reached {device.epoch}"
@@ -155,9 +149,21 @@ def follow(device: Device, entry: FrameEntry, at: int = 0) -> tuple[Device, Run 
         device = replace(device, epoch=entry.epoch, next_seq=0, link=chain.genesis(entry.device, entry.epoch))
     if isinstance(message, messages.Readings):
         return _follow_readings(device, entry, message, at)
-    if isinstance(message, messages.Opened):
-        return _follow_opened(device, entry, message), None
-    raise _NotFollowingError(BAD_FRAME, f"frame of {entry.device.hex()} has type {frame.type:#04x}")
+    return _follow_opened(device, entry, message), None
+
+
+def message_in(entry: FrameEntry) -> messages.Readings | messages.Opened:
+    """What the board said; raises `bad-frame`. Whether its MAC holds, only who has the board's key can tell."""
+    frame = frames.parse(entry.frame)
+    if frame is None:
+        raise _NotFollowingError(BAD_FRAME, f"frame of {entry.device.hex()} has a wrong CRC")
+    try:
+        message = messages.decode(frame)
+    except QcotError as error:
+        raise _NotFollowingError(BAD_FRAME, f"frame of {entry.device.hex()}: {error.reason}") from error
+    if not isinstance(message, messages.Readings | messages.Opened) or not frame.flags & frames.AUTH:
+        raise _NotFollowingError(BAD_FRAME, f"frame of {entry.device.hex()} is not READINGS or OPENED with a MAC")
+    return message
 
 
 def _enrol(known: Device | None, entry: EnrolmentEntry) -> Device:

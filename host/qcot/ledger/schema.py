@@ -62,11 +62,15 @@ def create_tables(connection: sqlite3.Connection, meta: dict[str, str]) -> None:
             connection.execute(f"PRAGMA user_version={USER_VERSION}")
 
 
-def check_structure(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `ledger-foreign` or `ledger-corrupt` unless SQLite finds its own structures whole."""
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `ledger-foreign` unless the file is a ledger of this format."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != USER_VERSION:
         raise QcotError(LEDGER_FOREIGN, f"{path} has format {version}, this program knows {USER_VERSION}")
+
+
+def check_structure(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `ledger-corrupt` unless SQLite finds its own structures whole; reads the whole file."""
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
         raise QcotError(LEDGER_CORRUPT, f"{path}: {finding}")

@@ -56,6 +56,7 @@ class Ledger(Reader):
             connection = schema.connect(path, writable=True)
             with schema.errors(path):
                 schema.create_tables(connection, {"site": site, "origin": origin})
+                schema.check_version(connection, path)
                 schema.check_structure(connection, path)
             sync_folder(path.parent)
             ledger = cls(connection, path, lock)

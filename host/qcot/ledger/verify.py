@@ -81,6 +81,7 @@ def verify(ledger: Reader, trust: Trust, *, shots: int = 0, seed: int = 0, progr
     What is wrong comes back in the result; raises only what keeps the file from being read (`ledger-corrupt`).
     """
     with ledger.snapshot():
+        ledger.check_structure()
         size = ledger.size()
         run = _Run(ledger, trust, shots, seed)
         failure = None

@@ -1,0 +1,29 @@
+"""A site for tests: boards that chain real frames, a bridge and a gateway with fixed keys, and ledgers of them."""
+
+import pytest
+from ledger_site import SITE, Site
+from qcot.ledger.store import Ledger
+
+
+@pytest.fixture
+def site():
+    return Site()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ledger" / "ledger.sqlite"
+
+
+@pytest.fixture
+def ledger(path, site):
+    with Ledger.open_or_create(path, site=SITE, origin=site.origin) as opened:
+        yield opened
+
+
+@pytest.fixture
+def closed(ledger, site):
+    """A ledger of two Qblocks over two boards, and one transaction that waits for the third."""
+    site.fill(ledger, qblocks=2, transactions=2)
+    ledger.append_transactions([site.readings(site.boards[0])])
+    return ledger

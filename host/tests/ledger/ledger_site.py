@@ -1,0 +1,98 @@
+"""What the tests of the ledger are fed with; no part of it is a mock."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
+from qcot.ledger import closing, transactions
+from qcot.ledger.checkpoint import VerifierKey
+from qcot.ledger.store import Ledger
+from qcot.ledger.transactions import Channel, EnrolmentEntry, FrameEntry, Transaction
+from qcot.ledger.trust import Trust
+from qcot.link import chain, frames, keys, messages
+
+SITE = "lab"
+BRIDGE_KEY = SigningKey(ML_DSA_65, b"\x0b" * 32)
+GATEWAY_KEY = SigningKey(ML_DSA_44, b"\x06" * 32)
+START = 1_790_000_000_000
+
+
+class Board:
+    """The host's view of a board: it chains readings and frames them as the firmware does."""
+
+    def __init__(self, number: int, epoch: int = 1) -> None:
+        self.device = bytes([number]) * 8
+        self.key = bytes([number]) * 32
+        self.boot(epoch)
+
+    def boot(self, epoch: int) -> None:
+        self.epoch, self.seq, self.counter = epoch, 0, 0
+        self.link = chain.genesis(self.device, epoch)
+        self.mac = frames.MacKey(hashlib.sha256(self.key + bytes([epoch])).digest())
+
+    def seal(self, message) -> bytes:
+        self.counter += 1
+        return frames.seal(message.TYPE, message.encode(), self.counter, self.mac)
+
+    def entry(self, message) -> FrameEntry:
+        return FrameEntry(self.device, self.epoch, START + self.seq, self.seal(message))
+
+    def readings(self, count: int = 14) -> FrameEntry:
+        records = chain.pack([chain.Reading(i, 10 * i, 0, 500 + i % 7) for i in range(self.seq, self.seq + count)])
+        self.link = chain.extend(self.link, self.seq, records)
+        entry = self.entry(messages.Readings(self.seq, records, self.link))
+        self.seq += count
+        return entry
+
+    def opened(self, base: int, base_link: bytes) -> FrameEntry:
+        head = max(base, self.seq)
+        return self.entry(messages.Opened(self.device, self.epoch, b"i" * 32, (0, 1, 0), base, head, base_link, 1234))
+
+    def enrolment(self) -> EnrolmentEntry:
+        channels = (Channel("A0", "V", 5, 1024, 0), Channel("temp", "Cel", 1, 8, -2000))
+        return EnrolmentEntry(
+            self.device, keys.commitment(self.device, self.key), "uno", b"\x00\x01\x00", b"i" * 32, channels
+        )
+
+
+@dataclass
+class Site:
+    """Two boards and a bridge that numbers its transactions."""
+
+    boards: list[Board] = field(default_factory=lambda: [Board(1), Board(2)])
+    origin: str = "qcot/lab/gateway"
+    sequence: int = 0
+    now: int = START
+
+    bookkeeper = closing.Bookkeeper("gateway", GATEWAY_KEY, shots=64)
+    trust = Trust({"bridge": BRIDGE_KEY.public_key}, VerifierKey("gateway", GATEWAY_KEY.public_key))
+
+    def raw(self, *entries, sequence: int | None = None, site: str = SITE, bridge: str = "bridge") -> bytes:
+        if sequence is None:
+            self.sequence = sequence = self.sequence + 1
+        return transactions.build(
+            BRIDGE_KEY, site=site, bridge=bridge, sequence=sequence, time=self.now, entries=entries, policy="default"
+        )
+
+    def transaction(self, *entries, **changes) -> Transaction:
+        return transactions.parse(self.raw(*entries, **changes))
+
+    def enrolment(self) -> Transaction:
+        return self.transaction(*(board.enrolment() for board in self.boards))
+
+    def readings(self, *boards: Board, frames: int = 2) -> Transaction:
+        return self.transaction(*(board.readings() for board in boards for _ in range(frames)))
+
+    def close(self, ledger: Ledger) -> str:
+        self.now += 2000
+        closing.close_run(ledger, self.bookkeeper, now=self.now, seed=7)
+        return closing.sign_tree(ledger, self.bookkeeper, now=self.now)
+
+    def fill(self, ledger: Ledger, *, qblocks: int, transactions: int) -> None:
+        """Enrol the boards, then append so many Qblocks of so many transactions."""
+        for number in range(qblocks):
+            batch = [self.readings(*self.boards) for _ in range(transactions)] if number else [self.enrolment()]
+            if not number:
+                batch += [self.readings(*self.boards) for _ in range(transactions)]
+            ledger.append_transactions(batch)
+            self.close(ledger)
