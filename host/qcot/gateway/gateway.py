@@ -10,15 +10,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from qcot.errors import QcotError
-from qcot.gateway.bookkeeper import Bookkeeper
+from qcot.gateway.books import Books
 from qcot.gateway.config import GatewayConfig
 from qcot.gateway.events import Event, Snapshot
 from qcot.gateway.inbox import Inbox, Message
 from qcot.gateway.problems import NOT_RUNNING
-from qcot.gateway.worker import Worker
+from qcot.gateway.worker import Worker, quantum_thread
 from qcot.mqtt import Ack, MqttLink, all_bridges, checkpoint_topic, parse_topic, receipt_topic
 from qcot.quantum.qblock import QblockPhases, run_local_check
 
@@ -47,9 +46,8 @@ class Gateway:
         self._inbox = Inbox()
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
-        self._books: Bookkeeper | None = None
+        self._books: Books | None = None
         self._worker: Worker | None = None
-        self._quantum = ThreadPoolExecutor(1, "quantum")
         self._thread = threading.Thread(target=self._work, name="ledger")
         self._link = MqttLink(config.host, config.port, f"gateway-{config.site}-{config.name}", tls=config.tls)
         self._link.on_connect = self._connected
@@ -58,12 +56,10 @@ class Gateway:
 
     def start(self) -> None:
         """Open the ledger and begin; raises `ledger-locked`, `ledger-corrupt` and whatever else keeps it closed."""
-        self._books = Bookkeeper(self._config)
-        self._worker = Worker(
-            self._config, self._books, self, quantum=self._quantum, wake=self._inbox.wake, clock=self._clock
-        )
+        self._books = Books(self._config)
+        self._worker = Worker(self._config, self._books, self, wake=self._inbox.wake, clock=self._clock)
         # The first run pays for loading the simulator; let it be this one.
-        self._quantum.submit(run_local_check, [QblockPhases(0, 0)], [QblockPhases(0, 0)], 1, 0)
+        quantum_thread().submit(run_local_check, [QblockPhases(0, 0)], [QblockPhases(0, 0)], 1, 0)
         self._thread.start()
         self._link.start()
 
@@ -79,7 +75,6 @@ class Gateway:
         if self._thread.ident is not None:
             self._thread.join()
         self._link.stop()
-        self._quantum.shutdown()
         if self._books is not None:
             self._books.close()
 

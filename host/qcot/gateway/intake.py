@@ -10,7 +10,6 @@ from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
 from qcot.gateway.problems import OVERSIZE, UNKNOWN_BRIDGE, WRONG_BRIDGE
 from qcot.ledger import transactions
-from qcot.ledger.problems import WRONG_SITE
 from qcot.ledger.transactions import Transaction
 from qcot.mqtt import MAX_PAYLOAD
 
@@ -28,8 +27,8 @@ class Rejected:
     reason: str
 
 
-def examine(payload: bytes, *, site: str, bridge: str, bridges: Mapping[str, PublicKey]) -> Transaction | Rejected:
-    """Return the transaction in ``payload`` if ``bridge``, whose topic it came by, signed it for ``site``."""
+def examine(payload: bytes, *, bridge: str, bridges: Mapping[str, PublicKey]) -> Transaction | Rejected:
+    """Return the transaction in ``payload`` if ``bridge``, whose topic it came by, signed it as its own."""
     digest = sha256(payload).digest()
     if len(payload) > MAX_PAYLOAD:
         return Rejected(digest, UNKNOWN_SEQUENCE, OVERSIZE, f"{len(payload)} bytes, at most {MAX_PAYLOAD} are taken")
@@ -45,6 +44,4 @@ def examine(payload: bytes, *, site: str, bridge: str, bridges: Mapping[str, Pub
         return Rejected(digest, sequence, error.problem, error.reason)
     if transaction.bridge != bridge:
         return Rejected(digest, sequence, WRONG_BRIDGE, f"it names bridge {transaction.bridge}, its topic {bridge}")
-    if transaction.site != site:
-        return Rejected(digest, sequence, WRONG_SITE, f"it names site {transaction.site}, this is {site}")
     return transaction

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+MAX_DEVICES = 65_536
+"""A bridge may name devices without end; buckets of more than these are forgotten, the longest unused first."""
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -45,7 +48,7 @@ class Bucket:
 
 
 class Limiter:
-    """All buckets of a gateway. Only accepted transactions make one, so enrolled devices bound their number."""
+    """All buckets of a gateway; of devices that are named only the last used are kept."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -56,9 +59,7 @@ class Limiter:
     def excess(self, bridge: str, readings: Mapping[bytes, int], now: float) -> str | None:
         """Take one transaction and its ``readings`` by device, or take nothing and say which limit is met."""
         wanted = [(f"bridge {bridge}", self._bridges.setdefault(bridge, Bucket(self._limits.bridge, now)), 1)]
-        for device, count in readings.items():
-            bucket = self._devices.setdefault(device, Bucket(self._limits.device, now))
-            wanted.append((f"device {device.hex()}", bucket, count))
+        wanted += [(f"device {device.hex()}", self._of(device, now), count) for device, count in readings.items()]
         for name, bucket, count in wanted:
             if not bucket.has(count, now):
                 return name
@@ -73,3 +74,10 @@ class Limiter:
             return False
         self._unsigned.take(1)
         return True
+
+    def _of(self, device: bytes, now: float) -> Bucket:
+        bucket = self._devices.pop(device, None) or Bucket(self._limits.device, now)
+        self._devices[device] = bucket  # at the end: the first is the one that was not used for longest
+        if len(self._devices) > MAX_DEVICES:
+            del self._devices[next(iter(self._devices))]
+        return bucket

@@ -11,13 +11,14 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from typing import Protocol
 
 from qcot.errors import QcotError
-from qcot.gateway.bookkeeper import Bookkeeper, readings_by_device
+from qcot.gateway.books import Books, readings_by_device
 from qcot.gateway.config import GatewayConfig
 from qcot.gateway.events import Event, Snapshot
 from qcot.gateway.inbox import Message
@@ -34,6 +35,15 @@ MAX_HELD = 1024
 RETRY_S = 1.0
 _TEMPORARY = (LEDGER_FULL, LEDGER_IO, RUN_FAILED)
 _log = logging.getLogger(__name__)
+
+
+@cache
+def quantum_thread() -> Executor:
+    """The one thread of this process for quantum parts; it never ends.
+
+    Qiskit 2.6 crashes the process when it is used after the thread that first imported it has ended.
+    """
+    return ThreadPoolExecutor(1, "quantum")
 
 
 class Outlet(Protocol):
@@ -61,15 +71,14 @@ class Worker:
     def __init__(
         self,
         config: GatewayConfig,
-        books: Bookkeeper,
+        books: Books,
         outlet: Outlet,
         *,
-        quantum: Executor,
         wake: Callable[[], None],
         clock: Callable[[], int],
     ) -> None:
         self._config, self._books, self._outlet = config, books, outlet
-        self._quantum, self._wake, self._clock = quantum, wake, clock
+        self._wake, self._clock = wake, clock
         self._held: list[_Held] = []
         self._closing: Future[Header] | None = None
         self._header: Header | None = None
@@ -122,9 +131,8 @@ class Worker:
         A full disk or a failed quantum run is told and tried again after a second, with nothing given out meanwhile;
         raises what cannot pass by itself, as `ledger-corrupt`.
         """
-        site, bridges = self._config.site, self._config.bridges
         for message in messages:
-            content = examine(message.payload, site=site, bridge=message.bridge, bridges=bridges)
+            content = examine(message.payload, bridge=message.bridge, bridges=self._config.bridges)
             self._held.append(_Held(message, content))
         if self._trouble is not None and time.monotonic() < self._retry_at:
             return
@@ -150,7 +158,7 @@ class Worker:
             if self._held:
                 self._store()
             if self._is_due(stopping):
-                self._closing = self._quantum.submit(self._books.begin_qblock(self._clock()).run)
+                self._closing = quantum_thread().submit(self._books.begin_qblock(self._clock()).run)
                 self._closing.add_done_callback(lambda _: self._wake())
         self._answer_turned_away()
 

@@ -1,10 +1,14 @@
 import queue
+import threading
 import time
 
 import pytest
 from boards import Board, BridgeSide
 from qcot.crypto.signing import ML_DSA_44, SigningKey
 from qcot.gateway import Gateway, GatewayConfig
+from qcot.gateway.books import Books
+from qcot.gateway.inbox import Message
+from qcot.gateway.worker import Worker
 from qcot.ledger import receipts
 from qcot.mqtt import MqttLink, receipt_topic, tx_topic
 
@@ -113,3 +117,54 @@ def endpoint(broker):
     yield make
     for each in made:
         each.link.stop(flush_s=0)
+
+
+class Desk:
+    """The ledger's thread of a gateway, stepped by hand, with what it gave out; no broker."""
+
+    def __init__(self, config):
+        self.config = config
+        self.sent, self.checkpoints, self.events, self.acked = [], [], [], []
+        self.books = Books(config)
+        self.woken = threading.Event()
+        self.now = 1_700_000_000_000
+        self.worker = Worker(config, self.books, self, wake=self.woken.set, clock=lambda: self.now)
+
+    def receipt(self, bridge, raw):
+        self.sent.append((bridge, raw))
+
+    def checkpoint(self, text):
+        self.checkpoints.append(text)
+
+    def tell(self, event):
+        self.events.append(event)
+
+    def give(self, *messages, bridge="b1"):
+        """Step once with these payloads; returns the answers given, in order."""
+        before = len(self.sent)
+        self.worker.step([Message(bridge, raw, lambda raw=raw: self.acked.append(raw)) for raw in messages], False)
+        return [answer for _, raw in self.sent[before:] for answer in receipts.parse(raw).answers]
+
+    def settle(self):
+        """Close Qblocks until no transaction is open."""
+        while self.books.ledger.unclosed or self.worker._closing is not None:
+            self.worker.step([], True)
+            assert self.worker._closing is None or self.woken.wait(WAIT_S)
+            self.woken.clear()
+
+    def stop(self):
+        self.books.close()
+
+
+@pytest.fixture
+def desk(config):
+    """Opens desks; a second one on the same ledger needs the first to be stopped."""
+    opened = []
+
+    def make(**options):
+        opened.append(Desk(config(**({"interval_s": 3600.0} | options))))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.stop()

@@ -1,18 +1,10 @@
 """Gateway, broker and a bridge's side over real MQTT, on both brokers."""
 
-import queue
-
-import pytest
-from boards import Board, BridgeSide
-from conftest import GATEWAY_KEY, WAIT_S, until
-from qcot.errors import QcotError
-from qcot.gateway import Gateway
-from qcot.gateway.problems import UNKNOWN_BRIDGE
+from conftest import GATEWAY_KEY, until
 from qcot.ledger import checkpoint
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
 from qcot.ledger.receipts import Status
-from qcot.mqtt import MqttLink, checkpoint_topic
 
 
 def leaves(path):

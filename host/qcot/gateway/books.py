@@ -1,4 +1,4 @@
-"""The bookkeeper: what a gateway does to its ledger, step by step, without threads, broker or waiting.
+"""The books: what a gateway does to its ledger, step by step, without threads, broker or waiting.
 
 Every step leaves the ledger so that a process that begins anew after it, however the last one ended, goes on from
 there: answers are given only for what is on disk, a header is stored before the tree that ends with it is signed, a
@@ -15,7 +15,7 @@ from qcot.gateway.config import GatewayConfig
 from qcot.gateway.intake import Rejected
 from qcot.gateway.limits import Limiter
 from qcot.gateway.problems import LIMIT
-from qcot.ledger import checkpoint, qblock, receipts
+from qcot.ledger import closing, qblock, receipts
 from qcot.ledger.qblock import Core, Header
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.store import Ledger
@@ -59,17 +59,19 @@ class Closing:
         return qblock.close(self.core, self.earlier, self.start, shots=self.shots, seed=self.seed)
 
 
-class Bookkeeper:
+class Books:
     """One gateway's hand on its ledger; belongs to one thread at a time."""
 
     def __init__(self, config: GatewayConfig) -> None:
         """Open or make the ledger and complete what a crash left; raises what :meth:`Ledger.open_or_create` does."""
         self._config = config
         self._limiter = Limiter(config.limits)
+        self._signer = closing.Bookkeeper(config.name, config.key, config.shots)
         self.ledger = Ledger.open_or_create(config.ledger, site=config.site, origin=config.origin)
         try:
             self._patch = self._newest_headers()
-            self.checkpoint = self._completed_checkpoint()
+            last = self.ledger.last_header
+            self.checkpoint = closing.sign_tree(self.ledger, self._signer, now=last.core.time) if last else None
         except BaseException:
             self.ledger.close()
             raise
@@ -152,25 +154,11 @@ class Bookkeeper:
         if self.ledger.last_header is not header:
             self.ledger.append_qblock(header)
             self._patch = [*self._patch, header][-2:]
-        self.checkpoint = self._signed_checkpoint(header)
+        self.checkpoint = closing.sign_tree(self.ledger, self._signer, now=header.core.time)
+        assert self.checkpoint is not None  # there is a Qblock
         return self.checkpoint
-
-    def _signed_checkpoint(self, header: Header) -> str:
-        size, root = self.ledger.root_to_sign()
-        text = checkpoint.sign(
-            self._config.key, self._config.name, origin=self._config.origin, size=size, root=root,
-            stamp=header.core.time // 1000,
-        )  # fmt: skip
-        return self.ledger.store_checkpoint(text)
 
     def _newest_headers(self) -> list[Header]:
         height = self.ledger.height()
         found = [self.ledger.header(at) for at in range(max(0, height - 2), height)]
         return [header for header in found if header is not None]
-
-    def _completed_checkpoint(self) -> str | None:
-        """The newest checkpoint as it was given out, or now made where the last process ended before it."""
-        header = self.ledger.last_header
-        if header is None:
-            return None
-        return self.ledger.checkpoint(header.core.tree_size + 1) or self._signed_checkpoint(header)
