@@ -1,0 +1,1 @@
+"""Boards: find, build for, flash, emulate and enrol them."""

@@ -1,0 +1,50 @@
+"""Serial ports, by names that stay the same when boards are plugged in another order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from serial.tools import list_ports
+
+from qcot.boards.errors import BoardError
+from qcot.link.problems import PORT_MISSING
+
+BY_ID = Path("/dev/serial/by-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A serial port: ``name`` is stable where the system has such a name, ``device`` is what it is called today."""
+
+    name: str
+    device: str
+    description: str
+
+
+def stable_names(folder: Path = BY_ID) -> dict[Path, Path]:
+    """Device of each stable name in ``folder``."""
+    if not folder.is_dir():
+        return {}
+    return {link.resolve(): link for link in sorted(folder.iterdir())}
+
+
+def serial_ports(folder: Path = BY_ID) -> list[Port]:
+    """Every port that has something on it, in the order of their names."""
+    names = stable_names(folder)
+    found = [
+        Port(str(names.get(Path(port.device).resolve(), port.device)), port.device, port.description)
+        for port in list_ports.comports()
+        if port.hwid != "n/a"
+    ]
+    return sorted(found, key=lambda port: port.name)
+
+
+def resolve(name: str, folder: Path = BY_ID) -> str:
+    """The path to open for ``name``: a path, or the last part of a stable name or of a device."""
+    candidates = [Path(name), folder / name, Path("/dev") / name]
+    for candidate in candidates:
+        if candidate.exists() and not candidate.is_dir():
+            return str(candidate)
+    known = ", ".join(port.name for port in serial_ports(folder)) or "none"
+    raise BoardError(PORT_MISSING, f"no port {name!r}; there are: {known}")

@@ -1,0 +1,309 @@
+"""The emulator as a stand-in for a board: what a host sees of it, and what outlives it."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+import serial
+from qcot.boards.emulator import EmulatedBoard
+from qcot.boards.errors import BAD_SIGNAL, EMULATOR_FAILED, EMULATOR_GONE, UNKNOWN_BOARD, BoardError
+from qcot.boards.recording import Signal
+
+from .conftest import TIMEOUT_S, StartBoard, booted, convert, eeprom_read, eeprom_write, open_port
+
+PORF, EXTRF, WDRF = 1, 2, 8
+HOLD_S = 0.001
+
+
+def ramp(values: list[int]) -> Signal:
+    return Signal("ramp", tuple(index * HOLD_S for index in range(len(values))), tuple(values))
+
+
+@pytest.mark.parametrize("env", ["uno", "megaatmega2560"])
+def test_opening_the_port_resets_the_board_and_bytes_go_both_ways(start: StartBoard, env: str) -> None:
+    board = start(env)
+    with open_port(board) as link:
+        assert booted(link) == (EXTRF, 1)
+        text = bytes(range(256)) * 8
+        for at in range(0, len(text), 200):
+            part = text[at : at + 200]
+            link.write(b"e" + bytes([len(part)]) + part)
+            assert link.read(len(part)) == part
+
+
+def test_an_open_and_close_too_quick_to_see_still_resets(start: StartBoard) -> None:
+    board = start(dtr=True)
+    with open_port(board) as link:
+        booted(link)
+        link.write(b"s")
+        assert link.read(1) == b"S"
+    for _ in range(3):
+        os.close(os.open(board.port, os.O_RDWR | os.O_NOCTTY))
+    with open_port(board) as link:
+        assert booted(link) == (EXTRF, 1)
+
+
+def test_a_second_opener_does_not_reset(start: StartBoard) -> None:
+    board = start()
+    with open_port(board) as link:
+        booted(link)
+        os.close(os.open(board.port, os.O_RDWR | os.O_NOCTTY))
+        board.run_cycles(1_000_000)
+        link.write(b"e\x02ok")
+        assert link.read(2) == b"ok"
+
+
+def test_without_dtr_an_open_port_leaves_the_board_alone(start: StartBoard) -> None:
+    board = start(dtr=False)
+    with open_port(board) as link:
+        link.write(b"e\x02ok")
+        assert link.read(2) == b"ok"
+
+
+def test_nothing_said_before_the_open_is_heard_after_it(start: StartBoard) -> None:
+    board = start()
+    with open_port(board) as link:
+        booted(link)
+        link.write(b"f")
+        assert link.read(3) == b"\x00\x01\x02"
+    descriptor = os.open(board.port, os.O_RDWR | os.O_NOCTTY)  # unlike pyserial this flushes nothing
+    try:
+        board.run_cycles(1_000_000)
+        heard = os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
+    assert heard == bytes([ord("B"), EXTRF, 1])
+
+
+def test_a_host_that_does_not_read_does_not_hold_up_the_board(start: StartBoard) -> None:
+    board = start(real_time=False)
+    with open_port(board) as link:
+        booted(link)
+        link.write(b"f")
+        board.run_cycles(160_000_000)  # ten seconds at 25 kB/s: more than any buffer keeps
+        heard = link.read(1000)
+    assert heard == bytes(index % 256 for index in range(1000))
+
+
+def test_the_adc_reads_each_of_the_1024_counts_as_recorded_and_at_its_time(start: StartBoard) -> None:
+    hold_cycles = 3_200
+    recording = Signal("ramp", tuple(count * hold_cycles / 16e6 for count in range(1024)), tuple(range(1024)))
+    board = start(signal=recording, real_time=False)
+    with open_port(board) as link:
+        booted(link)
+        link.write(b"c")
+        answer = link.read(5000)
+    read = [int.from_bytes(answer[at : at + 2], "little") for at in range(0, len(answer), 2)]
+    log = board.adc_log()
+    assert set(read) == set(range(1024))
+    assert [row.value for row in log] == read
+    assert [row.at // hold_cycles % 1024 for row in log] == read
+
+
+def test_the_supply_and_the_temperature_of_the_chip_are_sensible(start: StartBoard) -> None:
+    board = start(real_time=False)
+    with open_port(board) as link:
+        booted(link)
+        bandgap, temperature = convert(link, 0x40 | 14), convert(link, 0xC0 | 8)
+    assert 1.1 * 1024 / bandgap == pytest.approx(5.0, abs=0.05)  # volts
+    assert (temperature - 324.31) / 1.22 == pytest.approx(25, abs=1)  # degrees, typical line of the ATmega328P
+    assert [(row.channel, row.value) for row in board.adc_log()] == [(14, bandgap), (8, temperature)]
+
+
+def test_a_recording_begins_anew_at_its_end_or_holds_its_last_value(start: StartBoard) -> None:
+    again, once = start(signal=ramp([7, 9]), real_time=False), start(signal=ramp([7, 9]), once=True, real_time=False)
+    for board in (again, once):
+        with open_port(board) as link:
+            booted(link)
+            board.run_cycles(100_000)
+            for _ in range(40):
+                convert(link)
+                board.run_cycles(9_000)
+    assert {row.value for row in again.adc_log()} == {7, 9}
+    assert {row.value for row in once.adc_log()} == {9}
+
+
+@pytest.mark.parametrize("cut", ["power", "kill"])
+def test_the_eeprom_outlives_a_power_cut(start: StartBoard, cut: str) -> None:
+    board = start()
+    with open_port(board) as link:
+        booted(link)
+        assert eeprom_read(link, 1023) == 0xFF
+        eeprom_write(link, 1023, 0xA5)
+    if cut == "power":
+        board.power_off()
+        assert not board.powered
+    else:
+        board.kill()
+    board.power_on()
+    with open_port(board) as link:
+        booted(link)
+        assert eeprom_read(link, 1023) == 0xA5
+
+
+def test_writing_an_eeprom_byte_takes_as_long_as_on_the_chip(start: StartBoard) -> None:
+    board = start(real_time=False)
+    with open_port(board) as link:
+        booted(link)
+        eeprom_write(link, 0, 1)
+    (began, first), (ended, second) = board.marks()
+    assert (first, second) == (1, 2)
+    assert 54_400 <= ended - began < 120_000  # 3.4 ms, and three bytes at 250,000 baud
+
+
+def test_a_power_cut_tears_the_byte_that_is_being_written_and_no_other(start: StartBoard, tmp_path: Path) -> None:
+    """The board writes 0xAA over 0x55 right after it boots; the power goes ever later."""
+    results = {}
+    for cut in range(500, 70_000, 5_000):
+        folder = tmp_path / f"cut-{cut}"
+        folder.mkdir()
+        before = bytes([0x0F] * 6 + [0x55, 1] + [0x0F] * 1016)
+        (folder / "eeprom.bin").write_bytes(before)
+        board = start(state_dir=folder, powered=False, real_time=False, seed=cut)
+        board.power_on(cut_after_cycles=cut)
+        while board.powered:
+            pass
+        after = (folder / "eeprom.bin").read_bytes()
+        assert after[:6] + after[7:] == before[:6] + before[7:]
+        results[cut] = after[6]
+    ordered = list(results.values())
+    assert results[65_500] == 0xAA
+    assert all(byte & 0x55 == 0x55 for cut, byte in results.items() if cut < 20_000)  # erasing: bits only go to 1
+    assert all(byte & 0xAA == 0xAA for cut, byte in results.items() if 40_000 < cut < 50_000)  # programming: to 0
+    assert len(set(ordered) - {0x55, 0xAA}) > 2
+
+
+def test_the_same_cut_after_power_on_is_the_same_cycle(start: StartBoard) -> None:
+    ends = []
+    for _ in range(2):
+        board = start(powered=False, real_time=False)
+        board.power_on(cut_after_cycles=123_456)
+        while board.powered:
+            pass
+        ends.append(board.cycles)
+    assert ends[0] == ends[1]
+    assert 0 <= ends[0] - 123_456 < 8
+
+
+def test_the_causes_of_a_reset_are_told_apart(start: StartBoard) -> None:
+    board = start(dtr=False, powered=False)
+    with open_port(board) as link:
+        board.power_on()
+        assert booted(link) == (PORF, 1)
+        link.write(b"d")
+        assert booted(link) == (WDRF, 1)
+        board.reset()
+        assert booted(link) == (EXTRF, 1)
+
+
+def test_a_pin_held_low_reads_low_through_a_reset_and_high_after_it_is_let_go(start: StartBoard) -> None:
+    board = start(dtr=False)
+    with open_port(board) as link:
+        board.drive("12", "0")
+        link.reset_input_buffer()
+        for _ in range(2):
+            board.reset()
+            assert booted(link) == (EXTRF, 0)
+        board.drive("12", "z")
+        for _ in range(2):
+            board.reset()
+            assert booted(link) == (EXTRF, 1)
+
+
+def test_the_led_and_the_state_are_told(start: StartBoard) -> None:
+    board = start()
+    with open_port(board) as link:
+        booted(link)
+        assert board.led
+        board.power_off()
+        assert not board.led
+        assert not board.powered
+
+
+def test_an_unplugged_board_hangs_up_and_comes_back_under_the_same_name(start: StartBoard) -> None:
+    board = start()
+    link = open_port(board)
+    booted(link)
+    board.unplug()
+    assert not Path(board.port).exists()
+    with pytest.raises(serial.SerialException):
+        link.read(1)
+    link.close()
+    board.plug()
+    with open_port(board) as again:
+        assert booted(again)[1] == 1
+
+
+def test_real_time_is_kept_and_full_speed_is_not(start: StartBoard) -> None:
+    """Bounds that no load can break: a board in real time never runs ahead."""
+    paced = start()
+    began, at = time.monotonic(), paced.cycles
+    paced.run_cycles(4_000_000)
+    assert paced.cycles - at <= (time.monotonic() - began) * 16_000_000 + 2_000_000
+
+
+def test_a_command_that_does_not_exist_is_refused(start: StartBoard) -> None:
+    board = start()
+    for text in ("fly", "pin 99 0", "pin 12 7", "power-off soon"):
+        with pytest.raises(BoardError) as caught:
+            board.command(text)
+        assert caught.value.problem is EMULATOR_FAILED
+
+
+def test_a_board_that_died_says_so(start: StartBoard) -> None:
+    board = start()
+    os.kill(board.pid, 9)
+    board.kill()
+    assert not board.running
+    with pytest.raises(BoardError) as caught:
+        board.reset()
+    assert caught.value.problem is EMULATOR_GONE
+
+
+def test_an_emulated_board_ends_with_its_parent(start: StartBoard) -> None:
+    board = start()
+    process = board._process
+    assert process
+    assert process.stdin
+    process.stdin.close()  # what the kernel does when the parent dies
+    assert process.wait(TIMEOUT_S) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("512\nabc\n", ":2: expected one value, got 'abc'"),
+        ("0,512\n1;2\n", ":2: expected seconds,value, got '1;2'"),
+        ("512\n1024\n", ":2: expected a whole count from 0 to 1023, got 1024"),
+        ("0,1\n2,1\n1,1\n", ":3: expected time to go on from 2 s, got 1 s"),
+        ("seconds,counts\n", ": expected samples, found none"),
+    ],
+)
+def test_the_emulator_itself_refuses_a_broken_recording(
+    start: StartBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str
+) -> None:
+    """What a user gives is checked in Python already; this is the second fence."""
+    monkeypatch.setattr(Signal, "to_csv", lambda self: text)
+    with pytest.raises(BoardError) as caught:
+        start(signal=ramp([1]))
+    assert caught.value.problem is EMULATOR_FAILED
+    assert expected in caught.value.reason
+
+
+def test_a_program_for_another_chip_is_refused(start: StartBoard, sketches: dict[str, Path], tmp_path: Path) -> None:
+    junk = tmp_path / "junk.elf"
+    for content, expected in ((b"no ELF", "expected an ELF"), (sketches["uno"].read_bytes()[:300], "cut short")):
+        junk.write_bytes(content)
+        with pytest.raises(BoardError) as caught:
+            start(elf=junk)
+        assert expected in caught.value.reason
+
+
+def test_boards_and_inputs_that_do_not_exist_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BoardError) as caught:
+        EmulatedBoard.start("nano", state_dir=tmp_path)
+    assert caught.value.problem is UNKNOWN_BOARD
+    with pytest.raises(BoardError) as caught:
+        EmulatedBoard.start("uno", state_dir=tmp_path, elf=Path("any"), signal={"A9": ramp([1])})
+    assert caught.value.problem is BAD_SIGNAL
