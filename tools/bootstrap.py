@@ -49,8 +49,10 @@ def distribution_packages() -> None:
     lines = PACKAGES.read_text().splitlines()
     wanted = [line for line in lines if line and not line.startswith("#")]
     if not shutil.which("dpkg-query"):
-        fail("this is not Debian or Ubuntu; install the equivalents of these by hand, then make "
-             f"dpkg-query's absence good with SKIP_PACKAGES=1: {' '.join(wanted)}")
+        fail(
+            "this is not Debian or Ubuntu; install the equivalents of these by hand, then make "
+            f"dpkg-query's absence good with SKIP_PACKAGES=1: {' '.join(wanted)}"
+        )
     missing = [name for name in wanted if not installed(name)]
     if not missing and (runtime := sanitizer_runtime()) and not installed(runtime):
         missing = [runtime]
@@ -61,14 +63,23 @@ def distribution_packages() -> None:
     elif shutil.which("sudo"):
         apt = ["sudo", "apt-get"]
     else:
-        fail(f"these packages are missing and neither root nor sudo is at hand. "
-             f"Ask an administrator to run: apt-get install {' '.join(missing)}")
+        fail(
+            f"these packages are missing and neither root nor sudo is at hand. "
+            f"Ask an administrator to run: apt-get install {' '.join(missing)}"
+        )
     print(f"set-up: installing {' '.join(missing)}", flush=True)
     run(*apt, "update", quiet=True)  # an old package list often still serves
     if runtime := sanitizer_runtime():
         missing = sorted({*missing, runtime})
-    run(*(["env"] if apt == ["apt-get"] else ["sudo", "env"]), "DEBIAN_FRONTEND=noninteractive",
-        "apt-get", "install", "-y", "--no-install-recommends", *missing)
+    run(
+        *(["env"] if apt == ["apt-get"] else ["sudo", "env"]),
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "install",
+        "-y",
+        "--no-install-recommends",
+        *missing,
+    )
 
 
 def installed(package: str) -> bool:
@@ -86,8 +97,9 @@ def virtual_environment() -> None:
     """Make .venv and install the lock file and this package into it."""
     if sys.version_info < OLDEST_PYTHON:
         fail(f"python3 is {sys.version.split()[0]}; qcot needs {'.'.join(map(str, OLDEST_PYTHON))} or newer")
-    stamp, wanted, done = stamped("python", LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(),
-                                  sys.version, str(ROOT))
+    stamp, wanted, done = stamped(
+        "python", LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version, str(ROOT)
+    )
     if done:
         return
     print("set-up: Python packages into .venv (a minute or two)", flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qcot.bridge.config import BridgeConfig, Broker
+from qcot.bridge.config import BridgeConfig, Broker, Rates
 from qcot.bridge.daemon import Bridge
 from qcot.bridge.intake import Limits
 from qcot.errors import Problem, QcotError
@@ -25,8 +25,11 @@ def tls_files(home: Home, broker: BrokerSettings) -> TlsFiles | None:
     return TlsFiles(home.path / broker.ca, home.path / broker.certificate, home.path / broker.key)
 
 
-def make_bridge(home: Home) -> Bridge:
-    """The bridge of ``home``; raises whatever keeps it from starting, by name."""
+def make_bridge(home: Home, *, ports: tuple[str, ...] | None = None, rates: Rates | None = None) -> Bridge:
+    """The bridge of ``home``, its ``ports`` and ``rates`` from the settings unless given.
+
+    Raises whatever keeps it from starting, by name.
+    """
     settings = home.settings()
     broker = settings.broker
     config = BridgeConfig(
@@ -37,8 +40,8 @@ def make_bridge(home: Home) -> Bridge:
         key=home.bridge_key(),
         gateway=home.trusted_gateway(settings.gateway.name),
         broker=Broker(broker.host, broker.port, tls_files(home, broker)),
-        ports=settings.bridge.ports,
-        rates=settings.bridge.rates,
+        ports=settings.bridge.ports if ports is None else ports,
+        rates=settings.bridge.rates if rates is None else rates,
         limits=Limits(settings.bridge.readings, settings.bridge.wait_ms / 1000),
     )
     return Bridge(config)

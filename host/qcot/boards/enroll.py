@@ -9,16 +9,16 @@ from __future__ import annotations
 import secrets
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from qcot.boards.registry import BoardRegistry, ChannelInfo, EnrolledBoard
 from qcot.errors import Problem, QcotError
 from qcot.link import keys
-from qcot.link.events import Event, Resume, SawChannel, SawHello, SessionOpened, Trouble
+from qcot.link.events import Event, Resume, SawChannel, SawHello, SawResult, SessionOpened, Trouble
 from qcot.link.frames import AUTH, Frame, FrameDecoder, seal, wire
-from qcot.link.messages import Enrol, Enrolled, Hello, Opened, Result, decode
+from qcot.link.messages import Code, Enrol, Enrolled, Hello, Result, decode
 from qcot.link.problems import PORT_BUSY, LinkError
 from qcot.link.session import Session
 from qcot.link.transport import SerialPort
@@ -36,6 +36,8 @@ ENROL_REFUSED = Problem("enrol-refused", "erase the board (hold D12 to GND while
 UNPROVEN = Problem(
     "enrolment-unproven", "run the same command again: the key is kept, and the board is asked whether it has it"
 )
+NO_CHANNEL = Problem("no-channel", "name channels that the board has; the reason lists them")
+RATE_REFUSED = Problem("rate-refused", "give 0 or 0.1 to 200 readings a second")
 
 ENROL_TIMEOUT = 3.0
 _POLL = 0.02
@@ -53,18 +55,21 @@ def enroll(
     port: str | Path,
     registry: BoardRegistry,
     *,
+    rates: Mapping[str, float] | None = None,
     window: float = 60.0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Enrolment:
     """Enrol the board on ``port`` within ``window`` seconds; ``progress`` hears each step.
 
+    ``rates`` are set in any case, in readings a second by channel name; the board remembers them.
+
     Raises QcotError: `board-silent`, `enrolled-elsewhere`, `identity-damaged`, `enrol-refused`, `enrolment-unproven`,
-    `chain-gap`, `port-...` and `key-file-...`.
+    `no-channel`, `rate-refused`, `chain-gap`, `port-...` and `key-file-...`.
     """
     end = time.monotonic() + window
     link = _open_port(str(port), end)
     try:
-        return _Dialogue(link, registry, end, progress).run()
+        return _Dialogue(link, registry, end, progress).run(rates or {})
     finally:
         link.close()
 
@@ -90,8 +95,9 @@ class _Dialogue:
         self._progress = progress
         self._decoder = FrameDecoder()
         self._session = Session()
+        self._opened: SessionOpened | None = None
 
-    def run(self) -> Enrolment:
+    def run(self, rates: Mapping[str, float]) -> Enrolment:
         self._progress("waiting for the board")
         hello = self._hello()
         fresh = not hello.enrolled
@@ -103,13 +109,16 @@ class _Dialogue:
             raise QcotError(UNPROVEN, "the board says that it has no identity")
         if not self._registry.has_key(hello.device):
             raise QcotError(ENROLLED_ELSEWHERE, f"board {hello.device.hex()} has an identity and its key is not here")
-        known = self._registry.board(hello.device)
-        if known:
-            return Enrolment(known, fresh=False)
-        self._progress(f"{hello.model} {hello.device.hex()}: asking what it measures")
-        board = self._describe(hello)
-        self._registry.record(board)
-        return Enrolment(board, fresh)
+        board = self._registry.board(hello.device)
+        known = board is not None
+        if board is None:
+            self._progress(f"{hello.model} {hello.device.hex()}: asking what it measures")
+            board = self._describe(hello)
+            self._registry.record(board)
+        if rates:
+            self._progress(f"{hello.model} {hello.device.hex()}: setting its rates")
+            self._configure(hello, board, rates)
+        return Enrolment(board, fresh and not known)
 
     def _hello(self) -> Hello:
         for event in self._events(SILENT, "no HELLO came"):
@@ -136,28 +145,62 @@ class _Dialogue:
         raise QcotError(UNPROVEN, f"no proof of possession from board {device.hex()} in {ENROL_TIMEOUT:.0f} s")
 
     def _describe(self, hello: Hello) -> EnrolledBoard:
-        device_key = self._registry.key(hello.device)
-        opened: Opened | None = None
         found: dict[int, ChannelInfo] = {}
-        self._session.open(hello, device_key, Resume(), secrets.token_bytes(keys.NONCE_SIZE))
-        for event in self._events(UNPROVEN, f"board {hello.device.hex()} opens no session under its key"):
+        for event in self._in_session(hello):
             match event:
-                case SawHello(hello=again) if again.device == hello.device and not opened:
-                    self._session.open(again, device_key, Resume(), secrets.token_bytes(keys.NONCE_SIZE))
                 case SessionOpened():
-                    opened = event.opened
                     for index in range(hello.channels):
                         self._session.describe(index)
                 case SawChannel(channel=channel):
                     found[channel.index] = ChannelInfo.of(channel)
-                case Trouble(fatal=True):
-                    raise QcotError(event.problem, event.reason)
                 case _:
                     pass
-            if opened and len(found) >= hello.channels:
+            if self._opened and len(found) >= hello.channels:
+                opened = self._opened.opened
                 channels = tuple(found[index] for index in range(hello.channels))
                 return EnrolledBoard(opened.device, hello.model, opened.firmware, opened.image, channels)
         raise AssertionError
+
+    def _configure(self, hello: Hello, board: EnrolledBoard, rates: Mapping[str, float]) -> None:
+        index = {channel.name: at for at, channel in enumerate(board.channels)}
+        if unknown := sorted(set(rates) - set(index)):
+            raise QcotError(NO_CHANNEL, f"{board.model} has {', '.join(index)} and no {', '.join(unknown)}")
+        waiting = {index[name] for name in rates}
+        for event in self._in_session(hello):
+            match event:
+                case SessionOpened():
+                    for name, hertz in rates.items():
+                        self._session.configure(index[name], round(hertz * 1000))
+                case SawResult(code=code, channel=int(channel), authenticated=True):
+                    if code is not Code.OK:
+                        raise QcotError(RATE_REFUSED, f"channel {board.channels[channel].name}: {code.label}")
+                    waiting.discard(channel)
+                case _:
+                    pass
+            if not waiting:
+                return
+
+    def _in_session(self, hello: Hello) -> Iterator[Event]:
+        """What a session with the board tells, from its SessionOpened on; it is opened where it is not yet."""
+        if self._opened:
+            yield self._opened
+        else:
+            self._open(hello)
+        for event in self._events(UNPROVEN, f"board {hello.device.hex()} opens no session under its key"):
+            match event:
+                case SawHello(hello=again) if again.device == hello.device and not self._opened:
+                    self._open(again)
+                case SessionOpened():
+                    self._opened = event
+                    yield event
+                case Trouble(fatal=True):
+                    raise QcotError(event.problem, event.reason)
+                case _:
+                    yield event
+
+    def _open(self, hello: Hello) -> None:
+        device_key = self._registry.key(hello.device)
+        self._session.open(hello, device_key, Resume(), secrets.token_bytes(keys.NONCE_SIZE))
 
     def _events(self, problem: Problem, reason: str) -> Iterator[Event]:
         """What the session tells until the window ends, which raises ``problem``."""

@@ -15,11 +15,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from qcot.boards.registry import BoardRegistry
-from qcot.bridge.config import BridgeConfig
+from qcot.bridge.config import BridgeConfig, Rates
 from qcot.bridge.intake import Identity, Intake
 from qcot.bridge.port import BoardPort, Hub
 from qcot.bridge.publisher import Publisher
@@ -30,7 +31,7 @@ from qcot.mqtt import Ack, MqttLink, receipt_topic, status_topic, tx_topic
 
 COMMIT_DELAY = 0.01
 RETRY_DISK = 0.5
-DISCOVER_EVERY = 1.0
+DISCOVER_EVERY = 0.5
 PUMP_EVERY = 0.25
 STATUS_EVERY = 2.0
 SEALS_AT_ONCE = 4
@@ -120,6 +121,11 @@ class Bridge:
         """Take no more, and wait until the gateway has all that was taken; gives whether it has."""
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(self._drain(timeout_s), self._loop).result()
+
+    def set_rates(self, rates: Rates) -> None:
+        """From now on wish for ``rates``, also of the boards that are served already."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._apply_rates, rates)
 
     def snapshot(self) -> BridgeView:
         """The state of at most a quarter of a second ago."""
@@ -236,6 +242,12 @@ class Bridge:
         if self._loop:
             self._loop.remove_reader(fd)
         self._disarm(port)
+
+    def _apply_rates(self, rates: Rates) -> None:
+        self._hub.config = replace(self._hub.config, rates=rates)
+        for port in self._ports.values():
+            port.set_rates()
+            self._arm(port)
 
     # Disk
 

@@ -35,6 +35,7 @@ from qcot.link.events import (
     Trouble,
 )
 from qcot.link.messages import Code, Hello, Readings, Status
+from qcot.link.problems import PORT_MISSING
 from qcot.link.session import Session
 from qcot.link.transport import SerialPort
 
@@ -174,6 +175,8 @@ class BoardPort:
     def _left(self, error: QcotError, now: float) -> None:
         """Close, say why, and come back later: sooner if it may be a cable, later if a person has to act."""
         retry = error.retry if isinstance(error, _LeaveError) else None
+        if error.problem is PORT_MISSING:
+            retry = BACK_OFF[0]  # looking whether it is there costs nothing and resets nobody
         if retry is None:
             retry = self._back_off
             self._back_off = min(self._back_off * 2, BACK_OFF[1])
@@ -260,9 +263,13 @@ class BoardPort:
         hub.intake.take(opened.device, event.raw, 0, event.position)
         if opened.image != board.image:
             hub.trouble(self.path, IMAGE_CHANGED, f"{opened.device.hex()} runs {opened.image.hex()}")
-        self._set_rates(board)
+        self.set_rates()
 
-    def _set_rates(self, board: EnrolledBoard) -> None:
+    def set_rates(self) -> None:
+        """Ask the board for the rates that are wished for it, if it is served."""
+        board = self._board
+        if board is None or self._serial is None:
+            return
         index = {channel.name: at for at, channel in enumerate(board.channels)}
         for name, hertz in self._hub.config.rates_of(board.device).items():
             if name in index:

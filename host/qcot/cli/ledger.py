@@ -294,4 +294,3 @@ def verify_evidence(
                 out.print(f"  {who} {report.facts[who]}", markup=False)
     if not report.holds:
         raise typer.Exit(1)
-

@@ -49,7 +49,5 @@ def site_table(bridge: BridgeView, gateway: Snapshot) -> RenderableType:
         )
     if gateway.trouble:
         lines.append(Text(f"gateway: {gateway.trouble}", style="bold red"))
-    lines += [
-        Text(f"{t.where}: {t.name}: {t.reason}. {t.remedy}", style="yellow") for t in bridge.troubles[-3:]
-    ]
+    lines += [Text(f"{t.where}: {t.name}: {t.reason}. {t.remedy}", style="yellow") for t in bridge.troubles[-3:]]
     return Group(*lines)

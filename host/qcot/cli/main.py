@@ -11,6 +11,7 @@ import click
 import typer
 
 from qcot import __version__
+from qcot.cli import boards, demo, ledger, services
 from qcot.cli.common import err, report
 from qcot.errors import Problem, QcotError
 
@@ -24,6 +25,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+COMMANDS = (
+    services.init, boards.boards, boards.flash, boards.emulate, boards.enroll,
+    services.broker, services.bridge, services.gateway, services.up, demo.demo,
+)  # fmt: skip
+for command in COMMANDS:
+    app.command()(command)
+app.command("verify")(ledger.verify_evidence)
+app.add_typer(ledger.app, name="ledger")
 
 
 @app.callback()

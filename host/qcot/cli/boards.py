@@ -1,0 +1,182 @@
+"""`qcot boards|flash|emulate|enroll`: everything between a board and its first reading."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from qcot.boards.build import TARGETS
+from qcot.boards.emulator import EmulatedBoard
+from qcot.boards.enroll import enroll as enrol_board
+from qcot.boards.flash import flash as upload
+from qcot.boards.ports import resolve, serial_ports
+from qcot.boards.recording import read_signal
+from qcot.boards.registry import BoardRegistry, EnrolledBoard
+from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, print_table
+from qcot.errors import Problem, QcotError
+
+NO_PORT = Problem(
+    "no-port", "Plug the board in, or name its port with --port; `qcot emulate uno` starts a simulated one."
+)
+WHICH_PORT = Problem("which-port", "Name one of them with --port.")
+BAD_RATE = Problem("bad-rate", "Write CHANNEL=HZ with 0 (off) or 0.1 to 200, as in A0=100.")
+
+DEFAULT_RATES = ("A0=10",)
+PortOption = Annotated[str | None, typer.Option("--port", help="Serial port; found when there is only one.")]
+
+
+def find_port(port: str | None) -> str:
+    """The port that was named, or the only one that has something on it; raises ``no-port`` or ``which-port``."""
+    if port is not None:
+        return resolve(port)
+    found = [each.name for each in serial_ports()]
+    if not found:
+        raise QcotError(NO_PORT, "no serial port has anything on it")
+    if len(found) > 1:
+        raise QcotError(WHICH_PORT, f"there are {len(found)}: {', '.join(found)}")
+    return found[0]
+
+
+def parse_rates(texts: list[str]) -> dict[str, float]:
+    """Read ``A0=100``-like texts as channel to readings a second; raises ``bad-rate``."""
+    rates = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = -1.0
+        if not name or not (rate == 0 or 0.1 <= rate <= 200):
+            raise QcotError(BAD_RATE, f"{text!r}")
+        rates[name] = rate
+    return rates
+
+
+def boards(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Show serial ports by their stable names, and the boards that are enrolled here.
+
+    Example: `qcot boards`
+    """
+    ports, known = serial_ports(), BoardRegistry(open_home(home).path).boards()
+    if as_json:
+        print_json({
+            "ports": [{"name": p.name, "device": p.device, "description": p.description} for p in ports],
+            "boards": [_board(board) for board in known],
+        })  # fmt: skip
+        return
+    print_table("", ["port", "device", "what it says it is"], [[p.name, p.device, p.description] for p in ports])
+    rows = [[b.device.hex(), b.model, _version(b), ", ".join(c.name for c in b.channels)] for b in known]
+    print_table("", ["enrolled board", "model", "firmware", "channels"], rows)
+
+
+def _version(board: EnrolledBoard) -> str:
+    return ".".join(map(str, board.firmware))
+
+
+def _board(board: EnrolledBoard) -> dict[str, object]:
+    channels = [
+        {"name": c.name, "unit": c.unit, "num": c.num, "den": c.den, "offset": c.offset} for c in board.channels
+    ]
+    what = {"device": board.device.hex(), "model": board.model, "firmware": _version(board)}
+    return {**what, "image": board.image.hex(), "channels": channels}
+
+
+def flash(
+    env: Annotated[str, typer.Argument(help="Kind of board: uno or megaatmega2560.")],
+    port: PortOption = None,
+) -> None:
+    """Build the firmware and upload it through the board's bootloader (PlatformIO, avrdude).
+
+    Example: `qcot flash uno --port /dev/ttyACM0`
+    """
+    where = find_port(port)
+    out.print(f"building {env} and uploading it to {where}", markup=False)
+    with err.status("building and uploading") as status:
+        done = upload(env, where, lambda line: status.update(line[:100]))
+    out.print(f"uploaded and read back: {done.flash:,} bytes of flash, {done.ram:,} of RAM", markup=False)
+    out.print(f"image {done.image.hex()}")
+
+
+def enroll(
+    port: Annotated[str | None, typer.Argument(help="Serial port; found when there is only one.")] = None,
+    home: HomeOption = None,
+    rate: Annotated[
+        list[str] | None, typer.Option(help="CHANNEL=HZ, as often as wanted; the board remembers it. Default A0=10.")
+    ] = None,
+    window: Annotated[float, typer.Option(min=5, max=3600, help="Seconds for which enrolment is allowed.")] = 60,
+    as_json: JsonOption = False,
+) -> None:
+    """Give the board on PORT an identity, over a cable that you trust, and say what it is to measure.
+
+    Run it again to set other rates: an identity that is there stays. Stop a bridge that serves the board first.
+
+    Example: `qcot enroll /dev/ttyACM0 --rate A0=100 --rate supply=0.1`
+    """
+    place = open_home(home)
+    place.settings()
+    wanted = parse_rates(list(rate or DEFAULT_RATES))
+    where = find_port(port)
+    tell = (lambda _line: None) if as_json else (lambda line: out.print(line, markup=False))
+    found = enrol_board(where, BoardRegistry(place.path), rates=wanted, window=window, progress=tell)
+    if as_json:
+        print_json(_board(found.board) | {"fresh": found.fresh, "rates": wanted})
+        return
+    what = "enrolled" if found.fresh else "was enrolled here before:"
+    out.print(
+        f"{what} {found.board.device.hex()} ({found.board.model}, firmware {_version(found.board)})", markup=False
+    )
+    out.print("rates " + ", ".join(f"{name} {value:g} Hz" for name, value in wanted.items()))
+
+
+def emulate(
+    env: Annotated[str, typer.Argument(help=f"Kind of board: {', '.join(TARGETS)}.")],
+    signal_file: Annotated[
+        Path | None,
+        typer.Option("--signal", help="CSV of ADC counts (0 to 1023) for A0, with or without a time column."),
+    ] = None,
+    signal_rate: Annotated[
+        float, typer.Option(min=0.1, max=10_000, help="Rows a second of a CSV without times.")
+    ] = 100,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many boards.")] = 1,
+    blank: Annotated[bool, typer.Option("--blank", help="Nothing on it but its bootloader, for `qcot flash`.")] = False,
+    full_speed: Annotated[bool, typer.Option("--full-speed", help="As fast as it goes, not in real time.")] = False,
+    state: Annotated[
+        Path | None, typer.Option(help="Folder for EEPROM and flash, to start the same board again.")
+    ] = None,
+) -> None:
+    """Start simulated boards and print their ports; they run until Ctrl-C.
+
+    uno and megaatmega2560 run the real firmware in simavr; native is the same code built for this machine.
+
+    Example: `qcot emulate uno --signal pulse.csv`, `qcot emulate native --count 100`
+    """
+    recording = read_signal(signal_file, signal_rate) if signal_file else None
+    with ExitStack() as stack:
+        folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qcot-board-")))
+        for number in range(count):
+            board = EmulatedBoard.start(
+                env,
+                state_dir=folder / str(number),
+                signal=recording,
+                blank=blank,
+                real_time=not full_speed,
+                seed=number,
+            )
+            stack.enter_context(board)
+            out.print(f"port: {board.port}", markup=False, soft_wrap=True)
+        stopped = threading.Event()
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            stopped.set()
+
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, stop)
+        while not stopped.wait(3600):
+            pass

@@ -1,0 +1,1 @@
+"""The whole way once, with simulated boards: flashed, enrolled, recorded, verified, and tampered with on a copy."""

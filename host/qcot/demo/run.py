@@ -1,0 +1,211 @@
+"""The demonstration: simulated Unos, flashed and enrolled like real ones, through to a verified ledger."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qcot.boards.build import build
+from qcot.boards.emulator import EmulatedBoard, build_emulator
+from qcot.boards.enroll import enroll
+from qcot.boards.flash import flash
+from qcot.boards.recording import heartpy_recordings
+from qcot.boards.registry import BoardRegistry
+from qcot.bridge.daemon import Bridge
+from qcot.bridge.snapshot import BridgeView
+from qcot.broker import EmbeddedBroker
+from qcot.demo.account import Account, readings_of, settle
+from qcot.demo.tamper import Caught, Detection, flip_reading, forge_phase
+from qcot.errors import Problem, QcotError
+from qcot.gateway.events import Snapshot
+from qcot.gateway.gateway import Gateway
+from qcot.home import Home, create_home
+from qcot.ledger.checkpoint import VerifierKey
+from qcot.ledger.reader import Reader
+from qcot.ledger.trust import Trust
+from qcot.ledger.verify import Result, verify
+from qcot.services import make_bridge, make_gateway
+from qcot.settings import BridgeSettings, BrokerSettings, GatewaySettings, Settings
+
+ENV = "uno"
+CHANNEL = "A0"
+RATE_HZ = 100.0
+UPLOADED_WITH = "platformio, avrdude -c arduino, optiboot"
+STALLED = Problem("demo-stalled", "Run it again on a machine that is less busy; the table shows what did not move.")
+STALL_S = 60.0
+LOOK_EVERY_S = 0.25
+
+Say = Callable[[str], None]
+Watch = Callable[[BridgeView, Snapshot], None]
+
+
+@dataclass
+class Demo:
+    """What is asked for, and as it goes on, what is found. ``folder`` must be empty or not there."""
+
+    folder: Path
+    qblocks: int = 5
+    boards: int = 2
+    interval_s: float = 2.0
+    say: Say = print
+    watch: Watch = lambda bridge, gateway: None
+    accounts: list[Account] = field(default_factory=list)
+    verified: Result | None = None
+    caught: list[Caught] = field(default_factory=list)
+    detection: Detection | None = None
+    transactions: int = 0
+    closed: int = 0
+    seconds: float = 0.0
+
+    def run(self, until: Callable[[], bool] | None = None) -> None:
+        """Do all of it. ``until`` keeps the site running after the wished Qblocks for as long as it gives False."""
+        begun = time.monotonic()
+        with ExitStack() as stack:
+            boards = self._flashed_boards(stack)
+            home = self._home(stack)
+            devices = [self._enrol(board, home) for board in boards]
+            with self._site(home, boards) as (bridge, gateway):
+                self._record(bridge, gateway, until)
+        self._judge(home, boards, devices)
+        self.seconds = time.monotonic() - begun
+
+    # The boards
+
+    def _flashed_boards(self, stack: ExitStack) -> list[EmulatedBoard]:
+        self.say("building the firmware and the emulator")
+        build(ENV)
+        build_emulator()
+        recordings = heartpy_recordings()
+        boards = []
+        for number in range(self.boards):
+            recording = recordings[number % len(recordings)]
+            board = EmulatedBoard.start(
+                ENV, state_dir=self.folder / f"board-{number}", signal=recording, blank=True, seed=number
+            )
+            boards.append(stack.enter_context(board))
+            self.say(f"simulated {ENV} at {board.port}, a pulse sensor on A0 ({recording.name})")
+        self.say("uploading through the bootloaders: pio run -e uno -t upload")
+        with ThreadPoolExecutor(len(boards)) as pool:
+            for image in pool.map(lambda board: flash(ENV, board.port), boards):
+                self.say(f"uploaded {image.flash:,} bytes, image {image.image.hex()[:16]}, verified by avrdude")
+        return boards
+
+    def _enrol(self, board: EmulatedBoard, home: Home) -> bytes:
+        found = enroll(board.port, BoardRegistry(home.path)).board
+        self.say(f"enrolled board {found.device.hex()} ({found.model}, {len(found.channels)} channels)")
+        return found.device
+
+    # The site
+
+    def _home(self, stack: ExitStack) -> Home:
+        broker = stack.enter_context(EmbeddedBroker())
+        settings = Settings(
+            site="demo",
+            broker=BrokerSettings(port=broker.port),
+            bridge=BridgeSettings(ports=()),
+            gateway=GatewaySettings(interval_s=self.interval_s),
+        )
+        return create_home(self.folder / "home", settings)
+
+    @contextmanager
+    def _site(self, home: Home, boards: list[EmulatedBoard]) -> Iterator[tuple[Bridge, Gateway]]:
+        gateway = make_gateway(home)
+        gateway.start()
+        try:
+            bridge = make_bridge(home, ports=tuple(board.port for board in boards), rates={"*": {CHANNEL: RATE_HZ}})
+            bridge.start()
+            try:
+                yield bridge, gateway
+            finally:
+                bridge.stop()
+        finally:
+            gateway.stop()
+        self.transactions, self.closed = gateway.snapshot().transactions, gateway.snapshot().qblocks
+
+    def _record(self, bridge: Bridge, gateway: Gateway, until: Callable[[], bool] | None) -> None:
+        self._wait(bridge, gateway, lambda _, log: log.qblocks >= self.qblocks, "no new Qblock")
+        while until is not None and not until():
+            self._look(bridge, gateway)
+        bridge.set_rates({"*": {CHANNEL: 0}})
+        self._wait(bridge, gateway, lambda site, _: _all_on_disk(site), "a board keeps readings")
+        if not bridge.drain():
+            raise QcotError(STALLED, "the gateway did not take all transactions")
+
+    def _wait(
+        self, bridge: Bridge, gateway: Gateway, done: Callable[[BridgeView, Snapshot], bool], stalled: str
+    ) -> None:
+        seen, since = -1, time.monotonic()
+        while True:
+            site, log = self._look(bridge, gateway)
+            if done(site, log):
+                return
+            if log.qblocks != seen:
+                seen, since = log.qblocks, time.monotonic()
+            elif time.monotonic() - since > STALL_S:
+                raise QcotError(STALLED, f"{stalled} in {STALL_S:.0f} s")
+
+    def _look(self, bridge: Bridge, gateway: Gateway) -> tuple[BridgeView, Snapshot]:
+        time.sleep(LOOK_EVERY_S)
+        site, log = bridge.snapshot(), gateway.snapshot()
+        self.watch(site, log)
+        return site, log
+
+    # The judgement
+
+    def _judge(self, home: Home, boards: list[EmulatedBoard], devices: list[bytes]) -> None:
+        name = home.settings().gateway.name
+        trust = Trust(home.trusted_bridges(), VerifierKey(name, home.trusted_gateway(name)))
+        self.say("verifying the ledger from its stored bytes")
+        with Reader.open(home.ledger) as ledger:
+            self.verified = verify(ledger, trust)
+            for board, device in zip(boards, devices, strict=True):
+                sampled = [each.value for each in board.adc_log() if each.channel == 0]
+                self.accounts.append(settle(device, sampled, readings_of(ledger, device), channel=0))
+        self.say("tampering with two copies")
+        self.caught.append(flip_reading(home.ledger, self.folder / "flipped.sqlite", trust))
+        forged, self.detection = forge_phase(
+            home.ledger, self.folder / "forged.sqlite", trust, seed=secrets.randbits(31)
+        )
+        self.caught.append(forged)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the ledger verifies, nothing was lost, and both forgeries were caught."""
+        return (
+            self.verified is not None
+            and self.verified.holds
+            and all(each.identical and not each.told_lost and each.sampled for each in self.accounts)
+            and all(each.finding for each in self.caught)
+        )
+
+    def report(self) -> dict[str, Any]:
+        """What ``--report`` writes."""
+        return {
+            "boards": len(self.accounts),
+            "board_kind": f"{ENV}, simulated (simavr)",
+            "uploaded_with": UPLOADED_WITH,
+            "readings_sampled": sum(each.sampled for each in self.accounts),
+            "readings_in_ledger": sum(each.recorded for each in self.accounts),
+            "readings_lost": sum(max(each.lost, each.told_lost) for each in self.accounts),
+            "every_value_identical": all(each.identical for each in self.accounts),
+            "transactions": self.transactions,
+            "qblocks": self.closed,
+            "ledger_verified": self.verified is not None and self.verified.holds,
+            "tampering_detected": all(each.finding for each in self.caught),
+            "tampering": [asdict(each) for each in self.caught],
+            "quantum_backend": self.detection.backend if self.detection else None,
+            "quantum_check": asdict(self.detection) if self.detection else None,
+            "accounts": [asdict(each) for each in self.accounts],
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def _all_on_disk(site: BridgeView) -> bool:
+    """Whether every board says that it keeps nothing that the bridge does not have on disk."""
+    return all(board.base == board.head == board.stored for board in site.boards)
