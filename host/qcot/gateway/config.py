@@ -12,6 +12,7 @@ from qcot.errors import QcotError
 from qcot.gateway.limits import Limits
 from qcot.gateway.problems import BAD_CONFIG
 from qcot.mqtt import TlsFiles, level
+from qcot.quantum.backends import require_shots
 
 
 def random_seed() -> int:
@@ -42,7 +43,11 @@ class GatewayConfig:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        """Refuse, before anything is opened, what could not work; raises `mqtt-bad-level` or `gateway-config`."""
+        """Refuse, before anything is opened, what could not work.
+
+        Raises `mqtt-bad-level`, `quantum-shots` or `gateway-config`.
+        """
+        require_shots(self.shots)
         for name in (self.site, self.name, *self.bridges):
             level(name)
         wrong = [

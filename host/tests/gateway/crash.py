@@ -10,13 +10,14 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["__main__", "qiskit", "qiskit_aer", "qcot.gateway", "qcot.ledger.verify"])
 
 
-def make_config(path, bridge_key):
+def make_config(path, bridge_key, **options):
     from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, PublicKey, SigningKey
     from qcot.gateway import GatewayConfig
 
     return GatewayConfig(
         site="home", name="gw", origin="qcot.local/home", ledger=path, key=SigningKey(ML_DSA_44, bytes(32)),
-        bridges={"b1": PublicKey(ML_DSA_65, bridge_key)}, interval_s=3600, max_transactions=2, shots=8, seed=int,
+        bridges={"b1": PublicKey(ML_DSA_65, bridge_key)}, shots=8, seed=int,
+        **({"interval_s": 3600.0, "max_transactions": 2} | options),
     )  # fmt: skip
 
 
@@ -92,3 +93,12 @@ def run_until_killed(path, bridge_key, steps, die_at):
     ended = ("end", None) in given
     assert process.exitcode == (0 if ended else -signal.SIGKILL)
     return given[:-1] if ended else given, ended
+
+
+def serve(path, bridge_key, host, port):
+    """A whole gateway, until it is killed."""
+    from qcot.gateway import Gateway
+
+    gateway = Gateway(make_config(path, bridge_key, host=host, port=port, interval_s=0.05))
+    gateway.start()
+    gateway.run()
