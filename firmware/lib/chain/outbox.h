@@ -51,7 +51,9 @@ public:
         if (count_ && unsent_ > 0 && uint16_t(uint16_t(now) - frames_[0].sent) >= kRepeatMs) unsent_ = 0;
         if (unsent_ < count_) return unsent_;
         if (count_ == kMaxFrames || pending_ == 0) return kNone;
-        if (pending_ < kFrameReadings && now - oldest_ < kGatherMs) return kNone;
+        // A short frame only when it holds all there is: else a backlog would go out in crumbs.
+        const bool all = chained_.seq == ring_.head();
+        if (pending_ < kFrameReadings && (!all || now - oldest_ < kGatherMs)) return kNone;
         Frame& frame = frames_[count_];
         frame.count = pending_;
         memcpy(frame.link, link_, kHashSize);
