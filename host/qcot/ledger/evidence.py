@@ -77,8 +77,7 @@ def _make(ledger: Reader, trust: Trust, leaf: int, place: tuple[int | None, int 
     raw = ledger.leaf(leaf)
     bridge = transactions.parse(raw).bridge
     header = ledger.header_closing(leaf)
-    text = ledger.checkpoint()
-    signed = checkpoint.parse(text) if text is not None else None
+    signed = ledger.signed()
     if header is None or signed is None or signed.size <= header.core.tree_size:
         raise QcotError(NOT_CLOSED_YET, f"no Qblock with a checkpoint covers leaf {leaf}")
     if bridge not in trust.bridges:

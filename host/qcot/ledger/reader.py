@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from qcot.errors import QcotError
-from qcot.ledger import merkle, qblock, schema
+from qcot.ledger import checkpoint, merkle, qblock, schema
+from qcot.ledger.checkpoint import Checkpoint
 from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_MISSING
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
@@ -122,7 +123,7 @@ class Reader:
     def header(self, height: int) -> qblock.Header | None:
         """The Qblock header of ``height``, if there is one."""
         row = self._row("SELECT bytes FROM qblock JOIN leaf ON idx = leaf WHERE height = ?", height)
-        return None if row is None else qblock.parse(row[0])
+        return None if row is None else self._header(row[0])
 
     def height(self) -> int:
         """Number of Qblocks."""
@@ -134,7 +135,7 @@ class Reader:
         row = self._row(
             "SELECT l.bytes FROM qblock q JOIN leaf l ON l.idx = q.leaf WHERE q.leaf > ? ORDER BY q.leaf LIMIT 1", leaf
         )
-        return None if row is None else qblock.parse(row[0])
+        return None if row is None else self._header(row[0])
 
     def checkpoint(self, size: int | None = None) -> str | None:
         """Checkpoint text over the tree of exactly ``size`` leaves, or the newest one."""
@@ -143,6 +144,14 @@ class Reader:
         else:
             row = self._row("SELECT text FROM checkpoint WHERE size = ?", size)
         return None if row is None else str(row[0])
+
+    def signed(self) -> Checkpoint | None:
+        """The newest checkpoint, read; raises `ledger-corrupt` where it does not read."""
+        text = self.checkpoint()
+        try:
+            return None if text is None else checkpoint.parse(text)
+        except QcotError as error:
+            raise QcotError(LEDGER_CORRUPT, f"{self.path}: a checkpoint does not read: {error.reason}") from error
 
     def checkpoints(self) -> Iterator[tuple[int, str]]:
         """All checkpoints as (size, text), oldest first."""
@@ -176,6 +185,11 @@ class Reader:
             return None
         return StoredRun(device, epoch, *row)
 
+    def count_runs(self) -> int:
+        """Number of frames of readings in the log."""
+        (count,) = self._row("SELECT count(*) FROM run") or (0,)
+        return int(count)
+
     def devices(self) -> dict[bytes, Device]:
         """Where the chain of every enrolled device stands."""
         rows = self._rows("SELECT id, key_commitment, epoch, next_seq, link FROM device")
@@ -185,6 +199,12 @@ class Reader:
         """Leaf and entry of the newest enrolment of ``device``."""
         row = self._row("SELECT leaf, entry FROM device WHERE id = ?", device)
         return None if row is None else (int(row[0]), int(row[1]))
+
+    def _header(self, raw: bytes) -> qblock.Header:
+        try:
+            return qblock.parse(raw)
+        except QcotError as error:
+            raise QcotError(LEDGER_CORRUPT, f"{self.path}: a Qblock header does not read: {error.reason}") from error
 
     def _row(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
         with schema.errors(self.path):

@@ -1,6 +1,7 @@
 """The ledger's SQLite file: tables, connections, and its errors by name.
 
-Leaves are what counts; all other tables can be made again from them, except checkpoints and refusals.
+Leaves are what counts; all other tables can be made again from them, except checkpoints and refusals. Tables are STRICT
+so that quick_check finds a value whose type was damaged.
 """
 
 from __future__ import annotations
@@ -15,28 +16,33 @@ from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_FULL, LE
 
 USER_VERSION = 1
 TABLES = (
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE leaf (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL)",
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE leaf (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
     # Complete subtrees of the Merkle tree; level 0 holds leaf hashes.
-    "CREATE TABLE node (level INTEGER, idx INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, idx)) WITHOUT ROWID",
+    """CREATE TABLE node (level INTEGER, idx INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, idx))
+        STRICT, WITHOUT ROWID""",
     # What was answered for good: accepted where leaf is not null, else refused with name and reason.
     """CREATE TABLE answer (bridge TEXT, sequence INTEGER, hash BLOB NOT NULL, leaf INTEGER, name TEXT NOT NULL,
-        reason TEXT NOT NULL, PRIMARY KEY (bridge, sequence)) WITHOUT ROWID""",
+        reason TEXT NOT NULL, PRIMARY KEY (bridge, sequence)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX answer_by_hash ON answer (hash)",
     """CREATE TABLE device (id BLOB PRIMARY KEY, key_commitment BLOB NOT NULL, epoch INTEGER NOT NULL,
-        next_seq INTEGER NOT NULL, link BLOB NOT NULL, leaf INTEGER NOT NULL, entry INTEGER NOT NULL) WITHOUT ROWID""",
+        next_seq INTEGER NOT NULL, link BLOB NOT NULL, leaf INTEGER NOT NULL, entry INTEGER NOT NULL)
+        STRICT, WITHOUT ROWID""",
     # Where the readings first .. first + count - 1 of a device's epoch are.
     """CREATE TABLE run (device BLOB, epoch INTEGER, first INTEGER, count INTEGER NOT NULL, leaf INTEGER NOT NULL,
-        entry INTEGER NOT NULL, link_before BLOB NOT NULL, PRIMARY KEY (device, epoch, first)) WITHOUT ROWID""",
-    "CREATE TABLE qblock (height INTEGER PRIMARY KEY, leaf INTEGER NOT NULL)",
-    "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+        entry INTEGER NOT NULL, link_before BLOB NOT NULL, PRIMARY KEY (device, epoch, first)) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE qblock (height INTEGER PRIMARY KEY, leaf INTEGER NOT NULL) STRICT",
+    "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT",
 )
 _BUSY_SECONDS = 10.0
+_SMALLEST = 512  # SQLite takes a shorter file for a new database; only one of no bytes is
 
 
 def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     """Open ``path`` with explicit transactions; a writer's commits are on disk when they return."""
     mode = "rwc" if writable else "ro"
+    if path.is_file() and 0 < path.stat().st_size < _SMALLEST:
+        raise QcotError(LEDGER_CORRUPT, f"{path}: cut off after {path.stat().st_size} bytes")
     with errors(path):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
@@ -94,9 +100,11 @@ def errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into named ones."""
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged name in its message
+        raise QcotError(LEDGER_CORRUPT, f"{path}: {error}") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorname", "")
-        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or not code:  # without: text that is not UTF-8
             problem = LEDGER_CORRUPT
         elif code == "SQLITE_FULL":
             problem = LEDGER_FULL

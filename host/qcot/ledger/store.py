@@ -176,8 +176,7 @@ class Ledger(Reader):
 
     def _recomputed(self, end: int | None = None) -> Frontier:
         """The tree as the last checkpoint signed it, grown by the stored leaves from there up to ``end``."""
-        text = self.checkpoint()
-        signed = checkpoint.parse(text) if text is not None else None
+        signed = self.signed()
         tree = merkle.frontier(signed.size, self.node) if signed else Frontier()
         if signed and tree.root() != signed.root:
             raise QcotError(LEDGER_CORRUPT, f"{self.path}: tree of {signed.size} leaves is not the one that was signed")

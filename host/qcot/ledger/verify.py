@@ -22,7 +22,7 @@ from qcot.ledger.problems import (
     SEQUENCE_REUSED,
     WRONG_SITE,
 )
-from qcot.ledger.reader import Reader
+from qcot.ledger.reader import Reader, StoredRun
 from qcot.ledger.rules import Device
 from qcot.ledger.trust import Trust
 
@@ -107,6 +107,7 @@ class _Run:
         self._devices: dict[bytes, Device] = {}
         self._headers: list[qblock.Header] = []  # the newest two
         self._start = 0
+        self._runs = 0
         self.tree = Frontier()
         self.signed = 0
         self.counts = Counts()
@@ -134,6 +135,9 @@ class _Run:
         self.at, self.what = None, "table of devices"
         if self._ledger.devices() != self._devices:
             raise QcotError(INDEX_DIFFERS, "a device's stored state is not what its chain gives")
+        self.what = "table of readings"
+        if self._ledger.count_runs() != self._runs:
+            raise QcotError(INDEX_DIFFERS, "it places readings that are not in the leaves")
         self.what = "table of checkpoints"
         if self._checkpoints:
             sizes = sorted(self._checkpoints)
@@ -158,6 +162,11 @@ class _Run:
         answer = self._ledger.answer(bridge, sequence)
         if answer is None or (answer.hash, answer.leaf) != (transaction.hash, at):
             raise QcotError(INDEX_DIFFERS, "the table of answers says otherwise of this transaction")
+        for run in verdict.runs:
+            stored = StoredRun(run.device, run.epoch, run.first, run.count, at, run.entry, run.link_before)
+            if self._ledger.find_reading(run.device, run.epoch, run.first) != stored:
+                raise QcotError(INDEX_DIFFERS, f"the table of readings says otherwise of entry {run.entry}")
+        self._runs += len(verdict.runs)
         readings = sum(run.count for run in verdict.runs)
         counts = self.counts
         self.counts = replace(counts, transactions=counts.transactions + 1, readings=counts.readings + readings)
