@@ -14,6 +14,7 @@ from qcot.bridge.store import Refusal, Settled, Store
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
 from qcot.ledger import receipts
+from qcot.ledger.problems import SEQUENCE_REUSED
 from qcot.ledger.receipts import Receipt, Status
 
 WINDOW = 16
@@ -80,7 +81,8 @@ class Publisher:
         if self._flying and now >= self._deadline:
             self._timeout = min(self._timeout * 2, RECEIPT_TIMEOUT[1])
             self._rewind()
-        room = self._window - len(self._flying)
+        # Until the gateway has taken one, nobody knows whether the two agree on the sequence.
+        room = (self._window if self.accepted else 1) - len(self._flying)
         if room <= 0 or now < self._hold_until or not self.waiting:
             return
         for sealed in self._store.outbox(self._next, room):
@@ -103,14 +105,15 @@ class Publisher:
             self._trouble(BAD_RECEIPT, str(error))
             return
         accepted = [each.hash for each in receipt.answers if each.status is Status.ACCEPTED]
-        if receipt.next_sequence > self._store.next_sequence:
+        refused = [each for each in receipt.answers if each.status is Status.REFUSED]
+        reused = {each.hash for each in refused if each.name == SEQUENCE_REUSED.name}
+        if receipt.next_sequence > self._store.next_sequence or self._store.holds(reused):
             # The outbox is older than what the gateway has from this bridge: it was lost, or restored.
             self._count(self._store.settle(accepted, []))
             self._renumber(receipt.next_sequence)
             self._rewind()
             self._trouble(RENUMBERED, f"the gateway wants {receipt.next_sequence}")
             return
-        refused = [each for each in receipt.answers if each.status is Status.REFUSED]
         settled = self._store.settle(accepted, [Refusal(each.hash, each.name, each.reason) for each in refused])
         self._count(settled)
         for each in refused:
@@ -139,6 +142,8 @@ class Publisher:
 
     def _come_again(self, wanted: int, now: float) -> None:
         self._rewind()
+        if now < self._hold_until:
+            return  # the same for all that were on their way together
         first = next((each.sequence for each in self._store.outbox(limit=1)), wanted)
         if wanted < first:
             self._trouble(GATEWAY_BEHIND, f"it wants transaction {wanted}, the oldest here is {first}")

@@ -188,6 +188,12 @@ class Store:
             ).fetchall()
         return [Sealed(*row) for row in rows]
 
+    def holds(self, hashes: Iterable[bytes]) -> bool:
+        """Whether one of these is in the outbox."""
+        with self._named():
+            found = (self._db.execute("SELECT 1 FROM outbox WHERE hash = ?", (each,)).fetchone() for each in hashes)
+            return any(found)
+
     def settle(self, accepted: Iterable[bytes], refused: Iterable[Refusal]) -> Settled:
         """Delete what the gateway has on disk, by hash, and keep aside what it refused. Unknown hashes do nothing."""
         settled = Settled({}, {})

@@ -65,7 +65,7 @@ ONLINE = 6.0
 COMMAND_TIMEOUT = 0.5
 COMMAND_TRIES = 6
 OPEN_TIMEOUT = 0.5
-IDENTIFY_EVERY = 1.0
+IDENTIFY_EVERY = (0.2, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,7 @@ class Session:
         self._count = dict.fromkeys(("forged", "replayed", "malformed", "ahead", "repeated"), 0)
         self._quiet_until = 0.0
         self._identify_at = 0.0
+        self._identify_gap = IDENTIFY_EVERY[0]
         self._began = False
         self.wanted = 0
         self.stored = 0
@@ -260,6 +261,7 @@ class Session:
         same = bool(resume.link) and message.epoch == resume.epoch
         expected = (resume.seq, resume.link) if same else (0, chain.genesis(message.device, message.epoch))
         self._offer = None
+        self._identify_gap = IDENTIFY_EVERY[0]
         self._live = _Live(offer.key, message.device, message.epoch, received=frame.counter)
         self.last_seen = now
         self.wanted, self.link = expected
@@ -321,7 +323,7 @@ class Session:
             return max(self._quiet_until, now)
         if self._waiting:
             return min(max(self._waiting.sent + COMMAND_TIMEOUT, now), now + 1.0)
-        return now + (1.0 if self.online(now) and not self._offer else 0.25)
+        return now + (1.0 if self.online(now) and not self._offer else IDENTIFY_EVERY[0])
 
     def _command_ready(self, now: float) -> bool:
         live = self._live
@@ -346,7 +348,8 @@ class Session:
         if (offer or not self.online(now)) and now >= self._identify_at:
             # A nonce that was offered without an answer is stale or spent: ask for another.
             self._offer = None
-            self._identify_at = now + IDENTIFY_EVERY
+            self._identify_at = now + self._identify_gap
+            self._identify_gap = min(self._identify_gap * 2, IDENTIFY_EVERY[1])
             return seal(Identify.TYPE, b"")
         return None
 
