@@ -22,6 +22,8 @@ from qcot.ledger.store import Ledger
 from qcot.ledger.transactions import FrameEntry, Transaction
 from qcot.link.messages import Readings
 
+ANSWERS = 512
+"""Most answers in one receipt, so that even with the longest reasons it stays under 1 MiB."""
 _COUNT_AT = 10  # of a READINGS frame: type, flags, counter, first, then count
 
 
@@ -125,7 +127,7 @@ class Books:
             wanted = self.ledger.wanted(bridge) if bridge in self._config.bridges else 1
             rest = list(all_answers)
             while rest:
-                part, rest = rest[: receipts.MAX_ANSWERS], rest[receipts.MAX_ANSWERS :]
+                part, rest = rest[:ANSWERS], rest[ANSWERS:]
                 raw = receipts.build(
                     self._config.key,
                     site=self._config.site,

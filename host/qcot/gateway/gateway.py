@@ -109,7 +109,7 @@ class Gateway:
         worker = self._worker
         assert worker is not None
         try:
-            while not (self._stopping.is_set() and worker.is_done()):
+            while not (self._stopping.is_set() and worker.is_done(len(self._inbox))):
                 stopping = self._stopping.is_set()
                 messages = self._inbox.take(min(BATCH, worker.room), worker.wait_s(stopping))
                 worker.step(messages, stopping)

@@ -28,6 +28,10 @@ class Inbox:
         self._woken = False
         self._changed = threading.Condition()
 
+    def __len__(self) -> int:
+        """How many messages wait."""
+        return len(self._messages)
+
     def put(self, message: Message) -> bool:
         """Whether there was room for ``message``."""
         with self._changed:

@@ -120,10 +120,12 @@ class Worker:
             return self._retry_at - now
         return 0.0 if stopping else self._due - now
 
-    def is_done(self) -> bool:
-        """Whether a gateway that is to stop may: all is stored and closed, or cannot be."""
-        waiting = self._held or self._closing or self._header or self._books.ledger.unclosed
-        return self._closing is None and (self._trouble is not None or not waiting)
+    def is_done(self, inbox: int) -> bool:
+        """Whether a gateway may stop, with ``inbox`` messages waiting: all is stored and closed, or cannot be."""
+        if self._closing is not None:
+            return False
+        open_ = inbox or self._held or self._header or self._books.ledger.unclosed
+        return self._trouble is not None or not open_
 
     def step(self, messages: Sequence[Message], stopping: bool) -> None:
         """Verify ``messages``, then do what can be done now.
@@ -137,7 +139,7 @@ class Worker:
         if self._trouble is not None and time.monotonic() < self._retry_at:
             return
         try:
-            self._advance(stopping)
+            self._advance(is_last=stopping and not messages)
             self._trouble = None
         except QcotError as error:
             if error.problem not in _TEMPORARY:
@@ -148,7 +150,7 @@ class Worker:
             self._trouble = str(error)
             self._retry_at = time.monotonic() + RETRY_S
 
-    def _advance(self, stopping: bool) -> None:
+    def _advance(self, is_last: bool) -> None:
         if self._closing is not None and self._closing.done():
             closing, self._closing = self._closing, None
             self._header = closing.result()
@@ -157,17 +159,17 @@ class Worker:
         if self._closing is None:
             if self._held:
                 self._store()
-            if self._is_due(stopping):
+            if self._is_due(is_last):
                 self._closing = quantum_thread().submit(self._books.begin_qblock(self._clock()).run)
                 self._closing.add_done_callback(lambda _: self._wake())
         self._answer_turned_away()
 
-    def _is_due(self, stopping: bool) -> bool:
+    def _is_due(self, is_last: bool) -> bool:
         unclosed, late = self._books.ledger.unclosed, time.monotonic() - self._due
         if late >= 0:
             # Whole intervals on, so that a slow Qblock does not shift those after it.
             self._due += self._config.interval_s * (1 + late // self._config.interval_s)
-        return unclosed > 0 and (late >= 0 or stopping or unclosed >= self._config.max_transactions)
+        return unclosed > 0 and (late >= 0 or is_last or unclosed >= self._config.max_transactions)
 
     def _end_qblock(self, header: Header) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from crash import CONTEXT, serve
 from qcot.broker import Mosquitto, make_certificates
 from qcot.errors import QcotError
 from qcot.gateway import Gateway
+from qcot.gateway.inbox import Message
 from qcot.ledger import checkpoint
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
@@ -175,6 +176,18 @@ def test_run_returns_when_it_is_asked_to_stop(running):
     gateway.run()
     gateway.stop()
     assert gateway._failure is None
+
+
+def test_what_was_taken_from_the_broker_is_stored_and_closed_before_a_gateway_ends(config, broker, bridge, board):
+    gateway = Gateway(config(broker, interval_s=3600.0))
+    sent = [bridge.sign(board.enrolment())] + [bridge.sign(board.entry()) for _ in range(600)]
+    acked = []
+    for raw in sent:
+        assert gateway._inbox.put(Message("b1", raw, lambda raw=raw: acked.append(raw)))
+    gateway.start()
+    gateway.stop()
+    assert acked == transactions_in(config().ledger) == sent
+    assert assert_verifies(config().ledger, bridge).signed == 602
 
 
 def test_a_gateway_that_was_not_started_says_so(config):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from qcot.crypto.signing import ML_DSA_65, SigningKey
 from qcot.gateway.limits import Limits, Rate
 from qcot.ledger import receipts
-from qcot.ledger.receipts import Status
+from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.transactions import EnrolmentEntry
 from qcot.mqtt import MAX_PAYLOAD
 
@@ -245,3 +245,13 @@ def test_an_enrolment_again_with_the_same_key_is_taken(enrolled, bridge, board):
     assert isinstance(entry, EnrolmentEntry)
     (answer,) = enrolled.give(bridge.sign(replace(entry, firmware=b"\0\2\0")))
     assert answer.status is Status.ACCEPTED
+
+
+def test_receipts_stay_within_one_message(desk):
+    one = desk(limits=Limits(unsigned_answers=Rate(0, 600)))
+    long_name = "x" * 64
+    reason = "y" * 2000
+    answers = [Answer(bytes(32), 1, Status.REFUSED, None, long_name, reason)] * 600
+    raws = [raw for _, raw in one.books.receipts({"b1": answers}, 1)]
+    assert max(map(len, raws)) < MAX_PAYLOAD
+    assert sum(len(receipts.parse(raw).answers) for raw in raws) == 600
