@@ -109,10 +109,7 @@ bool Board::judge_sealed(const Command& command, bool known) {
 }
 
 void Board::derive_from_device(const uint8_t* host_nonce, HmacKey& out) {
-    HmacKey device;
-    if (!device_key(device)) return;
-    derive_session_key(device, nonce_, host_nonce, out);
-    wipe(&device, sizeof device);
+    if (device_key(out)) derive_session_key(out, nonce_, host_nonce, out);
 }
 
 void Board::result(Code code, uint8_t detail) {

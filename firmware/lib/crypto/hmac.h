@@ -15,6 +15,7 @@ struct HmacKey {
 // `size` at most 64 bytes: no key of the link is longer.
 void hmac_key(HmacKey& key, const uint8_t* secret, uint8_t size);
 
+// `out` may be `data`.
 void hmac(const HmacKey& key, const uint8_t* data, uint16_t size, uint8_t out[kHashSize]);
 
 // Compares in time that does not depend on the bytes.

@@ -26,11 +26,11 @@ struct Message {
     }
 };
 
-void derive_key(const HmacKey& device, const Message& message, HmacKey& out) {
-    uint8_t secret[kHashSize];
-    hmac(device, message.bytes, message.size, secret);
-    hmac_key(out, secret, kHashSize);
-    wipe(secret, sizeof secret);
+// The MAC takes the message's place, and `out` may be `device`: this runs where the stack is deepest.
+void derive_key(const HmacKey& device, Message& message, HmacKey& out) {
+    hmac(device, message.bytes, message.size, message.bytes);
+    hmac_key(out, message.bytes, kHashSize);
+    wipe(message.bytes, kHashSize);
 }
 
 }  // namespace
@@ -47,9 +47,8 @@ void derive_nonce(const HmacKey& device, uint32_t epoch, uint32_t session, const
     message.add(epoch);
     message.add(session);
     message.add(noise, kNoiseSize);
-    uint8_t out[kHashSize];
-    hmac(device, message.bytes, message.size, out);
-    memcpy(nonce, out, kNonceSize);
+    hmac(device, message.bytes, message.size, message.bytes);
+    memcpy(nonce, message.bytes, kNonceSize);
 }
 
 void derive_session_key(const HmacKey& device, const uint8_t nonce[kNonceSize], const uint8_t host_nonce[kNonceSize],

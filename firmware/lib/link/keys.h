@@ -1,4 +1,5 @@
 // Keys and nonces of docs/link-protocol.md, "Keys and sessions", from the HMAC key made of K_device.
+// `out` may be that key itself.
 #pragma once
 
 #include "crypto/hmac.h"
