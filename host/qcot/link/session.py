@@ -190,9 +190,9 @@ class Session:
                 else:
                     # The session stands on the board's side but its OPENED was lost: ask for a new nonce.
                     self._identify_at = min(self._identify_at, now)
-            elif live or offer:
+            elif live or (offer and frame.type == Opened.TYPE):
                 self._trouble(events, FORGED, f"no key of this session makes the MAC of a {_name(frame.type)} frame")
-            # Else it belongs to a session of whoever had this port before, and nobody here can judge it.
+            # Else it may belong to the session of whoever had this port before, and nobody here can judge it.
         except LinkError as error:
             self._trouble(events, error.problem, error.reason)
 

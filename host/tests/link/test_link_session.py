@@ -216,6 +216,30 @@ def test_a_new_host_goes_on_where_the_disk_stands_and_frees_what_was_stored(line
     assert line.session.counters.repeated == 0
 
 
+def test_a_host_that_takes_over_in_mid_session_raises_no_alarm_over_frames_of_the_old_one(line):
+    line.session = Session()
+    line.to_board = lambda data: b""
+    for _ in range(20):
+        line.sample(14)
+        line.run(0.05)
+    line.hear(line.board.hello())
+    line.step()
+    line.run(0.3)
+    line.to_board = lambda data: data
+    line.run(8.0)
+    assert line.taken == line.board.sampled
+    assert line.troubles() == []
+
+
+def test_an_opened_under_another_key_is_reported(line):
+    line.session = Session()
+    line.hear(b"\0" + line.board.hello())
+    line.session.poll(line.now)
+    line.hear(line.board.auth(Opened(DEVICE, 1, bytes(32), (1, 0, 0), 0, 0, chain.genesis(DEVICE, 1), 0)))
+    assert line.troubles() == ["forged"]
+    assert line.session.device is None
+
+
 def test_a_host_whose_disk_lacks_what_the_board_gave_up_says_chain_gap(line):
     line.sample(28)
     line.run(1.0)
