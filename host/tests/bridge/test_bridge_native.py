@@ -1,0 +1,84 @@
+"""The bridge against the firmware itself, built for this machine."""
+
+import contextlib
+
+import pytest
+from bridge_site import Home, Limits, until
+from qcot.boards.emulator import EmulatedBoard
+from qcot.boards.enroll import enroll
+from qcot.link.frames import FrameDecoder, wire
+
+BOARDS = 4
+
+
+@pytest.fixture
+def boards(tmp_path):
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(EmulatedBoard.start("native", state_dir=tmp_path / f"board{number}", seed=number))
+            for number in range(BOARDS)
+        ]
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path / "home")
+
+
+def config(home, broker, boards, **options):
+    return home.config(broker, ports=tuple(board.port for board in boards), limits=Limits(), **options)
+
+
+def in_ledger(gateway, device):
+    """All readings of a device, boot after boot."""
+    epochs = sorted(epoch for each, epoch in gateway.ledger.readings if each == device)
+    return [(channel, value) for epoch in epochs for _, channel, value in gateway.ledger.readings[device, epoch]]
+
+
+def test_what_the_firmware_sampled_is_in_the_ledger_in_order_across_a_takeover(
+    home, boards, gateway, mosquitto, running
+):
+    devices = [enroll(board.port, home.registry, window=20).board.device for board in boards]
+    bridge = running(config(home, mosquitto, boards, rates={"*": {"A0": 100.0}}))
+    until(lambda: bridge.snapshot().accepted_readings > 400, "readings")
+    bridge.stop()  # as good as killed to the boards: they are in mid-session
+    bridge = running(config(home, mosquitto, boards))
+    until(lambda: bridge.snapshot().accepted_readings > 400, "readings")
+    assert bridge.drain(20)
+    for board, device in zip(boards, devices, strict=True):
+        taken = in_ledger(gateway, device)
+        sampled = [(each.channel, each.value) for each in board.adc_log() if each.channel == 0]
+        only = [each for each in taken if each[0] == 0]
+        assert len(only) > 100
+        assert only == sampled[: len(only)]
+    for view in bridge.snapshot().boards:
+        counters = view.counters
+        assert (counters.noise, counters.forged, counters.replayed, counters.malformed) == (0, 0, 0, 0)
+        assert (view.lost, view.board_noise, view.board_forged, view.board_replayed) == (0, 0, 0, 0)
+
+
+def test_a_board_whose_power_is_cut_again_and_again_goes_on_in_new_chains(home, boards, gateway, mosquitto, running):
+    board = boards[0]
+    device = enroll(board.port, home.registry, window=20).board.device
+    bridge = running(config(home, mosquitto, [board], rates={"*": {"A0": 200.0}}))
+    for boot in range(1, 4):
+        until(lambda boot=boot: len(gateway.ledger.opened) >= boot, "the session")
+        before = bridge.snapshot().accepted_readings
+        until(lambda before=before: bridge.snapshot().accepted_readings > before + 100, "readings")
+        board.power_cycle()
+    until(lambda: len(gateway.ledger.opened) >= 4, "the last session")
+    epochs = [epoch for _, epoch in gateway.ledger.opened]
+    assert epochs == sorted(set(epochs))
+    assert bridge.snapshot().refused == 0
+    assert {each for each, _ in gateway.ledger.opened} == {device}
+
+
+def test_the_firmware_sends_what_the_decoder_of_this_side_encodes(boards, gateway, mosquitto, home, running):
+    """Frames in the ledger are the very bytes of the board: encoding them again gives them back."""
+    enroll(boards[0].port, home.registry, window=20)
+    running(config(home, mosquitto, boards[:1]))
+    until(lambda: sum(len(each) for each in gateway.ledger.readings.values()) > 30, "readings")
+    frames = [entry.frame for tx in gateway.ledger.accepted for entry in tx.entries if hasattr(entry, "frame")]
+    assert frames
+    for raw in frames:
+        assert [each.raw for each in FrameDecoder().feed(b"\0" + wire(raw))] == [raw]
