@@ -157,6 +157,11 @@ class Reader:
         """All checkpoints as (size, text), oldest first."""
         yield from self._rows("SELECT size, text FROM checkpoint ORDER BY size")
 
+    def count_checkpoints(self) -> int:
+        """Number of checkpoints."""
+        (count,) = self._row("SELECT count(*) FROM checkpoint") or (0,)
+        return int(count)
+
     def next_sequence(self, bridge: str) -> int:
         """The sequence that is wanted next of ``bridge``."""
         (last,) = self._row("SELECT max(sequence) FROM answer WHERE bridge = ?", bridge) or (None,)

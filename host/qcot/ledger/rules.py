@@ -9,7 +9,6 @@ Gateway and verifier judge by the same functions. What holds after every accepte
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -119,15 +118,14 @@ def judge(state: State, transaction: Transaction, earlier: bytes | None = None) 
 def judge_entries(devices: Mapping[bytes, Device], transaction: Transaction) -> Accept | Refuse:
     """Judge the entries alone, in order, each on the state that those before it leave."""
     changed: dict[bytes, Device] = {}
-    after = ChainMap(changed, devices)  # type: ignore[arg-type]  # only the first map is ever written
     runs: list[Run] = []
     at = 0
     try:
         for at, entry in enumerate(transaction.entries):
+            device = changed.get(entry.device) or devices.get(entry.device)
             if isinstance(entry, EnrolmentEntry):
-                changed[entry.device] = _enrol(after.get(entry.device), entry)
+                changed[entry.device] = _enrol(device, entry)
             else:
-                device = after.get(entry.device)
                 if device is None:
                     raise _NotFollowingError(NOT_ENROLLED, f"device {entry.device.hex()}")
                 changed[entry.device], run = follow(device, entry, at)

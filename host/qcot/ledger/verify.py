@@ -102,7 +102,6 @@ class _Run:
     def __init__(self, ledger: Reader, trust: Trust, shots: int, seed: int) -> None:
         self._ledger, self._trust = ledger, trust
         self._shots, self._seed = shots, seed
-        self._checkpoints = dict(ledger.checkpoints())
         self._sequences: dict[str, int] = {}
         self._devices: dict[bytes, Device] = {}
         self._headers: list[qblock.Header] = []  # the newest two
@@ -128,7 +127,8 @@ class _Run:
             if self._ledger.node(level, index) != digest:
                 raise QcotError(INDEX_DIFFERS, f"stored tree node {level}/{index} is not the hash of its leaves")
         self.counts = replace(self.counts, leaves=at + 1)
-        self._checkpoint(at + 1)
+        if kind == qblock.FIRST_BYTE:
+            self._checkpoint(at + 1)
 
     def tables(self) -> None:
         """Compare what the store keeps beside its leaves."""
@@ -139,9 +139,8 @@ class _Run:
         if self._ledger.count_runs() != self._runs:
             raise QcotError(INDEX_DIFFERS, "it places readings that are not in the leaves")
         self.what = "table of checkpoints"
-        if self._checkpoints:
-            sizes = sorted(self._checkpoints)
-            raise QcotError(CHECKPOINT_MISSING, f"checkpoint of size {sizes[0]} is not over a tree of this log")
+        if self._ledger.count_checkpoints() != self.counts.checkpoints:
+            raise QcotError(INDEX_DIFFERS, "it holds a checkpoint that is not over a tree that ends with a Qblock")
         self.counts = replace(self.counts, devices=len(self._devices))
 
     def _transaction(self, at: int, raw: bytes) -> None:
@@ -209,7 +208,7 @@ class _Run:
             raise QcotError(CHECKPOINT_MISSING, f"no checkpoint over Qblock {header.core.height}")
 
     def _checkpoint(self, size: int) -> None:
-        text = self._checkpoints.pop(size, None)
+        text = self._ledger.checkpoint(size)
         if text is None:
             return
         self.what = f"checkpoint of size {size}"

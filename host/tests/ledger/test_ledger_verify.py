@@ -176,7 +176,7 @@ def test_checkpoints_are_checked_and_may_not_be_left_out(closed, site):
     with sqlite3.connect(closed.path) as raw:
         raw.execute("UPDATE checkpoint SET text = ? WHERE size = 4", (first,))
         raw.execute("INSERT INTO checkpoint VALUES (99, ?)", (first,))
-    assert found(closed, site) == (None, "checkpoint-missing")
+    assert found(closed, site) == (None, "index-differs")
 
 
 def resigned(text, seed):
