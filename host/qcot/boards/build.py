@@ -7,8 +7,11 @@ import fcntl
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +25,8 @@ Say = Callable[[str], None]
 
 SOURCES = ("platformio.ini", "firmware/src", "firmware/lib", "firmware/platform")
 TAIL_LINES = 30
+PIO_TIMEOUT_S = 300.0
+LOOK_EVERY_S = 0.25
 MESSAGE_LINES = 6
 
 
@@ -63,12 +68,13 @@ def target_of(env: str) -> Target:
 
 
 def project_root() -> Path:
-    """The checkout that this package runs from, else the one around the current folder."""
+    """The checkout that QCOT_PROJECT names, or that this package runs from, or that is around the current folder."""
+    named = os.environ.get("QCOT_PROJECT")
     here = Path(__file__).resolve().parents[3]
-    for folder in (here, Path.cwd(), *Path.cwd().parents):
+    for folder in [Path(named)] if named else [here, Path.cwd(), *Path.cwd().parents]:
         if (folder / "platformio.ini").is_file() and (folder / "firmware" / "platform").is_dir():
             return folder
-    raise BoardError(NO_PROJECT, f"no platformio.ini with a firmware folder above {Path.cwd()}")
+    raise BoardError(NO_PROJECT, f"no platformio.ini and firmware folder in {named or Path.cwd()}")
 
 
 def pio_environment(root: Path) -> dict[str, str]:
@@ -99,8 +105,18 @@ def only_one(root: Path, env: str) -> Iterator[None]:
         yield
 
 
-def run_pio(root: Path, arguments: list[str], say: Say) -> tuple[int, list[str]]:
-    """Run `pio`, passing on each line of output; returns its exit status and its last lines."""
+def run_pio(
+    root: Path,
+    arguments: list[str],
+    say: Say,
+    hopeless: Callable[[str], bool] = lambda line: False,
+    possible: Callable[[], bool] = lambda: True,
+) -> tuple[int, list[str]]:
+    """Run `pio`, passing on each line of output; returns its exit status and its last lines.
+
+    It is ended, with all it started, at a line that is ``hopeless``, when it is no more ``possible`` (asked every
+    quarter of a second), and after ``PIO_TIMEOUT_S`` at the latest.
+    """
     command = [sys.executable, "-m", "platformio", *arguments, "--project-dir", str(root)]
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     process = subprocess.Popen(
@@ -111,13 +127,38 @@ def run_pio(root: Path, arguments: list[str], say: Say) -> tuple[int, list[str]]
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        start_new_session=True,
     )
-    with process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            tail.append(line.rstrip())
-            say(line.rstrip())
+    over = threading.Event()
+
+    def watch() -> None:
+        deadline = time.monotonic() + PIO_TIMEOUT_S
+        while not over.wait(LOOK_EVERY_S):
+            if time.monotonic() > deadline or not possible():
+                _end_session(process)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                tail.append(line.rstrip())
+                say(line.rstrip())
+                if hopeless(line):
+                    _end_session(process)
+    except BaseException:
+        _end_session(process)
+        raise
+    finally:
+        over.set()
+        watcher.join()
     return process.returncode, list(tail)
+
+
+def _end_session(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def build(env: str, say: Say = say_nothing) -> Firmware:
@@ -130,6 +171,7 @@ def build(env: str, say: Say = say_nothing) -> Firmware:
         wanted = _digest(root, env)
         if not _up_to_date(stamp, wanted, elf):
             stamp.unlink(missing_ok=True)
+            elf.unlink(missing_ok=True)  # a damaged one would pass for up to date
             status, tail = run_pio(root, ["run", "--environment", env], say)
             if status:
                 raise BoardError(BUILD_FAILED, f"{env}: {_compiler_message(tail)}")
@@ -188,6 +230,7 @@ def _up_to_date(stamp: Path, wanted: str, elf: Path) -> bool:
 
 def _compiler_message(tail: list[str]) -> str:
     """What of PlatformIO's last lines names the fault."""
-    marks = ("error:", "undefined reference", "is not recognized", "Error:", "multiple definition")
-    telling = [line for line in tail if any(mark in line for mark in marks)] or [line for line in tail if line]
+    marks = ("error:", "Error:", "undefined reference", "multiple definition", "will not fit", "overflowed")
+    named = [line for line in tail if any(mark in line for mark in marks)]
+    telling = [line for line in named if "collect2:" not in line] or named or [line for line in tail if line]
     return "\n".join(telling[:MESSAGE_LINES])

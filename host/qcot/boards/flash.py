@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qcot.boards.build import Firmware, Say, build, only_one, project_root, run_pio, say_nothing, target_of
 from qcot.boards.errors import BOOTLOADER_SILENT, UNKNOWN_BOARD, UPLOAD_FAILED, BoardError
 from qcot.boards.ports import resolve
 from qcot.errors import Problem
-from qcot.link.problems import PORT_BUSY, PORT_DENIED, PORT_MISSING
+from qcot.link.problems import PORT_BUSY, PORT_DENIED, PORT_LOST, PORT_MISSING
 
 # What avrdude says, and what that means.
 SYMPTOMS: tuple[tuple[str, Problem], ...] = (
@@ -20,6 +22,8 @@ SYMPTOMS: tuple[tuple[str, Problem], ...] = (
     ("signature", BOOTLOADER_SILENT),
 )
 VERIFIED = "bytes of flash verified"
+# avrdude tries ten times, for a minute; a board that is there answers the first time.
+ATTEMPTS_OVER = "attempt 2 of"
 
 
 def flash(env: str, port: str, say: Say = say_nothing) -> Firmware:
@@ -30,9 +34,14 @@ def flash(env: str, port: str, say: Say = say_nothing) -> Firmware:
     built = build(env, say)
     root = project_root()
     with only_one(root, env):
-        status, tail = run_pio(root, ["run", "--environment", env, "--target", "upload", "--upload-port", path], say)
+        command = ["run", "--environment", env, "--target", "upload", "--upload-port", path]
+        # avrdude waits without an end for a port that was pulled out.
+        status, tail = run_pio(root, command, say, lambda line: ATTEMPTS_OVER in line, Path(path).exists)
+        gone = not Path(path).exists()
     output = "\n".join(tail)
     if status or VERIFIED not in output:
+        if gone:
+            raise BoardError(PORT_LOST, f"{env} on {path}: the port vanished during the upload")
         raise _diagnose(env, path, tail)
     return built
 

@@ -1,0 +1,159 @@
+"""Building and uploading with PlatformIO, on a project of the tests' own: this one's files around another program."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from qcot.boards.build import build, flash_image, project_root
+from qcot.boards.errors import (
+    BOOTLOADER_SILENT,
+    BUILD_FAILED,
+    NO_PROJECT,
+    UNKNOWN_BOARD,
+    BoardError,
+)
+from qcot.boards.flash import flash
+from qcot.link.problems import PORT_LOST, PORT_MISSING
+
+from .conftest import SKETCH, StartBoard, booted, open_port
+
+LONG = """
+#include <avr/pgmspace.h>
+const char big[22528] PROGMEM = {1};
+int main() { for (volatile uint16_t at = 0;; at++) if (pgm_read_byte(&big[at])) return 1; }
+"""
+BIG = "char big[%d];\nint main() { big[1] = 1; return big[0]; }\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with this one's platformio.ini, scripts and core folder, and the tests' sketch."""
+    real = project_root()
+    root = tmp_path / "project"
+    (root / "firmware" / "src").mkdir(parents=True)
+    (root / "firmware" / "lib").mkdir()
+    shutil.copy(real / "platformio.ini", root)
+    (root / "firmware" / "platform").symlink_to(real / "firmware" / "platform")
+    (root / "firmware" / "emulator").symlink_to(real / "firmware" / "emulator")
+    (real / "build").mkdir(exist_ok=True)
+    (root / "build").symlink_to(real / "build")
+    shutil.copy(SKETCH, root / "firmware" / "src" / "main.cpp")
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", os.environ.get("PLATFORMIO_CORE_DIR") or str(real / ".venv/platformio"))
+    monkeypatch.setenv("QCOT_PROJECT", str(root))
+    return root
+
+
+def write_program(project: Path, text: str) -> None:
+    (project / "firmware" / "src" / "main.cpp").write_text(text)
+
+
+@pytest.mark.parametrize("env", ["uno", "megaatmega2560"])
+def test_a_blank_board_is_flashed_through_its_bootloader(
+    project: Path, start: StartBoard, tmp_path: Path, env: str
+) -> None:
+    board = start(env, blank=True)
+    said: list[str] = []
+    made = flash(env, board.port, said.append)
+    image = flash_image(made.elf)
+    hexed = tmp_path / "image.bin"
+    subprocess.run(["avr-objcopy", "-O", "binary", "-R", ".eeprom", str(made.elf), str(hexed)], check=True)
+    assert image == hexed.read_bytes()  # binutils' opinion of what belongs into flash
+    assert (tmp_path / "board-0" / "flash.bin").read_bytes()[: len(image)] == image
+    assert any(f"{len(image)} bytes of flash verified" in line for line in said)
+    with open_port(board) as link:
+        assert booted(link)[1] == 1  # the bootloader gave up waiting and started the program
+    board.kill()
+    board.power_on()
+    with open_port(board) as link:
+        assert booted(link)[1] == 1
+
+
+def test_a_board_without_a_bootloader_is_told_apart_from_a_wrong_port(project: Path, start: StartBoard) -> None:
+    board = start()
+    board.power_off()
+    with pytest.raises(BoardError) as caught:
+        flash("uno", board.port)
+    assert caught.value.problem is BOOTLOADER_SILENT
+    assert board.port in caught.value.reason
+    with pytest.raises(BoardError) as caught:
+        flash("uno", str(project / "no-such-port"))
+    assert caught.value.problem is PORT_MISSING
+
+
+def test_a_port_that_vanishes_during_an_upload_is_an_error_and_not_a_hang(project: Path, start: StartBoard) -> None:
+    board = start(blank=True)
+
+    def pull_the_cable(line: str) -> None:
+        if "AVR device initialized" in line:
+            board.unplug()
+
+    with pytest.raises(BoardError) as caught:
+        flash("uno", board.port, pull_the_cable)
+    assert caught.value.problem is PORT_LOST
+    board.plug()
+    assert flash("uno", board.port).env == "uno"  # and the board is not spoilt by it
+
+
+def test_a_build_is_kept_until_a_source_changes(project: Path) -> None:
+    said: list[str] = []
+    first = build("uno", said.append)
+    assert any("Compiling" in line for line in said)
+    said.clear()
+    assert build("uno", said.append) == first
+    assert not said
+    source = project / "firmware" / "src" / "main.cpp"
+    source.write_text(source.read_text().replace("'B'", "'C'"))
+    assert build("uno").image != first.image
+    first.elf.write_bytes(b"damaged")
+    assert build("uno").elf.read_bytes()[:4] == b"\x7fELF"
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("int main() { return missing(); }\n", "was not declared"),
+        ("int main() { long big = 1; short small = big; return small; }\n", "[-Werror=conversion]"),
+        (BIG % 1301, "static RAM is 1 B over its limit"),
+        (LONG, "flash is"),
+    ],
+)
+def test_a_build_that_fails_gives_the_compilers_own_words(project: Path, program: str, expected: str) -> None:
+    write_program(project, program)
+    for _ in range(2):  # a failed build is not taken for a finished one
+        with pytest.raises(BoardError) as caught:
+            build("uno")
+        assert caught.value.problem is BUILD_FAILED
+        assert expected in caught.value.reason
+
+
+def test_the_gate_lets_through_what_is_just_within_the_limit(project: Path) -> None:
+    write_program(project, BIG % 1300)
+    assert build("uno").ram == 1300
+
+
+def test_a_native_program_is_built_and_runs(project: Path) -> None:
+    write_program(project, '#include <cstdio>\nint main() { puts("here"); }\n')
+    made = build("native")
+    assert subprocess.run([made.elf], capture_output=True, text=True, check=True).stdout == "here\n"
+    with pytest.raises(BoardError) as caught:
+        flash("native", "any")
+    assert caught.value.problem is UNKNOWN_BOARD
+
+
+def test_outside_a_project_the_error_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QCOT_PROJECT", str(tmp_path))
+    with pytest.raises(BoardError) as caught:
+        build("uno")
+    assert caught.value.problem is NO_PROJECT
+
+
+def test_a_core_folder_is_made_from_the_distributions_tools(tmp_path: Path, project: Path) -> None:
+    core = tmp_path / "core"
+    installer = project_root() / "firmware" / "platform" / "install.py"
+    python = Path(os.environ["PLATFORMIO_CORE_DIR"]).parent / "bin" / "python"
+    subprocess.run([python, installer, "--core-dir", core, "--offline"], check=True, capture_output=True)
+    names = {path.name for kind in ("packages", "platforms") for path in (core / kind).iterdir()}
+    assert names == {"tool-scons", "native", "atmelavr"}
+    assert '"enable_telemetry": false' in (core / "appstate.json").read_text()
