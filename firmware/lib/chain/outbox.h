@@ -8,6 +8,8 @@
 // always at hand.
 #pragma once
 
+#include <string.h>
+
 #include "chain.h"
 #include "ring.h"
 

@@ -88,7 +88,8 @@ private:
     bool is_short(const Reading& r) const {
         return r.channel < kFull && r.time - head_.time < 256 && r.value == int16_t(r.value);
     }
-    uint16_t room() const { return uint16_t(kBytes - used_); }
+    // One byte stays free: a cursor that stands at the base has read nothing, and never everything.
+    uint16_t room() const { return uint16_t(kBytes - 1 - used_); }
     static void advance(uint16_t& at) {
         if (++at == kBytes) at = 0;
     }

@@ -1,0 +1,347 @@
+#!/usr/bin/env python3
+"""Build and run the firmware's tests.
+
+    run.py native              every suite on this machine, under ASan and UBSan
+    run.py avr                 the same suites on an ATmega in simavr
+    run.py fuzz --runs 20000   libFuzzer over the decoder and the whole board, from the committed corpus
+    run.py seeds               write that corpus anew from the vectors
+    run.py bench               cycles of one SHA-256 block and one HMAC on an ATmega328P, as JSON
+
+Exits with 0 only if all passed. The vectors of link.json become a C++ header first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LIB = HERE.parent / "lib"
+BUILD = HERE.parents[1] / "build" / "firmware-test"
+VECTORS = json.loads((HERE / "vectors" / "link.json").read_text())
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion"]
+COMMON = ["-std=gnu++14", *WARNINGS, f"-I{LIB}", f"-I{HERE}"]
+RANDOM_MESSAGES = 40
+AVR_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A folder with a test.cpp, the library files it links, and the AVR whose memory it needs."""
+
+    name: str
+    libs: tuple[str, ...]
+    mcu: str = "atmega328p"
+    memory_hal: bool = False
+
+
+CORE = ("crypto", "link", "chain", "sensors", "board")
+SUITES = (
+    Suite("crypto", ("crypto",)),
+    Suite("link", ("crypto", "link"), "atmega2560"),
+    Suite("chain", ("crypto", "link", "chain")),
+    Suite("store", CORE, "atmega2560", memory_hal=True),
+    Suite("board", CORE, "atmega2560", memory_hal=True),
+)
+FUZZERS = ("decoder", "board")
+
+
+# --- vectors as C++ ---------------------------------------------------------------------------------------------
+
+
+class Header:
+    """Builds vectors.h: byte strings and records in flash, each identical string once."""
+
+    def __init__(self) -> None:
+        self.data: dict[bytes, str] = {}
+        self.lines: list[str] = []
+
+    def bytes(self, content: bytes) -> str:
+        if not content:
+            return "{empty, 0}"
+        name = self.data.setdefault(content, f"data_{len(self.data)}")
+        return f"{{{name}, {len(content)}}}"
+
+    def hex(self, text: str | None) -> str:
+        return self.bytes(bytes.fromhex(text or ""))
+
+    def text(self, content: str) -> str:
+        return f"reinterpret_cast<const char*>({self.data.setdefault(content.encode() + bytes(1), f'data_{len(self.data)}')})"
+
+    def one(self, name: str, content: str) -> None:
+        self.lines.append(f"const qcot_test::Bytes {name} = {self.hex(content)};")
+
+    def table(self, name: str, fields: str, rows: Iterable[str]) -> None:
+        kind = f"{name}_row"
+        body = "".join(f"    {{{row}}},\n" for row in rows)
+        self.lines.append(f"struct {kind} {{ {fields} }};\nconst {kind} {name}[] PROGMEM = {{\n{body}}};")
+
+    def render(self) -> str:
+        arrays = (
+            f"const uint8_t {name}[] PROGMEM = {{{', '.join(f'0x{b:02x}' for b in content)}}};\n"
+            for content, name in self.data.items()
+        )
+        return (
+            "// Made by run.py from vectors/link.json.\n#pragma once\n\n"
+            '#include "support/harness.h"\n\nnamespace vectors {\n\n'
+            "enum class Verdict : uint8_t { accepted, noise, forged, replayed, malformed };\n\n"
+            f"const uint8_t empty[1] PROGMEM = {{0}};\n{''.join(arrays)}\n" + "\n".join(self.lines) + "\n\n}  // namespace vectors\n"
+        )
+
+
+def crypto_header(header: Header) -> None:
+    rng = random.Random(20)
+    own = [rng.randbytes(rng.randrange(256)) for _ in range(RANDOM_MESSAGES)]
+    rows = [(v["data"], v["sha256"]) for v in VECTORS["sha256"]] + [(m.hex(), hashlib.sha256(m).hexdigest()) for m in own]
+    header.table(
+        "sha256", "qcot_test::Bytes data, sha256;", (f"{header.hex(d)}, {header.hex(digest)}" for d, digest in rows)
+    )
+    header.table(
+        "hmac",
+        "qcot_test::Bytes key, data, mac;",
+        (", ".join(header.hex(v[k]) for k in ("key", "data", "mac")) for v in VECTORS["hmac"]),
+    )
+
+
+def keys_header(header: Header) -> None:
+    for name, value in VECTORS["keys"].items():
+        if isinstance(value, int):
+            header.lines.append(f"constexpr uint32_t {name} = {value};")
+        else:
+            header.one(name, value)
+
+
+def link_header(header: Header) -> None:
+    keys_header(header)
+    header.table(
+        "cobs",
+        "qcot_test::Bytes raw, encoded;",
+        (f"{header.hex(v['raw'])}, {header.hex(v['encoded'])}" for v in VECTORS["cobs"]),
+    )
+    header.table(
+        "crc", "qcot_test::Bytes data; uint16_t crc;", (f"{header.hex(v['data'])}, {v['crc']}" for v in VECTORS["crc"])
+    )
+    fields = "const char* name; uint8_t type; uint32_t counter; qcot_test::Bytes key, body, raw, wire;"
+    for name, wanted in (("board_frames", 0), ("host_frames", 0x40)):
+        header.table(
+            name,
+            fields,
+            (
+                ", ".join([
+                    header.text(v["name"]), str(v["type"]), f"{v['counter']}u",
+                    *(header.hex(v[k]) for k in ("key", "body", "raw", "wire")),
+                ])
+                for v in VECTORS["frames"]
+                if v["type"] & 0x40 == wanted
+            ),
+        )  # fmt: skip
+
+    def stream(v: dict[str, object]) -> str:
+        frames = b"".join(bytes([len(f) // 2]) + bytes.fromhex(f) for f in v["frames"])  # type: ignore[attr-defined]
+        return f"{header.text(str(v['name']))}, {header.hex(str(v['bytes']))}, {header.bytes(frames)}, {v['noise']}"
+
+    header.table(
+        "streams",
+        "const char* name; qcot_test::Bytes bytes, frames; uint16_t noise;",
+        (stream(v) for v in VECTORS["streams"]),
+    )
+
+
+def chain_header(header: Header) -> None:
+    for i, chain in enumerate(VECTORS["chain"]):
+        header.lines.append(
+            ("struct Reading { uint32_t time; uint8_t channel; int32_t value; qcot_test::Bytes link; };\n" if i == 0 else "")
+            + f"const Reading readings_{i}[] PROGMEM = {{\n"
+            + "".join(f"    {{{r['time']}u, {r['channel']}, {r['value']}, {header.hex(r['link'])}}},\n" for r in chain["readings"])
+            + "};"
+        )
+    header.table(
+        "chain",
+        "qcot_test::Bytes device, start; uint32_t epoch; const Reading* readings; uint8_t count;",
+        (
+            f"{header.hex(c['device'])}, {header.hex(c['start'])}, {c['epoch']}, readings_{i}, {len(c['readings'])}"
+            for i, c in enumerate(VECTORS["chain"])
+        ),
+    )
+
+
+def board_header(header: Header) -> None:
+    keys_header(header)
+    header.table(
+        "board_verdicts",
+        "const char* name; qcot_test::Bytes wire; uint32_t last; Verdict verdict; int8_t code; bool answers;",
+        (
+            f"{header.text(v['name'])}, {header.hex(v['wire'])}, {v['last']}u, Verdict::{v['verdict']}, "
+            f"{-1 if v['code'] is None else v['code']}, {str(v['code'] is not None).lower()}"
+            for v in VECTORS["verdicts"]
+            if v["receiver"] == "board"
+        ),
+    )
+
+
+HEADERS = {"crypto": crypto_header, "link": link_header, "chain": chain_header, "store": None, "board": board_header}
+
+
+def write_headers() -> None:
+    for name, fill in HEADERS.items():
+        if fill is None:
+            continue
+        header = Header()
+        fill(header)
+        path = BUILD / name / "vectors.h"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(header.render())
+
+
+# --- building and running ---------------------------------------------------------------------------------------
+
+
+def sources(suite: Suite) -> list[str]:
+    files = [HERE / f"test_{suite.name}" / "test.cpp"]
+    files += [f for lib in suite.libs for f in sorted((LIB / lib).glob("*.cpp"))]
+    if suite.memory_hal:
+        files.append(HERE / "support" / "memory_hal.cpp")
+    return [str(f) for f in files]
+
+
+def sh(command: list[str], timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=timeout, check=False
+    )
+
+
+def build(command: list[str], out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    done = sh([*command, "-o", str(out)])
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stdout}")
+
+
+def run_native(suite: Suite) -> str:
+    out = BUILD / suite.name / "native"
+    sanitize = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    build(["g++", *COMMON, *sanitize, f"-I{out.parent}", *sources(suite)], out)
+    return sh([str(out)]).stdout
+
+
+def run_avr(suite: Suite) -> str:
+    out = BUILD / suite.name / f"{suite.mcu}.elf"
+    flags = ["-Os", "-DF_CPU=16000000UL", "-ffunction-sections", "-fno-exceptions", "-fno-threadsafe-statics"]
+    build(["avr-g++", *COMMON, f"-mmcu={suite.mcu}", *flags, "-Wl,--gc-sections", f"-I{out.parent}", *sources(suite)], out)
+    printed = sh(["simavr", "-m", suite.mcu, "-f", "16000000", str(out)], AVR_SECONDS).stdout
+    # simavr prints a line of the UART in colours, with a dot for each control character.
+    return re.sub(r"\x1b\[\d*m", "", printed).replace(".\n", "\n")
+
+
+LAST_LINE = re.compile(r"^(\w+) cases (\d+) checks (\d+) failed (\d+)$", re.MULTILINE)
+
+
+def run_suites(target: str, only: list[str]) -> int:
+    write_headers()
+    chosen = [s for s in SUITES if not only or s.name in only]
+    failed = 0
+    with ThreadPoolExecutor(2) as pool:
+        for suite, printed in zip(chosen, pool.map(run_native if target == "native" else run_avr, chosen), strict=True):
+            last = LAST_LINE.search(printed)
+            good = last is not None and last[1] == suite.name and int(last[4]) == 0 and int(last[2]) > 0
+            where = suite.mcu if target == "avr" else "native"
+            if last:
+                print(f"{suite.name:8} {where:10} {last[2]:>3} cases {last[3]:>6} checks {last[4]:>3} failed")
+            if not good:
+                failed += 1
+                print(f"{suite.name} on {where} failed:\n{printed}")
+    return 1 if failed else 0
+
+
+# --- fuzzing ----------------------------------------------------------------------------------------------------
+
+
+def run_fuzz(runs: int) -> int:
+    failed = 0
+    for name in FUZZERS:
+        out = BUILD / "fuzz" / name
+        files = [str(HERE / "fuzz" / f"{name}.cpp"), str(HERE / "support" / "memory_hal.cpp")]
+        files += [str(f) for lib in CORE for f in sorted((LIB / lib).glob("*.cpp"))]
+        sanitize = ["-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+        build(["clang++", *COMMON, *sanitize, *files], out)
+        corpus = BUILD / "fuzz" / f"{name}-corpus"
+        shutil.rmtree(corpus, ignore_errors=True)
+        corpus.mkdir(parents=True)
+        seeds = HERE / "fuzz" / "corpus" / name
+        command = [str(out), f"-runs={runs}", "-seed=1", "-max_len=2048", "-print_final_stats=1", str(corpus), str(seeds)]
+        done = sh([*command, f"-artifact_prefix={BUILD / 'fuzz'}/{name}-"])
+        stats = dict(re.findall(r"stat::(\w+):\s+(\d+)", done.stdout))
+        coverage = re.findall(r"cov: (\d+)", done.stdout)
+        print(f"{name:8} fuzz {stats.get('number_of_executed_units', '0'):>8} inputs, {coverage[-1] if coverage else 0} edges")
+        if done.returncode:
+            failed += 1
+            print(done.stdout[-6000:])
+    return 1 if failed else 0
+
+
+def write_seeds() -> int:
+    """The decoder's seeds are streams; the board's are scripts (fuzz/board.cpp says how they read)."""
+    for name in FUZZERS:
+        folder = HERE / "fuzz" / "corpus" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    for v in VECTORS["streams"]:
+        (HERE / "fuzz" / "corpus" / "decoder" / v["name"]).write_bytes(bytes.fromhex(v["bytes"])[:256])
+
+    def line(data: bytes) -> bytes:
+        return b"".join(bytes([0, len(part)]) + part for part in (data[i : i + 255] for i in range(0, len(data), 255)))
+
+    start = line(b"\0") + bytes([1])
+    for v in VECTORS["frames"]:
+        if v["type"] & 0x40 == 0:
+            continue
+        body = bytes.fromhex(v["body"])
+        script = start + bytes([2, v["type"], len(body)]) + body + line(bytes.fromhex(v["wire"])) + bytes([3, 40, 4, 14, 5, 2])
+        (HERE / "fuzz" / "corpus" / "board" / v["name"]).write_bytes(script)
+    for v in VECTORS["verdicts"]:
+        if v["receiver"] == "board" and v["verdict"] in ("noise", "forged") and len(v["wire"]) < 400:
+            (HERE / "fuzz" / "corpus" / "board" / v["name"]).write_bytes(start + line(bytes.fromhex(v["wire"])))
+    return 0
+
+
+def run_bench() -> int:
+    out = BUILD / "bench" / "sha256.elf"
+    flags = ["-Os", "-DF_CPU=16000000UL", "-mmcu=atmega328p"]
+    files = [str(HERE / "bench" / "sha256.cpp"), *(str(f) for f in sorted((LIB / "crypto").glob("*.cpp")))]
+    build(["avr-g++", *COMMON, *flags, *files], out)
+    printed = sh(["simavr", "-m", "atmega328p", "-f", "16000000", str(out)], AVR_SECONDS).stdout
+    figures = {name: int(cycles) for name, cycles in re.findall(r"(\w+) cycles (\d+)", printed)}
+    print(json.dumps(figures))
+    return 0 if figures else 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("native", "avr", "fuzz", "seeds", "bench"))
+    parser.add_argument("suites", nargs="*", help="only these suites")
+    parser.add_argument("--runs", type=int, default=20000, help="inputs for each fuzzer")
+    arguments = parser.parse_args()
+    unknown = set(arguments.suites) - {s.name for s in SUITES}
+    if unknown:
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    if arguments.what == "fuzz":
+        return run_fuzz(arguments.runs)
+    if arguments.what == "seeds":
+        return write_seeds()
+    if arguments.what == "bench":
+        return run_bench()
+    return run_suites(arguments.what, arguments.suites)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
