@@ -11,7 +11,14 @@
 #include "control.h"
 #include "fail.h"
 
-enum { BATCH = CLOCK_HZ / 1000, CATCH_UP_NS = 1000000000 };
+enum {
+    BATCH = CLOCK_HZ / 1000,
+    IDLE_NS = 100000000,
+    CATCH_UP_NS = 1000000000,
+    /* A real chip starts so long after a reset (ATmega328P data sheet, table 9-4). Hosts need it: what they throw away while
+     * they set up a port that they have just opened is not to hold the board's first words. */
+    START_UP_NS = 65000000,
+};
 
 static const char USAGE[] =
     "usage: qcot-emulator -m atmega328p|atmega2560 [options]\n"
@@ -118,22 +125,30 @@ static int64_t now_ns(void) {
     return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
+static int64_t board_ns(const struct board *board) {
+    return (int64_t)(board->avr->cycle / (CLOCK_HZ / 1000000) * 1000);
+}
+
 /* How long to wait so that the board's clock keeps to the wall's. One that fell far behind does not race after it. */
 static int64_t lead_ns(const struct board *board, int64_t *epoch) {
-    int64_t ahead = *epoch + (int64_t)(board->avr->cycle / (CLOCK_HZ / 1000000) * 1000) - now_ns();
-    if (ahead < -CATCH_UP_NS || ahead > CATCH_UP_NS) *epoch -= ahead;
-    return ahead < 0 || ahead > CATCH_UP_NS ? 0 : ahead;
+    int64_t ahead = *epoch + board_ns(board) - now_ns();
+    if (ahead < -CATCH_UP_NS) *epoch -= ahead;
+    return ahead < 0 ? 0 : ahead;
 }
 
 static void run(struct board *board, struct control *control, const struct options *options) {
-    int64_t epoch = now_ns();
+    int64_t epoch = now_ns(), starts_at = 0;
     bool goes_on = true;
     while (goes_on && !told_to_stop) {
-        bool runs = board->powered && board_run(board, board->avr->cycle + BATCH);
-        int64_t wait = 100000000;
-        if (runs) {
-            int64_t lead = lead_ns(board, &epoch);
-            wait = options->full_speed && !board_in_bootloader(board) ? 0 : lead;
+        int64_t now = now_ns(), held = starts_at > now ? starts_at - now : 0, wait = held ? held : IDLE_NS;
+        if (!held && board->powered && board_run(board, board->avr->cycle + BATCH)) {
+            wait = lead_ns(board, &epoch);
+            if (options->full_speed && !board_in_bootloader(board)) {
+                wait = 0;
+                epoch = now_ns() - board_ns(board);
+            }
+        } else {
+            epoch = now + held - board_ns(board);  /* its clock stands still */
         }
         struct pollfd fds[CONTROL_FDS + 3];
         control_wait(control, fds);
@@ -142,7 +157,10 @@ static void run(struct board *board, struct control *control, const struct optio
         fds[CONTROL_FDS + 2] = (struct pollfd){.fd = options->until_eof ? STDIN_FILENO : -1, .events = POLLIN};
         struct timespec limit = {.tv_sec = wait / 1000000000, .tv_nsec = wait % 1000000000};
         int news = ppoll(fds, sizeof fds / sizeof *fds, &limit, NULL);
-        if (serial_poll(&board->serial) && !options->no_dtr) board_reset(board);
+        if (serial_poll(&board->serial) && !options->no_dtr) {
+            board_reset(board);
+            starts_at = now_ns() + START_UP_NS;
+        }
         if (news <= 0) continue;
         goes_on = control_poll(control, board);
         char rest[256];

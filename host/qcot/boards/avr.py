@@ -34,13 +34,14 @@ class AvrBoard(EmulatedBoard):
     def _begin(self) -> None:
         setup = self.setup
         self._adc_logs.append(setup.state_dir / f"adc-{len(self._adc_logs)}.log")
-        options: list[str | Path] = ["-m", target_of(setup.env).mcu or "", "--until-eof", "--seed", str(setup.seed)]
+        options: list[str | Path] = ["-m", target_of(setup.env).mcu or "", "--until-eof"]
         options += ["--link", self.port, "--control", self._control, "--eeprom", setup.state_dir / "eeprom.bin"]
         options += ["--adc-log", self._adc_logs[-1], "--marks", self.marks_file]
         if setup.blank:
             options += ["--flash", setup.state_dir / "flash.bin", "--bootloader", bootloader(setup.env, self._emulator)]
         elif setup.elf:
             options += ["--elf", setup.elf]
+        options += [] if setup.seed is None else ["--seed", str(setup.seed)]
         options += ["--once"] if setup.once else []
         options += [] if setup.real_time else ["--full-speed"]
         options += [] if setup.dtr else ["--no-dtr"]

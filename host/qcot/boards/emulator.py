@@ -59,7 +59,7 @@ class Setup:
     real_time: bool = True
     once: bool = False
     dtr: bool = True
-    seed: int = 0
+    seed: int | None = None
     elf: Path | None = None
     powered: bool = True
 
@@ -88,7 +88,7 @@ class EmulatedBoard(ABC):
         real_time: bool = True,
         once: bool = False,
         dtr: bool = True,
-        seed: int = 0,
+        seed: int | None = None,
         elf: Path | None = None,
         powered: bool = True,
         say: Say = say_nothing,
@@ -99,6 +99,7 @@ class EmulatedBoard(ABC):
         blank: the chip holds what was uploaded to it before in ``state_dir``, or nothing but its bootloader.
         real_time: keep to the wall's clock; else as fast as it goes (a bootloader runs in real time in either case).
         dtr: opening the port resets the board, as on a real one.
+        seed: makes random what is random on a board (entropy, RAM at power-on, torn writes) the same each time.
         elf: run this program and not the one that ``build(env)`` makes.
         powered: False leaves the board off until :meth:`power_on`.
         """

@@ -20,7 +20,8 @@ class NativeBoard(EmulatedBoard):
     def _begin(self, *, erase: bool = False) -> None:
         setup = self.setup
         options: list[str | Path] = ["--eeprom", setup.state_dir / "eeprom.bin", "--link", self.port]
-        options += ["--seed", str(setup.seed + self._boots), "--log", setup.state_dir / f"adc-{self._boots}.log"]
+        options += ["--log", setup.state_dir / f"adc-{self._boots}.log"]
+        options += [] if setup.seed is None else ["--seed", str(setup.seed + self._boots)]
         options += ["--erase"] if erase else []
         options += ["--once"] if setup.once else []
         for path in setup.signals.values():

@@ -86,10 +86,11 @@ def test_a_host_that_does_not_read_does_not_hold_up_the_board(start: StartBoard)
     assert heard == bytes(index % 256 for index in range(1000))
 
 
-def test_the_adc_reads_each_of_the_1024_counts_as_recorded_and_at_its_time(start: StartBoard) -> None:
+@pytest.mark.parametrize("env", ["uno", "megaatmega2560"])
+def test_the_adc_reads_each_of_the_1024_counts_as_recorded_and_at_its_time(start: StartBoard, env: str) -> None:
     hold_cycles = 3_200
     recording = Signal("ramp", tuple(count * hold_cycles / 16e6 for count in range(1024)), tuple(range(1024)))
-    board = start(signal=recording, real_time=False)
+    board = start(env, signal=recording, real_time=False)
     with open_port(board) as link:
         booted(link)
         link.write(b"c")
