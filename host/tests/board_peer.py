@@ -55,6 +55,7 @@ class Board:
     key: bytes = b""
     epoch: int = 0
     damaged: bool = False
+    image: bytes = IMAGE
     refuse_enrol: Code | None = None
     flushed: float = 0.1
     repeat: float = 1.0
@@ -99,7 +100,9 @@ class Board:
 
     def hello(self) -> bytes:
         state = (1 if self.key else 0) | (4 if self.damaged else 0)
-        body = Hello(state, self.device, self.epoch, self.nonce, (1, 0, 0), IMAGE, len(CHANNELS), self.model).encode()
+        body = Hello(
+            state, self.device, self.epoch, self.nonce, (1, 0, 0), self.image, len(CHANNELS), self.model
+        ).encode()
         return wire(seal(Hello.TYPE, body))
 
     def auth(self, message: object) -> bytes:
@@ -164,7 +167,7 @@ class Board:
             self.links.append(hashlib.sha256(self.links[-1] + record).digest())
         self.nonce = self._nonce()
         proof = MacKey(_hmac(self.key, b"qcot/enrol/v1" + enrol.challenge))
-        self.out += wire(seal(Enrolled.TYPE, Enrolled(self.device, enrol.challenge, IMAGE).encode(), 1, proof))
+        self.out += wire(seal(Enrolled.TYPE, Enrolled(self.device, enrol.challenge, self.image).encode(), 1, proof))
 
     def _open(self, frame: Frame) -> None:
         opening = Open.decode(frame.body)
@@ -182,7 +185,7 @@ class Board:
         if opening.epoch == self.epoch and self.base <= opening.seq <= self.head:
             self.base = opening.seq
         base_link = self.links[self.base]
-        opened = Opened(self.device, self.epoch, IMAGE, (1, 0, 0), self.base, self.head, base_link, 0)
+        opened = Opened(self.device, self.epoch, self.image, (1, 0, 0), self.base, self.head, base_link, 0)
         self.out += self.auth(opened)
 
     def _command(self, frame: Frame) -> None:

@@ -362,8 +362,9 @@ async def _every(seconds: float, call: Callable[[], None]) -> None:
     while True:
         try:
             call()
-        except QcotError as error:
-            _log.warning("%s (%s)", error, error.problem.remedy)
+        except Exception:
+            # One round that failed must not be the last: ports come and go, and boards wait.
+            _log.exception("the bridge goes on after")
         await asyncio.sleep(seconds)
 
 

@@ -6,13 +6,13 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from qcot.boards.enroll import DAMAGED
 from qcot.boards.registry import BoardRegistry, EnrolledBoard
 from qcot.bridge.config import BridgeConfig
 from qcot.bridge.intake import Intake
 from qcot.bridge.problems import (
     BAD_CHANNEL,
     COMMAND_REFUSED,
-    DAMAGED,
     DUPLICATE,
     IMAGE_CHANGED,
     UNENROLLED,

@@ -8,7 +8,6 @@ UNENROLLED = Problem("board-unenrolled", "run `qcot enroll PORT`")
 UNKNOWN_BOARD = Problem(
     "board-unknown", "restore its key and record from the home that enrolled it, or erase the board and enrol it again"
 )
-DAMAGED = Problem("identity-damaged", "erase the board (hold D12 to GND while it resets), then enrol it again")
 DUPLICATE = Problem("duplicate-device", "unplug one of the two: two boards answer to one id; erase and enrol one again")
 IMAGE_CHANGED = Problem("image-changed", "nothing, if you flashed the board; else find out who did")
 BAD_CHANNEL = Problem("unknown-channel", "correct the channel's name in the rates of qcot.toml")

@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import termios
 
 import serial
 
-from qcot.link.problems import PORT_BUSY, PORT_DENIED, PORT_LOST, PORT_MISSING, LinkError
+from qcot.errors import Problem
+from qcot.link.problems import NOT_A_PORT, PORT_BUSY, PORT_DENIED, PORT_LOST, PORT_MISSING, LinkError
 
 BAUD = 250_000
 _CHUNK = 65_536
-_MISSING = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}
+_PROBLEMS: dict[int | None, Problem] = {
+    **dict.fromkeys((errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO), PORT_MISSING),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), PORT_DENIED),
+    **dict.fromkeys((errno.EAGAIN, errno.EBUSY), PORT_BUSY),
+}
 
 
 class SerialPort:
@@ -22,15 +28,15 @@ class SerialPort:
         try:
             self._serial = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
         except (OSError, ValueError) as error:
-            code = getattr(error, "errno", None)
-            if code in _MISSING:
-                raise LinkError(PORT_MISSING, f"{path} is not there") from error
-            if code == errno.EACCES:
-                raise LinkError(PORT_DENIED, f"{path} may not be opened") from error
-            raise LinkError(PORT_BUSY, f"{path}: {error}") from error
+            problem = _PROBLEMS.get(getattr(error, "errno", None), NOT_A_PORT)
+            raise LinkError(problem, f"{path}: {error}") from error
         self.path = path
         self.fd: int = self._serial.fileno()
         os.set_blocking(self.fd, False)
+        # With VMIN 0, as pyserial leaves it, an empty line and one that hung up look the same to read(2).
+        modes = termios.tcgetattr(self.fd)
+        modes[6][termios.VMIN] = 1
+        termios.tcsetattr(self.fd, termios.TCSANOW, modes)
         self._out = b""
 
     def read(self) -> bytes:

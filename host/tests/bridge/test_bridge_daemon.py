@@ -84,6 +84,31 @@ def test_the_wished_rates_are_set_when_a_session_opens_and_a_wrong_name_is_told(
     until(lambda: "unknown-channel" in troubles(bridge), "the trouble")
 
 
+def test_a_rate_that_the_board_refuses_is_told(home, gateway, running):
+    board = home.board()
+    bridge = running(home.config(gateway_broker(gateway), rates={"*": {"A0": 500.0, "A1": 1.0}}))
+    until(lambda: board.board.rates == {1: 1000}, "the good rate")
+    until(lambda: "command-refused" in troubles(bridge), "the trouble")
+    assert "bad-rate" in next(each.reason for each in bridge.snapshot().troubles if each.name == "command-refused")
+
+
+def test_a_board_with_other_firmware_than_it_was_enrolled_with_is_served_and_told(home, gateway, running):
+    board = home.board()
+    board.board.image = bytes(32)
+    bridge = running(home.config(gateway_broker(gateway)))
+    sample(board, 20)
+    arrives(gateway, board)
+    until(lambda: "image-changed" in troubles(bridge), "the trouble")
+
+
+def test_a_board_with_a_damaged_identity_is_named_and_not_served(home, gateway, running):
+    board = home.board()
+    board.board.damaged = True
+    bridge = running(home.config(gateway_broker(gateway)))
+    until(lambda: "identity-damaged" in troubles(bridge), "the trouble")
+    assert not view_of(bridge).online
+
+
 def test_a_board_that_is_not_enrolled_is_named_and_served_once_it_is(home, gateway, running):
     board = home.blank()
     bridge = running(home.config(gateway_broker(gateway)))

@@ -76,7 +76,7 @@ def test_a_board_whose_power_is_cut_again_and_again_goes_on_in_new_chains(home, 
 def test_the_firmware_sends_what_the_decoder_of_this_side_encodes(boards, gateway, mosquitto, home, running):
     """Frames in the ledger are the very bytes of the board: encoding them again gives them back."""
     enroll(boards[0].port, home.registry, window=20)
-    running(config(home, mosquitto, boards[:1]))
+    running(config(home, mosquitto, boards[:1], rates={"*": {"A0": 100.0}}))
     until(lambda: sum(len(each) for each in gateway.ledger.readings.values()) > 30, "readings")
     frames = [entry.frame for tx in gateway.ledger.accepted for entry in tx.entries if hasattr(entry, "frame")]
     assert frames

@@ -130,6 +130,12 @@ def test_a_second_bridge_on_the_same_outbox_is_refused_by_name(tmp_path):
     Store(tmp_path / "outbox.sqlite", SITE, BRIDGE).close()
 
 
+def test_an_outbox_that_cannot_be_opened_is_told_by_name(tmp_path):
+    (tmp_path / "outbox.sqlite").mkdir()
+    with pytest.raises(QcotError, match="outbox-io"):
+        Store(tmp_path / "outbox.sqlite", SITE, BRIDGE)
+
+
 def test_the_outbox_of_another_bridge_is_refused_by_name(tmp_path):
     Store(tmp_path / "outbox.sqlite", SITE, BRIDGE).close()
     with pytest.raises(QcotError, match="outbox-foreign"):
