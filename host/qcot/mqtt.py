@@ -11,6 +11,7 @@ import logging
 import re
 import ssl
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +30,7 @@ MAX_PAYLOAD = 1 << 20
 QUEUE_FULL = Problem("mqtt-queue-full", "Wait until the broker answers again; what was refused is sent again later.")
 PAYLOAD_TOO_LARGE = Problem("mqtt-payload-too-large", "Send at most 1 MiB in one message.")
 BAD_LEVEL = Problem("mqtt-bad-level", "Use 1 to 64 characters of a-z A-Z 0-9 _ - for a site or a bridge.")
-BAD_TOPIC = Problem("mqtt-bad-topic", "Publish on qcot/v1/<site>/<bridge>/tx, receipt or status only.")
+BAD_TOPIC = Problem("mqtt-bad-topic", "Use the topics qcot/v1/<site>/<bridge>/tx, receipt and status.")
 TLS_FILES = Problem("mqtt-tls-files", "Make the files with broker/make-certificates.sh and name all three.")
 KEY_MODE = Problem("mqtt-key-mode", "Run chmod 600 on the key file: nobody but its owner may read it.")
 
@@ -105,12 +106,20 @@ class TlsFiles:
         return context
 
 
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    topic: str
+    payload: bytes
+    retain: bool
+
+
 class MqttLink:
     """One client of a broker, from any thread.
 
     ``connected`` is true, and ``on_connect`` called, once every subscription is confirmed; so whoever publishes from
     there on cannot miss the answer. ``on_disconnect`` gets the reason as text. Messages published while the broker is
-    away wait in memory, ``max_queued`` of them and ``max_queued_bytes`` at most.
+    away wait in memory, ``max_queued`` of them and ``max_queued_bytes`` at most. What one thread publishes is sent in
+    that order; after a reconnect what was not acknowledged is sent again, before anything newer.
     """
 
     def __init__(
@@ -134,6 +143,8 @@ class MqttLink:
         self._limits = (max_queued, max_queued_bytes)
         self._handlers: dict[str, Handler] = {}
         self._changed = threading.Condition()
+        self._is_up = False  # the broker has accepted us and has had all of the backlog
+        self._backlog: deque[_Outgoing] = deque()
         self._waiting: dict[int, int] = {}  # mid -> bytes
         self._early: set[int] = set()  # mids acknowledged before publish() returned
         self._queued = (0, 0)
@@ -177,7 +188,7 @@ class MqttLink:
     def stop(self, flush_s: float = 2.0) -> None:
         """Give waiting messages ``flush_s`` to go out, then disconnect (so the will is not sent)."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queued[0] == 0 or not self._ready, flush_s)
+            self._changed.wait_for(lambda: self._queued[0] == 0, flush_s)
         self._client.disconnect()
         self._client.loop_stop()
         self._ready = False
@@ -190,6 +201,8 @@ class MqttLink:
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
         """Queue one message at QoS 1 and return at once; raises ``mqtt-queue-full`` or ``mqtt-payload-too-large``."""
         size = len(payload)
+        if not topic or set("+#") & set(topic):
+            raise QcotError(BAD_TOPIC, f"{topic[:200]!r} cannot be published on")
         if size > MAX_PAYLOAD:
             raise QcotError(PAYLOAD_TOO_LARGE, f"{size} bytes for {topic}")
         with self._changed:
@@ -197,17 +210,11 @@ class MqttLink:
             if count >= self._limits[0] or total + size > self._limits[1]:
                 raise QcotError(QUEUE_FULL, f"{count} messages of {total} bytes wait for {self._where()}")
             self._queued = (count + 1, total + size)
-        # Not under our lock: the client calls _published holding its own.
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
-        with self._changed:
-            if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:  # its 65,535 message ids are all taken
-                self._release(size)
-                raise QcotError(QUEUE_FULL, f"no message id is free for {self._where()}")
-            if info.mid in self._early:
-                self._early.discard(info.mid)
-                self._release(size)
-            else:
-                self._waiting[info.mid] = size
+            outgoing = _Outgoing(topic, payload, retain)
+            if not self._is_up:
+                self._backlog.append(outgoing)
+                return
+        self._send(outgoing)
 
     def subscribe(self, topic: str, handler: Handler) -> None:
         """Send messages on ``topic`` (wildcards allowed) to ``handler``, now and after every reconnect."""
@@ -216,6 +223,37 @@ class MqttLink:
             if self._generation and self._client.is_connected():
                 self._ready = False
                 self._subscribing = self._client.subscribe(topic, qos=1)[1]
+
+    def _send(self, outgoing: _Outgoing) -> None:
+        # Not under our lock: the client calls _published holding its own.
+        info = self._client.publish(outgoing.topic, outgoing.payload, qos=1, retain=outgoing.retain)
+        with self._changed:
+            if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:  # its 65,535 message ids are all taken
+                self._release(len(outgoing.payload))
+                raise QcotError(QUEUE_FULL, f"no message id is free for {self._where()}")
+            if info.mid in self._early:
+                self._early.discard(info.mid)
+                self._release(len(outgoing.payload))
+            else:
+                self._waiting[info.mid] = len(outgoing.payload)
+
+    def _send_backlog(self) -> None:
+        """Send what waits, oldest first, and let newer messages pass only then."""
+        # Left to itself the client would send new messages before those that it sends again.
+        unacknowledged = self._client.drop_out_messages()
+        with self._changed:
+            self._waiting.clear()
+            self._early.clear()
+            self._backlog.extendleft(
+                _Outgoing(each.topic, bytes(each.payload), each.retain) for each in reversed(unacknowledged)
+            )
+        while True:
+            with self._changed:
+                if not self._backlog:
+                    self._is_up = True
+                    return
+                outgoing = self._backlog.popleft()
+            self._send(outgoing)
 
     def _where(self) -> str:
         return f"{self._address[0]}:{self._address[1]}"
@@ -250,6 +288,7 @@ class MqttLink:
             self._generation += 1
             topics = [(topic, 1) for topic in self._handlers]
             self._subscribing = client.subscribe(topics)[1] if topics else None
+        self._guarded(self._send_backlog)
         if not topics:
             self._stands()
 
@@ -287,7 +326,7 @@ class MqttLink:
         _properties: Properties | None,
     ) -> None:
         with self._changed:
-            was_ready, self._ready = self._ready, False
+            was_ready, self._ready, self._is_up = self._ready, False, False
             self._changed.notify_all()
         if was_ready and self.on_disconnect is not None:
             self._guarded(partial(self.on_disconnect, str(reason)))

@@ -105,6 +105,40 @@ def test_messages_arrive_in_order_with_their_bytes(link):
     assert [inbox.get() for _ in payloads] == [("qcot/v1/s/b/tx", payload) for payload in payloads]
 
 
+def test_messages_published_around_a_reconnect_all_arrive_and_none_before_an_older_one(broker, link):
+    """Whatever is sent again: the first arrivals are in order."""
+    inbox, sender, receiver = Inbox(), link("sender"), link("receiver")
+    receiver.subscribe(tx_topic("s", "b"), inbox)
+    receiver.start()
+    sender.start()
+    assert receiver.wait_connected(WAIT_S)
+    assert sender.wait_connected(WAIT_S)
+    gone = threading.Event()
+    sender.on_disconnect = lambda _reason: gone.set()
+    total = 600
+    firsts = []
+    for number in range(total):
+        sender.publish(tx_topic("s", "b"), number.to_bytes(4, "big"))
+        if number in (200, 400):
+            assert number == 200 or gone.wait(WAIT_S)
+            assert sender.wait_connected(WAIT_S)
+            sender._client.socket().shutdown(2)  # the connection goes in mid-stream, the broker stays
+    while len(set(firsts)) < total:
+        firsts.append(int.from_bytes(inbox.get()[1], "big"))
+    assert sorted(set(firsts)) == list(range(total))
+    seen = set()
+    for number in firsts:
+        assert number in seen or number == len(seen)
+        seen.add(number)
+
+
+def test_a_topic_that_is_a_pattern_cannot_be_published_on():
+    for topic in ("", "qcot/v1/+/b/tx", "#"):
+        with pytest.raises(QcotError) as raised:
+            MqttLink("127.0.0.1", 1, "x").publish(topic, b"")
+        assert name_of(raised) == "mqtt-bad-topic"
+
+
 def test_a_subscriber_gets_the_retained_message_when_it_comes(link):
     sender, inbox = link("sender"), Inbox()
     sender.start()

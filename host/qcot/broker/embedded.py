@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
-from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.errors import BrokerError
 
 from qcot.errors import Problem, QcotError
 
 NOT_STARTED = Problem("broker-not-started", "Choose a free port, or stop what listens there.")
 _START_S = 30.0
+_STOP_S = 2.0
 
 
 class EmbeddedBroker:
@@ -39,20 +42,23 @@ class EmbeddedBroker:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._started.clear()
         self._failure = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="broker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
         self._thread.start()
         if not self._started.wait(_START_S):
             raise QcotError(NOT_STARTED, f"{self.host}:{self.port} was not ready after {_START_S:.0f} s")
         if self._failure is not None:
             self._thread.join()
+            self._loop = None
             raise QcotError(NOT_STARTED, f"{self.host}:{self.port}: {self._failure}") from self._failure
 
     def stop(self) -> None:
-        """Close every connection and the port."""
-        if self._loop is not None and self._stopping is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join()
-            self._loop = None
+        """Close every connection and the port; twice does no harm."""
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None or self._stopping is None:
+            return
+        self._loop = None
+        loop.call_soon_threadsafe(self._stopping.set)
+        thread.join()
 
     def __enter__(self) -> EmbeddedBroker:
         self.start()
@@ -61,27 +67,54 @@ class EmbeddedBroker:
     def __exit__(self, *_exc: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.stop()
 
+    def _run(self) -> None:
+        loop = self._loop = asyncio.new_event_loop()
+        # Without a handler, a client that vanishes in mid-packet prints a traceback.
+        loop.set_exception_handler(_log_quietly)
+        try:
+            loop.run_until_complete(self._serve())
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            if left:  # amqtt's tasks may refuse to be cancelled: no longer than this for them
+                loop.run_until_complete(asyncio.wait(left, timeout=_STOP_S))
+        finally:
+            self._started.set()
+            loop.close()
+
     async def _serve(self) -> None:
         self._stopping = asyncio.Event()
-        # Without a last resort, a client that vanishes in mid-packet prints a traceback.
-        asyncio.get_running_loop().set_exception_handler(_log_quietly)
-        try:
-            broker = Broker(
-                BrokerConfig(
-                    listeners={"default": ListenerConfig(bind=f"{self.host}:{self.port}")},
-                    plugins={"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-                )
+        writers: set[asyncio.StreamWriter] = set()
+        broker = Broker(
+            BrokerConfig(
+                # The connections are ours, so that they can be closed whatever amqtt is doing.
+                listeners={"default": ListenerConfig(type=ListenerType.EXTERNAL)},
+                plugins={"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
             )
+        )
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.add(writer)
+            try:
+                await broker.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), "default")
+            finally:
+                writers.discard(writer)
+                writer.close()
+
+        try:
+            server = await asyncio.start_server(connected, self.host, self.port)
             await broker.start()
-            self.port = broker._servers["default"].instance.sockets[0].getsockname()[1]  # it tells nowhere else
         except (BrokerError, OSError) as error:
-            self._failure = error.__cause__ or error
+            self._failure = error
             return
-        finally:
-            self._loop = asyncio.get_running_loop()
-            self._started.set()
+        self.port = server.sockets[0].getsockname()[1]
+        self._started.set()
         await self._stopping.wait()
-        await broker.shutdown()
+        server.close()
+        for writer in tuple(writers):
+            writer.transport.abort()
+        with suppress(TimeoutError):  # it waits for its clients' tasks, and some never come
+            await asyncio.wait_for(broker.shutdown(), _STOP_S)
 
 
 def _log_quietly(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
 from qcot.gateway.problems import OVERSIZE, UNKNOWN_BRIDGE, WRONG_BRIDGE
 from qcot.ledger import transactions
+from qcot.ledger.receipts import Status
 from qcot.ledger.transactions import Transaction
 from qcot.mqtt import MAX_PAYLOAD
 
@@ -19,10 +20,15 @@ UNKNOWN_SEQUENCE = 0
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Not a transaction of the bridge whose topic it came by; ``hash`` is that of the bytes."""
+    """Not a transaction of the bridge whose topic it came by; ``hash`` is that of the bytes.
+
+    ``status`` is LATER where the gateway may be given the right key and then take it: its sequence is not used up, so a
+    bridge that put it aside could never go on.
+    """
 
     hash: bytes
     sequence: int
+    status: Status
     problem: Problem
     reason: str
 
@@ -31,17 +37,23 @@ def examine(payload: bytes, *, bridge: str, bridges: Mapping[str, PublicKey]) ->
     """Return the transaction in ``payload`` if ``bridge``, whose topic it came by, signed it as its own."""
     digest = sha256(payload).digest()
     if len(payload) > MAX_PAYLOAD:
-        return Rejected(digest, UNKNOWN_SEQUENCE, OVERSIZE, f"{len(payload)} bytes, at most {MAX_PAYLOAD} are taken")
+        return Rejected(
+            digest, UNKNOWN_SEQUENCE, Status.REFUSED, OVERSIZE, f"{len(payload)} bytes, at most {MAX_PAYLOAD} are taken"
+        )
     key = bridges.get(bridge)
     if key is None:
-        return Rejected(digest, UNKNOWN_SEQUENCE, UNKNOWN_BRIDGE, f"this gateway has no key of bridge {bridge}")
-    sequence = UNKNOWN_SEQUENCE
+        return Rejected(
+            digest, UNKNOWN_SEQUENCE, Status.LATER, UNKNOWN_BRIDGE, f"this gateway has no key of bridge {bridge}"
+        )
     try:
         transaction = transactions.parse(payload)
-        sequence = transaction.sequence
+    except QcotError as error:
+        return Rejected(digest, UNKNOWN_SEQUENCE, Status.REFUSED, error.problem, error.reason)
+    try:
         transaction.verify(key)
     except QcotError as error:
-        return Rejected(digest, sequence, error.problem, error.reason)
+        return Rejected(digest, transaction.sequence, Status.LATER, error.problem, error.reason)
     if transaction.bridge != bridge:
-        return Rejected(digest, sequence, WRONG_BRIDGE, f"it names bridge {transaction.bridge}, its topic {bridge}")
+        reason = f"it names bridge {transaction.bridge}, its topic {bridge}"
+        return Rejected(digest, transaction.sequence, Status.LATER, WRONG_BRIDGE, reason)
     return transaction

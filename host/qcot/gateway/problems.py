@@ -6,9 +6,7 @@ from qcot.errors import Problem
 
 # Answers to a bridge; those about the log itself are in qcot.ledger.problems.
 OVERSIZE = Problem("oversize", "Keep it aside; a bridge must close a transaction before it reaches 1 MiB.")
-UNKNOWN_BRIDGE = Problem(
-    "unknown-bridge", "Give the gateway this bridge's public key, then send from a new bridge name."
-)
+UNKNOWN_BRIDGE = Problem("unknown-bridge", "Give the gateway this bridge's public key; what waits is then taken.")
 WRONG_BRIDGE = Problem("wrong-bridge", "Let every bridge use its own name, key and topic.")
 LIMIT = Problem(
     "limit", "Nothing is lost: it is taken as soon as the limit allows. Lower the rates, or raise the limit."
