@@ -53,7 +53,7 @@ SUITES = (
     Suite("store", CORE, "atmega2560", memory_hal=True),
     Suite("board", CORE, "atmega2560", memory_hal=True),
 )
-FUZZERS = ("decoder", "board")
+FUZZERS = (Suite("decoder", ("crypto",)), Suite("board", CORE, memory_hal=True))
 
 
 # --- vectors as C++ ---------------------------------------------------------------------------------------------
@@ -76,7 +76,8 @@ class Header:
         return self.bytes(bytes.fromhex(text or ""))
 
     def text(self, content: str) -> str:
-        return f"reinterpret_cast<const char*>({self.data.setdefault(content.encode() + bytes(1), f'data_{len(self.data)}')})"
+        name = self.data.setdefault(content.encode() + bytes(1), f"data_{len(self.data)}")
+        return f"reinterpret_cast<const char*>({name})"
 
     def one(self, name: str, content: str) -> None:
         self.lines.append(f"const qcot_test::Bytes {name} = {self.hex(content)};")
@@ -95,14 +96,18 @@ class Header:
             "// Made by run.py from vectors/link.json.\n#pragma once\n\n"
             '#include "support/harness.h"\n\nnamespace vectors {\n\n'
             "enum class Verdict : uint8_t { accepted, noise, forged, replayed, malformed };\n\n"
-            f"const uint8_t empty[1] PROGMEM = {{0}};\n{''.join(arrays)}\n" + "\n".join(self.lines) + "\n\n}  // namespace vectors\n"
+            f"const uint8_t empty[1] PROGMEM = {{0}};\n{''.join(arrays)}\n"
+            + "\n".join(self.lines)
+            + "\n\n}  // namespace vectors\n"
         )
 
 
 def crypto_header(header: Header) -> None:
     rng = random.Random(20)
     own = [rng.randbytes(rng.randrange(256)) for _ in range(RANDOM_MESSAGES)]
-    rows = [(v["data"], v["sha256"]) for v in VECTORS["sha256"]] + [(m.hex(), hashlib.sha256(m).hexdigest()) for m in own]
+    rows = [(v["data"], v["sha256"]) for v in VECTORS["sha256"]] + [
+        (m.hex(), hashlib.sha256(m).hexdigest()) for m in own
+    ]
     header.table(
         "sha256", "qcot_test::Bytes data, sha256;", (f"{header.hex(d)}, {header.hex(digest)}" for d, digest in rows)
     )
@@ -160,9 +165,16 @@ def link_header(header: Header) -> None:
 def chain_header(header: Header) -> None:
     for i, chain in enumerate(VECTORS["chain"]):
         header.lines.append(
-            ("struct Reading { uint32_t time; uint8_t channel; int32_t value; qcot_test::Bytes link; };\n" if i == 0 else "")
+            (
+                "struct Reading { uint32_t time; uint8_t channel; int32_t value; qcot_test::Bytes link; };\n"
+                if i == 0
+                else ""
+            )
             + f"const Reading readings_{i}[] PROGMEM = {{\n"
-            + "".join(f"    {{{r['time']}u, {r['channel']}, {r['value']}, {header.hex(r['link'])}}},\n" for r in chain["readings"])
+            + "".join(
+                f"    {{{r['time']}u, {r['channel']}, {r['value']}, {header.hex(r['link'])}}},\n"
+                for r in chain["readings"]
+            )
             + "};"
         )
     header.table(
@@ -206,17 +218,27 @@ def write_headers() -> None:
 # --- building and running ---------------------------------------------------------------------------------------
 
 
-def sources(suite: Suite) -> list[str]:
-    files = [HERE / f"test_{suite.name}" / "test.cpp"]
+def sources(suite: Suite, program: Path) -> list[str]:
+    files = [program]
     files += [f for lib in suite.libs for f in sorted((LIB / lib).glob("*.cpp"))]
     if suite.memory_hal:
         files.append(HERE / "support" / "memory_hal.cpp")
     return [str(f) for f in files]
 
 
+def test_sources(suite: Suite) -> list[str]:
+    return sources(suite, HERE / f"test_{suite.name}" / "test.cpp")
+
+
 def sh(command: list[str], timeout: float = 600) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=timeout, check=False
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        check=False,
     )
 
 
@@ -230,16 +252,31 @@ def build(command: list[str], out: Path) -> None:
 def run_native(suite: Suite) -> str:
     out = BUILD / suite.name / "native"
     sanitize = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    build(["g++", *COMMON, *sanitize, f"-I{out.parent}", *sources(suite)], out)
+    build(["g++", *COMMON, *sanitize, f"-I{out.parent}", *test_sources(suite)], out)
     return sh([str(out)]).stdout
 
 
 def run_avr(suite: Suite) -> str:
     out = BUILD / suite.name / f"{suite.mcu}.elf"
     flags = ["-Os", "-DF_CPU=16000000UL", "-ffunction-sections", "-fno-exceptions", "-fno-threadsafe-statics"]
-    build(["avr-g++", *COMMON, f"-mmcu={suite.mcu}", *flags, "-Wl,--gc-sections", f"-I{out.parent}", *sources(suite)], out)
-    printed = sh(["simavr", "-m", suite.mcu, "-f", "16000000", str(out)], AVR_SECONDS).stdout
-    # simavr prints a line of the UART in colours, with a dot for each control character.
+    build(
+        [
+            "avr-g++",
+            *COMMON,
+            f"-mmcu={suite.mcu}",
+            *flags,
+            "-Wl,--gc-sections",
+            f"-I{out.parent}",
+            *test_sources(suite),
+        ],
+        out,
+    )
+    return simulate(suite.mcu, out)
+
+
+def simulate(mcu: str, elf: Path) -> str:
+    """What the program prints on its UART; simavr gives each line in colours, with a dot for its line feed."""
+    printed = sh(["simavr", "-m", mcu, "-f", "16000000", str(elf)], AVR_SECONDS).stdout
     return re.sub(r"\x1b\[\d*m", "", printed).replace(".\n", "\n")
 
 
@@ -266,33 +303,39 @@ def run_suites(target: str, only: list[str]) -> int:
 # --- fuzzing ----------------------------------------------------------------------------------------------------
 
 
+def fuzz(suite: Suite, runs: int) -> tuple[str, bool]:
+    """Summary, and whether nothing was found."""
+    name = suite.name
+    out = BUILD / "fuzz" / name
+    sanitize = ["-g", "-O2", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+    build(["clang++", *COMMON, *sanitize, *sources(suite, HERE / "fuzz" / f"{name}.cpp")], out)
+    found = BUILD / "fuzz" / f"{name}-corpus"
+    shutil.rmtree(found, ignore_errors=True)
+    found.mkdir(parents=True)
+    options = [f"-runs={runs}", "-seed=1", "-max_len=512", "-print_final_stats=1", f"-artifact_prefix={out}-"]
+    done = sh([str(out), *options, str(found), str(HERE / "fuzz" / "corpus" / name)])
+    inputs = re.findall(r"stat::number_of_executed_units:\s+(\d+)", done.stdout)
+    edges = re.findall(r"cov: (\d+)", done.stdout)
+    good = done.returncode == 0 and bool(inputs) and bool(edges)
+    summary = (
+        f"{name:8} fuzz {inputs[-1]:>8} inputs, {edges[-1]} edges" if good else f"{name} failed:\n{done.stdout[-6000:]}"
+    )
+    return summary, good
+
+
 def run_fuzz(runs: int) -> int:
     failed = 0
-    for name in FUZZERS:
-        out = BUILD / "fuzz" / name
-        files = [str(HERE / "fuzz" / f"{name}.cpp"), str(HERE / "support" / "memory_hal.cpp")]
-        files += [str(f) for lib in CORE for f in sorted((LIB / lib).glob("*.cpp"))]
-        sanitize = ["-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
-        build(["clang++", *COMMON, *sanitize, *files], out)
-        corpus = BUILD / "fuzz" / f"{name}-corpus"
-        shutil.rmtree(corpus, ignore_errors=True)
-        corpus.mkdir(parents=True)
-        seeds = HERE / "fuzz" / "corpus" / name
-        command = [str(out), f"-runs={runs}", "-seed=1", "-max_len=2048", "-print_final_stats=1", str(corpus), str(seeds)]
-        done = sh([*command, f"-artifact_prefix={BUILD / 'fuzz'}/{name}-"])
-        stats = dict(re.findall(r"stat::(\w+):\s+(\d+)", done.stdout))
-        coverage = re.findall(r"cov: (\d+)", done.stdout)
-        print(f"{name:8} fuzz {stats.get('number_of_executed_units', '0'):>8} inputs, {coverage[-1] if coverage else 0} edges")
-        if done.returncode:
-            failed += 1
-            print(done.stdout[-6000:])
+    with ThreadPoolExecutor(2) as pool:
+        for summary, good in pool.map(lambda suite: fuzz(suite, runs), FUZZERS):
+            print(summary)
+            failed += not good
     return 1 if failed else 0
 
 
 def write_seeds() -> int:
     """The decoder's seeds are streams; the board's are scripts (fuzz/board.cpp says how they read)."""
-    for name in FUZZERS:
-        folder = HERE / "fuzz" / "corpus" / name
+    for suite in FUZZERS:
+        folder = HERE / "fuzz" / "corpus" / suite.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     for v in VECTORS["streams"]:
@@ -306,7 +349,13 @@ def write_seeds() -> int:
         if v["type"] & 0x40 == 0:
             continue
         body = bytes.fromhex(v["body"])
-        script = start + bytes([2, v["type"], len(body)]) + body + line(bytes.fromhex(v["wire"])) + bytes([3, 40, 4, 14, 5, 2])
+        script = (
+            start
+            + bytes([2, v["type"], len(body)])
+            + body
+            + line(bytes.fromhex(v["wire"]))
+            + bytes([3, 40, 4, 14, 5, 2])
+        )
         (HERE / "fuzz" / "corpus" / "board" / v["name"]).write_bytes(script)
     for v in VECTORS["verdicts"]:
         if v["receiver"] == "board" and v["verdict"] in ("noise", "forged") and len(v["wire"]) < 400:
@@ -319,8 +368,7 @@ def run_bench() -> int:
     flags = ["-Os", "-DF_CPU=16000000UL", "-mmcu=atmega328p"]
     files = [str(HERE / "bench" / "sha256.cpp"), *(str(f) for f in sorted((LIB / "crypto").glob("*.cpp")))]
     build(["avr-g++", *COMMON, *flags, *files], out)
-    printed = sh(["simavr", "-m", "atmega328p", "-f", "16000000", str(out)], AVR_SECONDS).stdout
-    figures = {name: int(cycles) for name, cycles in re.findall(r"(\w+) cycles (\d+)", printed)}
+    figures = {name: int(cycles) for name, cycles in re.findall(r"(\w+) cycles (\d+)", simulate("atmega328p", out))}
     print(json.dumps(figures))
     return 0 if figures else 1
 
