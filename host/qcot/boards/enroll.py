@@ -16,7 +16,7 @@ from pathlib import Path
 from qcot.boards.registry import BoardRegistry, ChannelInfo, EnrolledBoard
 from qcot.errors import Problem, QcotError
 from qcot.link import keys
-from qcot.link.events import Event, Resume, SawChannel, SawHello, SawResult, SessionOpened, Trouble
+from qcot.link.events import Event, Resume, SawChannel, SawHello, SawResult, SessionOpened
 from qcot.link.frames import AUTH, Frame, FrameDecoder, seal, wire
 from qcot.link.messages import Code, Enrol, Enrolled, Hello, Result, decode
 from qcot.link.problems import PORT_BUSY, LinkError
@@ -64,7 +64,7 @@ def enroll(
     ``rates`` are set in any case, in readings a second by channel name; the board remembers them.
 
     Raises QcotError: `board-silent`, `enrolled-elsewhere`, `identity-damaged`, `enrol-refused`, `enrolment-unproven`,
-    `no-channel`, `rate-refused`, `chain-gap`, `port-...` and `key-file-...`.
+    `no-channel`, `rate-refused`, `port-...` and `key-file-...`.
     """
     end = time.monotonic() + window
     link = _open_port(str(port), end)
@@ -94,7 +94,7 @@ class _Dialogue:
         self._end = end
         self._progress = progress
         self._decoder = FrameDecoder()
-        self._session = Session()
+        self._session = Session(takes_readings=False)
         self._opened: SessionOpened | None = None
 
     def run(self, rates: Mapping[str, float]) -> Enrolment:
@@ -104,7 +104,7 @@ class _Dialogue:
         if fresh:
             self._progress(f"{hello.model}: giving it an identity")
             self._give_identity()
-            self._session = Session()  # which asks for HELLO at once
+            self._session = Session(takes_readings=False)  # which asks for HELLO at once
             hello = self._hello()
         if not hello.enrolled:
             raise QcotError(UNPROVEN, "the board says that it has no identity")
@@ -194,8 +194,6 @@ class _Dialogue:
                 case SessionOpened():
                     self._opened = event
                     yield event
-                case Trouble(fatal=True):
-                    raise QcotError(event.problem, event.reason)
                 case _:
                     yield event
 

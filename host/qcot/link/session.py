@@ -116,7 +116,9 @@ class _Pending:
 class Session:
     """Feed ``receive``, write what ``poll`` gives, ``open`` on SawHello, ``acknowledge`` what is stored."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_readings: bool = True) -> None:
+        """Without ``takes_readings`` only commands pass: the board keeps its readings for whoever follows its chain."""
+        self._takes_readings = takes_readings
         self._decoder = FrameDecoder()
         self._offer: _Offer | None = None
         self._live: _Live | None = None
@@ -232,7 +234,7 @@ class Session:
 
     def _readings(self, message: Readings, raw: bytes, events: list[Event]) -> None:
         live = self._live
-        if live is None or live.frozen or self._offer:
+        if live is None or live.frozen or self._offer or not self._takes_readings:
             # While a new session is on offer, what it resumes from must not move; the board repeats these.
             return
         if message.end <= self.wanted:
@@ -268,7 +270,8 @@ class Session:
         self.stored = self.wanted
         self._ack = self._waiting = None
         self._commands.clear()
-        if (message.base, message.base_link) != expected or (resume.link and message.epoch < resume.epoch):
+        goes_on = (message.base, message.base_link) == expected and message.epoch >= resume.epoch
+        if self._takes_readings and not goes_on:
             self._live.frozen = True
             reason = (
                 f"the board goes on at reading {message.base} of boot {message.epoch}, "

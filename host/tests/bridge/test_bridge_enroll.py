@@ -8,7 +8,7 @@ import stat
 import time
 
 import pytest
-from bridge_site import until
+from bridge_site import sample, until
 from qcot.boards import enroll as enrolment
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry, EnrolledBoard
@@ -56,6 +56,25 @@ def test_enrolling_again_changes_nothing(home):
     assert not again.fresh
     assert board.board.key == key
     assert len(list((home.path / "keys" / "boards").iterdir())) == 1
+
+
+def test_rates_can_be_set_on_a_board_in_mid_stream_and_its_readings_wait_for_the_bridge(home):
+    board = home.blank()
+    enroll(board.path, home.registry, window=20)
+    with board.lock:
+        sample(board, 28)
+        board.board.base = 14  # as if a bridge had stored so many
+    said = enroll(board.path, home.registry, rates={"A1": 5.0, "temp": 0.1}, window=20)
+    assert not said.fresh
+    assert board.board.rates == {1: 5000, 2: 100}
+    assert (board.board.base, board.board.head) == (14, 28)
+
+
+@pytest.mark.parametrize(("rates", "problem"), [({"B7": 1.0}, "no-channel"), ({"A0": 500.0}, "rate-refused")])
+def test_a_rate_that_cannot_be_set_is_told_by_name_and_the_board_stays_enrolled(home, rates, problem):
+    board = home.blank()
+    assert failure(board.path, home.registry, rates=rates, window=20) == problem
+    assert [each.device for each in home.registry.boards()] == [board.board.device]
 
 
 def test_a_board_that_another_home_enrolled_is_refused_by_name(home, tmp_path):
