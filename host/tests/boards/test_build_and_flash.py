@@ -27,22 +27,29 @@ int main() { for (volatile uint16_t at = 0;; at++) if (pgm_read_byte(&big[at])) 
 BIG = "char big[%d];\nint main() { big[1] = 1; return big[0]; }\n"
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with this one's platformio.ini, scripts and core folder, and the tests' sketch."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with this one's platformio.ini, scripts and core folder; what is built in it is kept between tests."""
     real = project_root()
-    root = tmp_path / "project"
+    root = tmp_path_factory.mktemp("project")
     (root / "firmware" / "src").mkdir(parents=True)
     (root / "firmware" / "lib").mkdir()
     shutil.copy(real / "platformio.ini", root)
-    (root / "firmware" / "platform").symlink_to(real / "firmware" / "platform")
-    (root / "firmware" / "emulator").symlink_to(real / "firmware" / "emulator")
+    for name in ("platform", "emulator"):
+        (root / "firmware" / name).symlink_to(real / "firmware" / name)
     (real / "build").mkdir(exist_ok=True)
     (root / "build").symlink_to(real / "build")
-    shutil.copy(SKETCH, root / "firmware" / "src" / "main.cpp")
-    monkeypatch.setenv("PLATFORMIO_CORE_DIR", os.environ.get("PLATFORMIO_CORE_DIR") or str(real / ".venv/platformio"))
-    monkeypatch.setenv("QCOT_PROJECT", str(root))
     return root
+
+
+@pytest.fixture
+def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project, with the tests' sketch for a program."""
+    core = os.environ.get("PLATFORMIO_CORE_DIR") or str(project_root() / ".venv" / "platformio")
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", core)
+    monkeypatch.setenv("QCOT_PROJECT", str(folder))
+    shutil.copy(SKETCH, folder / "firmware" / "src" / "main.cpp")
+    return folder
 
 
 def write_program(project: Path, text: str) -> None:
@@ -97,14 +104,15 @@ def test_a_port_that_vanishes_during_an_upload_is_an_error_and_not_a_hang(projec
 
 
 def test_a_build_is_kept_until_a_source_changes(project: Path) -> None:
+    source = project / "firmware" / "src" / "main.cpp"
+    source.write_text(source.read_text().replace("'B'", "'A'"))
     said: list[str] = []
     first = build("uno", said.append)
     assert any("Compiling" in line for line in said)
     said.clear()
     assert build("uno", said.append) == first
     assert not said
-    source = project / "firmware" / "src" / "main.cpp"
-    source.write_text(source.read_text().replace("'B'", "'C'"))
+    source.write_text(source.read_text().replace("'A'", "'C'"))
     assert build("uno").image != first.image
     first.elf.write_bytes(b"damaged")
     assert build("uno").elf.read_bytes()[:4] == b"\x7fELF"
