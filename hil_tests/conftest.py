@@ -1,0 +1,120 @@
+"""The board under test: `--board=native|uno|megaatmega2560|/dev/ttyACM0`, or QCOT_BOARD.
+
+Tests are marked by what they need of a board (`cuts_power`, `reads_signal`, ...); a board that cannot do it, such as a
+real one whose plug nobody pulls, does not get the test. The bytes of both directions are kept when a test fails.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from qcot.boards.build import TARGETS
+from qcot.boards.emulator import EmulatedBoard
+from qcot.boards.recording import Signal
+from qcot.boards.registry import BoardRegistry
+
+from host import Host
+
+CAPABILITIES = {
+    "cuts_power": "power and cable can be cut by the test",
+    "reads_signal": "the test decides what the inputs see and knows what the ADC read",
+    "erases": "the identity can be erased physically by the test",
+    "has_bootloader": "firmware goes in through a bootloader",
+    "resets_on_open": "opening the port resets the board, as DTR does",
+    "resets_in_place": "a reset leaves the port open",
+    "small_ring": "a few seconds without a host fill the ring",
+    "keeps_running": "opening the port does not reset the board",
+}
+SIMULATED = {"cuts_power", "reads_signal", "erases"}
+AVR = SIMULATED | {"has_bootloader", "resets_on_open", "resets_in_place", "small_ring"}
+HAS = {
+    "native": SIMULATED | {"keeps_running"},
+    "uno": AVR,
+    "megaatmega2560": AVR,
+}
+REAL_PORT = {"resets_on_open"}
+
+RAMP = Signal("ramp", tuple(i / 100 for i in range(1000)), tuple((i * 7) % 1024 for i in range(1000)))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--board", default=os.environ.get("QCOT_BOARD", "native"), help="native, uno, megaatmega2560 or a port"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in CAPABILITIES.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    has = HAS.get(config.getoption("--board"), REAL_PORT)
+    wanting = [item for item in items if {mark.name for mark in item.iter_markers()} & set(CAPABILITIES) - has]
+    config.hook.pytest_deselected(items=wanting)
+    items[:] = [item for item in items if item not in wanting]
+
+
+@pytest.fixture(scope="session")
+def env(request: pytest.FixtureRequest) -> str:
+    """The kind of board, or the port of a real one."""
+    return str(request.config.getoption("--board"))
+
+
+class RealBoard:
+    """A board on a real port: all that a test may use of it is the port."""
+
+    def __init__(self, port: str) -> None:
+        self.port = port
+
+
+@pytest.fixture
+def board(env: str, tmp_path: Path) -> Iterator[EmulatedBoard | RealBoard]:
+    """The board under test with the built firmware on it and a ramp on A0."""
+    if env not in TARGETS:
+        yield RealBoard(env)
+        return
+    with EmulatedBoard.start(env, state_dir=tmp_path / "board", signal=RAMP) as running:
+        yield running
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> BoardRegistry:
+    """Where the keys of this test's boards are."""
+    return BoardRegistry(tmp_path / "home")
+
+
+@pytest.fixture
+def connect(board: EmulatedBoard | RealBoard, registry: BoardRegistry, tmp_path: Path) -> Iterator[Callable[[], Host]]:
+    """Opens the board's port; what went over it stays in line.log."""
+    opened: list[Host] = []
+
+    def open_port() -> Host:
+        opened.append(Host(board.port, registry, tmp_path / "line.log"))
+        return opened[-1]
+
+    yield open_port
+    for host in opened:
+        host.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Say where the raw bytes are when a test has failed."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    log = item.funcargs.get("tmp_path", Path()) / "line.log" if hasattr(item, "funcargs") else Path()
+    if report.failed and log.is_file():
+        report.sections.append(("bytes on the line", f"{log}\n" + "\n".join(log.read_text().splitlines()[-40:])))

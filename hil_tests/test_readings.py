@@ -1,0 +1,138 @@
+"""Readings: exactly what the ADC read, in one chain, at the rates that were set, losses told."""
+
+import pytest
+from qcot.boards.enroll import enroll
+from qcot.link.events import SawResult, SessionOpened
+from qcot.link.messages import Code
+
+A0, A1, SUPPLY = 0, 1, 6
+
+
+def sampled(board, channel=A0):
+    return [each.value for each in board.adc_log() if each.channel == channel]
+
+
+def enrolled(board, registry, connect, rate=100_000, channel=A0):
+    """A session with a board that samples only ``channel``."""
+    enroll(board.port, registry)
+    host = connect()
+    host.opened()
+    assert host.configure(channel, rate).code is Code.OK
+    return host
+
+
+def test_a_board_samples_nothing_before_it_is_told_to(board, registry, connect):
+    enroll(board.port, registry)
+    host = connect()
+    host.opened()
+    assert host.status(lambda status: status.time > 3000).head == 0
+
+
+@pytest.mark.reads_signal
+def test_every_value_that_the_adc_read_comes_once_and_in_order(board, registry, connect):
+    host = enrolled(board, registry, connect)
+    host.until(lambda: len(host.values(A0)) >= 300, "300 readings")
+    assert host.configure(A0, 0).code is Code.OK
+    status = host.status(lambda status: status.base == status.head)
+    host.until(lambda: host.resume.seq == status.head, "the rest")
+    assert host.values(A0) == sampled(board)
+    assert host.losses() == status.lost == 0
+
+
+@pytest.mark.reads_signal
+@pytest.mark.parametrize(("rate", "wanted"), [(200_000, 100), (37_000, 40), (1_000, 3)])
+def test_a_rate_is_kept_to_by_the_boards_own_clock(board, registry, connect, rate, wanted):
+    host = enrolled(board, registry, connect, rate)
+    host.until(lambda: len(host.values(A0)) >= wanted, f"{wanted} readings")
+    times = [r.time for event in host.took for r in event.readings.readings() if r.channel == A0]
+    period = (times[-1] - times[0]) / (len(times) - 1)
+    assert abs(period - 1_000_000 / rate) <= 0.02 * 1_000_000 / rate + 1 / (len(times) - 1)
+
+
+def test_each_channel_has_its_own_rate(board, registry, connect):
+    host = enrolled(board, registry, connect, 50_000)
+    assert host.configure(A1, 10_000).code is Code.OK
+    assert host.configure(SUPPLY, 5_000).code is Code.OK
+    host.until(lambda: len(host.values(SUPPLY)) >= 10, "10 readings of the supply")
+    assert len(host.values(A0)) > 2 * len(host.values(A1)) > 2 * len(host.values(SUPPLY))
+    assert all(4_000 < millivolts < 6_000 for millivolts in host.values(SUPPLY))
+
+
+@pytest.mark.cuts_power
+def test_rates_outlive_a_power_cut(board, registry, connect):
+    host = enrolled(board, registry, connect, 50_000)
+    host.close()
+    board.power_cycle()
+    again = connect()
+    again.opened()
+    again.until(lambda: len(again.values(A0)) >= 20, "readings at the remembered rate")
+
+
+@pytest.mark.parametrize(
+    ("channel", "rate", "code"),
+    [(0, 99, Code.BAD_RATE), (0, 200_001, Code.BAD_RATE), (0, 2**32 - 1, Code.BAD_RATE), (99, 1_000, Code.BAD_CHANNEL)],
+)
+def test_an_absurd_configuration_is_refused_by_name_and_changes_nothing(board, registry, connect, channel, rate, code):
+    enroll(board.port, registry)
+    host = connect()
+    host.opened()
+    host.session.configure(channel, rate)
+    assert host.next(SawResult).code is code
+    assert host.status().head == 0
+
+
+def test_a_lost_acknowledgement_brings_the_same_frame_again_and_no_reading_twice(board, registry, connect):
+    host = enrolled(board, registry, connect)
+    host.acknowledges = False
+    host.until(lambda: host.session.counters.repeated >= 1, "a repeated frame")
+    host.acknowledges = True
+    host.session.acknowledge(host.resume.epoch, host.resume.seq)
+    before = len(host.values(A0))
+    host.until(lambda: len(host.values(A0)) >= before + 50, "the stream to go on")
+    seqs = [r.seq for event in host.took for r in event.readings.readings()]
+    assert seqs == list(range(len(seqs)))
+
+
+@pytest.mark.reads_signal
+@pytest.mark.small_ring
+def test_a_ring_that_overflows_says_in_the_chain_how_many_it_lost(board, registry, connect):
+    host = enrolled(board, registry, connect, 200_000)
+    host.acknowledges = False
+    full = host.status(lambda status: status.lost >= 5)
+    host.acknowledges = True
+    host.session.acknowledge(host.resume.epoch, host.resume.seq)
+    assert host.configure(A0, 0).code is Code.OK
+    status = host.status(lambda status: status.base == status.head > full.head)
+    host.until(lambda: host.resume.seq == status.head, "the rest")
+    assert host.losses() == status.lost >= 5
+    assert len(host.values(A0)) + host.losses() == len(sampled(board))
+
+
+@pytest.mark.keeps_running
+def test_a_host_that_comes_back_goes_on_where_it_was(board, registry, connect):
+    host = enrolled(board, registry, connect)
+    host.until(lambda: len(host.values(A0)) >= 50, "50 readings")
+    resume = host.resume
+    host.close()
+    again = connect()
+    again.resume = resume
+    position = again.next(SessionOpened).position
+    assert (position.epoch, position.seq) == (resume.epoch, resume.seq)
+    again.until(lambda: len(again.values(A0)) >= 50, "50 more")
+    assert again.took[0].readings.first == resume.seq
+
+
+def test_a_reset_begins_a_new_epoch_at_reading_0(board, registry, connect):
+    host = enrolled(board, registry, connect)
+    host.until(lambda: len(host.values(A0)) >= 20, "20 readings")
+    epoch = host.resume.epoch
+    host.close()
+    if hasattr(board, "reset"):
+        board.reset()
+    again = connect()
+    again.resume = host.resume
+    opened = again.opened()
+    assert opened.opened.epoch > epoch
+    assert opened.position.seq == 0
+    again.until(lambda: bool(again.took), "readings of the new epoch")
+    assert again.took[0].readings.first == 0
