@@ -180,3 +180,6 @@ def emulate(
             signal.signal(each, stop)
         while not stopped.wait(3600):
             pass
+
+
+COMMANDS = {"boards": boards, "flash": flash, "emulate": emulate, "enroll": enroll}

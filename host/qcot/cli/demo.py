@@ -100,3 +100,6 @@ def _tell(demo: Demo) -> None:
         f"shots): seen in {detection.measured:.4f} of the shots, theory {detection.theory:.4f}"
     )
     out.print(f"{demo.seconds:.1f} s")
+
+
+COMMANDS = {"demo": demo}

@@ -294,3 +294,6 @@ def verify_evidence(
                 out.print(f"  {who} {report.facts[who]}", markup=False)
     if not report.holds:
         raise typer.Exit(1)
+
+
+COMMANDS = {"ledger": app, "verify": verify_evidence}

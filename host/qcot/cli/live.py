@@ -19,15 +19,14 @@ def _state(board: BoardView) -> Text:
 def site_table(bridge: BridgeView, gateway: Snapshot) -> RenderableType:
     """Boards, readings, transactions and Qblocks at one moment."""
     boards = Table(box=None, pad_edge=False)
-    for column in ("board", "port", "epoch"):
-        boards.add_column(column)
-    for column in ("readings", "on disk", "lost", "refused frames"):
+    boards.add_column("board")
+    for column in ("epoch", "readings", "on disk", "lost", "refused"):
         boards.add_column(column, justify="right")
     boards.add_column("state")
     for each in bridge.boards:
         bad = each.counters.forged + each.counters.replayed + each.counters.malformed
         boards.add_row(
-            each.device or "?", each.port, str(each.epoch if each.epoch is not None else "?"),
+            each.device or each.port, "" if each.epoch is None else str(each.epoch),
             f"{each.readings:,}", f"{each.stored:,}", f"{each.lost:,}", f"{bad:,}", _state(each),
         )  # fmt: skip
     lines: list[RenderableType] = [boards, Text()]

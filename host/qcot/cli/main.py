@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 import traceback
 from pathlib import Path
 
-import click
 import typer
 
 from qcot import __version__
-from qcot.cli import boards, demo, ledger, services
 from qcot.cli.common import err, report
 from qcot.errors import Problem, QcotError
 
 INTERNAL = Problem("internal-error", "This is a bug in qcot. Report it with the file named above.")
+
+MODULES = {
+    "qcot.cli.services": ("init", "broker", "bridge", "gateway", "up"),
+    "qcot.cli.boards": ("boards", "flash", "emulate", "enroll"),
+    "qcot.cli.ledger": ("ledger", "verify"),
+    "qcot.cli.demo": ("demo",),
+}
+"""Where each command is. Only the module of the command that is run is loaded: a command line must answer at once."""
 
 app = typer.Typer(
     name="qcot",
@@ -27,23 +34,32 @@ app = typer.Typer(
 )
 
 
-COMMANDS = (
-    services.init, boards.boards, boards.flash, boards.emulate, boards.enroll,
-    services.broker, services.bridge, services.gateway, services.up, demo.demo,
-)  # fmt: skip
-for command in COMMANDS:
-    app.command()(command)
-app.command("verify")(ledger.verify_evidence)
-app.add_typer(ledger.app, name="ledger")
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"qcot {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and stop.", is_eager=True, callback=_show_version
+    ),
 ) -> None:
-    if version:
-        typer.echo(f"qcot {__version__}")
-        raise typer.Exit
+    """Take what stands before the command."""
+
+
+def _add_commands(wanted: str | None) -> None:
+    """Add the command that was asked for, or all of them for whoever looks around."""
+    known = any(wanted in names for names in MODULES.values())
+    for module, names in MODULES.items():
+        if known and wanted not in names:
+            continue
+        for name, command in importlib.import_module(module).COMMANDS.items():
+            if isinstance(command, typer.Typer):
+                app.add_typer(command, name=name)
+            else:
+                app.command(name)(command)
 
 
 def _crash_file(error: BaseException) -> Path:
@@ -57,14 +73,12 @@ def main() -> None:
     """Run `qcot`. Exit status: 0 success, 1 refused or failed, 2 wrong usage, 130 interrupted."""
     as_json = "--json" in sys.argv
     try:
-        status = app(standalone_mode=False)
+        _add_commands(sys.argv[1] if len(sys.argv) > 1 else None)
+        app()
     except QcotError as error:
         report(error, as_json)
         sys.exit(1)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         err.print("interrupted")
         sys.exit(130)
     except BrokenPipeError:
@@ -72,4 +86,3 @@ def main() -> None:
     except Exception as error:  # the last line of defence
         report(QcotError(INTERNAL, f"{type(error).__name__}; details are in {_crash_file(error)}"), as_json)
         sys.exit(1)
-    sys.exit(status if isinstance(status, int) else 0)

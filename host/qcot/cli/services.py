@@ -138,3 +138,6 @@ def _wait_for_signal() -> None:
     _on_signal(stopped.set)
     while not stopped.wait(3600):
         pass
+
+
+COMMANDS = {"init": init, "broker": broker, "bridge": bridge, "gateway": gateway, "up": up}

@@ -59,8 +59,6 @@ class Demo:
     verified: Result | None = None
     caught: list[Caught] = field(default_factory=list)
     detection: Detection | None = None
-    transactions: int = 0
-    closed: int = 0
     seconds: float = 0.0
 
     def run(self, until: Callable[[], bool] | None = None) -> None:
@@ -126,7 +124,6 @@ class Demo:
                 bridge.stop()
         finally:
             gateway.stop()
-        self.transactions, self.closed = gateway.snapshot().transactions, gateway.snapshot().qblocks
 
     def _record(self, bridge: Bridge, gateway: Gateway, until: Callable[[], bool] | None) -> None:
         self._wait(bridge, gateway, lambda _, log: log.qblocks >= self.qblocks, "no new Qblock")
@@ -194,8 +191,8 @@ class Demo:
             "readings_in_ledger": sum(each.recorded for each in self.accounts),
             "readings_lost": sum(max(each.lost, each.told_lost) for each in self.accounts),
             "every_value_identical": all(each.identical for each in self.accounts),
-            "transactions": self.transactions,
-            "qblocks": self.closed,
+            "transactions": self.verified.counts.transactions if self.verified else 0,
+            "qblocks": self.verified.counts.qblocks if self.verified else 0,
             "ledger_verified": self.verified is not None and self.verified.holds,
             "tampering_detected": all(each.finding for each in self.caught),
             "tampering": [asdict(each) for each in self.caught],
