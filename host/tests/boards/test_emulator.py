@@ -1,16 +1,17 @@
 """The emulator as a stand-in for a board: what a host sees of it, and what outlives it."""
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import serial
-from qcot.boards.emulator import EmulatedBoard
+from qcot.boards.emulator import EmulatedBoard, build_emulator
 from qcot.boards.errors import BAD_SIGNAL, EMULATOR_FAILED, EMULATOR_GONE, UNKNOWN_BOARD, BoardError
 from qcot.boards.recording import Signal
 
-from .conftest import TIMEOUT_S, StartBoard, booted, convert, eeprom_read, eeprom_write, open_port
+from .conftest import BAUD, TIMEOUT_S, StartBoard, booted, convert, eeprom_read, eeprom_write, open_port
 
 PORF, EXTRF, WDRF = 1, 2, 8
 HOLD_S = 0.001
@@ -308,3 +309,46 @@ def test_boards_and_inputs_that_do_not_exist_are_refused(tmp_path: Path) -> None
     with pytest.raises(BoardError) as caught:
         EmulatedBoard.start("uno", state_dir=tmp_path, elf=Path("any"), signal={"A9": ramp([1])})
     assert caught.value.problem is BAD_SIGNAL
+
+
+def test_volts_rates_and_other_inputs_are_for_users_of_the_program_itself(
+    sketches: dict[str, Path], tmp_path: Path
+) -> None:
+    volts, counts, log = tmp_path / "volts.csv", tmp_path / "counts.csv", tmp_path / "adc.log"
+    volts.write_text("volts\n" + "2.5\n" * 3)
+    counts.write_text("800\n")
+    emulator = [build_emulator(), "-m", "atmega328p", "--elf", sketches["uno"], "--link", tmp_path / "tty"]
+    for extra, mux, expected in (
+        (["--signal", f"A3={volts}", "--volts", "--rate", "50"], 0x43, 511),
+        (["--signal", f"A5={counts}", "--once"], 0x45, 800),
+    ):
+        arguments = [*emulator, *extra, "--adc-log", log, "--until-eof"]
+        with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            assert process.stdin
+            assert process.stdout.readline().startswith("port: /dev/pts/")
+            with serial.Serial(str(tmp_path / "tty"), BAUD, timeout=TIMEOUT_S) as link:
+                booted(link)
+                assert convert(link, mux) == expected
+            assert log.read_text().split()[1:] == [str(mux & 0x0F), "1", str(expected)]
+            process.stdin.close()
+            assert process.wait(TIMEOUT_S) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "expected -m and options"),
+        (["-m", "atmega328p"], "nothing to run"),
+        (["-m", "z80", "--bootloader", "any"], "z80: expected atmega328p or atmega2560"),
+        (["-m", "atmega328p", "--elf", "any", "--rate", "0"], "--rate: expected a number above 0, got '0'"),
+        (["-m", "atmega328p", "--elf", "any", "--signal", "A8=x"], "expected an input from A0 to A7"),
+        (["-m", "atmega328p", "--elf", "any", "--signal", "missing.csv"], "missing.csv: No such file"),
+        (["-m", "atmega328p", "--elf", "missing.elf"], "missing.elf: No such file"),
+        (["-m", "atmega328p", "--bootloader", __file__], ":1: expected an Intel HEX record"),
+    ],
+)
+def test_the_program_refuses_what_it_does_not_understand(arguments: list[str], expected: str) -> None:
+    done = subprocess.run([build_emulator(), *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert expected in done.stderr
