@@ -18,7 +18,7 @@
 #include "chain/reading.h"
 #include "hal/hal.h"
 #include "hal/posix/port.h"
-#include "hal/posix/signal.h"
+#include "hal/posix/waveform.h"
 #include "sensors/channels.h"
 
 namespace qcot {
@@ -103,7 +103,7 @@ double number(const char* name, const char* text, double least) {
 }
 
 int32_t convert(uint8_t index, uint64_t us) {
-    if (index < kAnalogInputs) return signal_at(index, us, seed);
+    if (index < kAnalogInputs) return waveform_at(index, us, seed);
     return supply_millivolts(225);  // 1.1 V against 5 V
 }
 
@@ -162,7 +162,7 @@ void begin(int argc, char** argv) {
         fprintf(stderr, "'%s' is no option\n%s", argv[optind], kUsage);
         exit(2);
     }
-    if (recording) signal_load(recording, rate, once);
+    if (recording) waveform_load(recording, rate, once);
     open_storage(eeprom);
     open_image();
     struct sigaction action = {};

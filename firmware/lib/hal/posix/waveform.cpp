@@ -1,6 +1,6 @@
 #ifndef __AVR__
 
-#include "hal/posix/signal.h"
+#include "hal/posix/waveform.h"
 
 #include <errno.h>
 #include <math.h>
@@ -44,7 +44,7 @@ int parse(const char* text, double numbers[2]) {
 
 }  // namespace
 
-void signal_load(const char* path, double rate, bool once) {
+void waveform_load(const char* path, double rate, bool once) {
     FILE* file = fopen(path, "re");
     if (!file) {
         fprintf(stderr, "%s: %s\n", path, strerror(errno));
@@ -86,7 +86,7 @@ void signal_load(const char* path, double rate, bool once) {
     }
 }
 
-uint16_t signal_at(uint8_t input, uint64_t us, uint64_t seed) {
+uint16_t waveform_at(uint8_t input, uint64_t us, uint64_t seed) {
     if (!length || input != 0) {
         // Some 72 beats a minute, each a systolic peak and a smaller dicrotic one.
         const double beat = fmod(double(us) * 1.2e-6 + double(input) * 0.17 + double(seed % 1000) * 1e-3, 1);
