@@ -16,8 +16,7 @@ from qcot.boards.errors import (
 )
 from qcot.boards.flash import flash
 from qcot.link.problems import PORT_LOST, PORT_MISSING
-
-from .conftest import SKETCH, StartBoard, booted, open_port
+from sketch_board import SKETCH, StartBoard, booted, open_port
 
 LONG = """
 #include <avr/pgmspace.h>

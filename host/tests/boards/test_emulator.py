@@ -10,8 +10,7 @@ import serial
 from qcot.boards.emulator import EmulatedBoard, build_emulator
 from qcot.boards.errors import BAD_SIGNAL, EMULATOR_FAILED, EMULATOR_GONE, UNKNOWN_BOARD, BoardError
 from qcot.boards.recording import Signal
-
-from .conftest import BAUD, TIMEOUT_S, StartBoard, booted, convert, eeprom_read, eeprom_write, open_port
+from sketch_board import BAUD, TIMEOUT_S, StartBoard, booted, convert, eeprom_read, eeprom_write, open_port
 
 PORF, EXTRF, WDRF = 1, 2, 8
 HOLD_S = 0.001

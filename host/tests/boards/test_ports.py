@@ -6,8 +6,7 @@ import pytest
 from qcot.boards.errors import BoardError
 from qcot.boards.ports import resolve, serial_ports, stable_names
 from qcot.link.problems import PORT_MISSING
-
-from .conftest import StartBoard
+from sketch_board import StartBoard
 
 
 def test_a_stable_name_leads_to_the_port_it_links_to(start: StartBoard, tmp_path: Path) -> None:
