@@ -15,6 +15,7 @@ CLOCK_HZ = 16_000_000
 ANSWER_TIMEOUT_S = 20.0
 ERASE_PIN = "12"
 ERASE_HOLD_CYCLES = CLOCK_HZ // 2
+BOOTLOADER_CYCLES = 2 * CLOCK_HZ  # it waits for an upload before it starts the program
 ARDUINO_PACKAGE = Path("/usr/share/arduino/hardware/arduino/avr")
 
 
@@ -95,11 +96,11 @@ class AvrBoard(EmulatedBoard):
         self.command("plug")
 
     def press_erase(self) -> None:
-        """Hold D12 to GND through a reset and half a second of the board's time."""
+        """Hold D12 to GND through a reset and until the program has looked at it."""
         self.command(f"pin {ERASE_PIN} 0")
         try:
             self.reset()
-            self.run_cycles(ERASE_HOLD_CYCLES)
+            self.run_cycles(ERASE_HOLD_CYCLES + (BOOTLOADER_CYCLES if self.setup.blank else 0))
         finally:
             self.command(f"pin {ERASE_PIN} z")
 

@@ -70,6 +70,8 @@ def test_a_blank_board_is_flashed_through_its_bootloader(
     assert any(f"{len(image)} bytes of flash verified" in line for line in said)
     with open_port(board) as link:
         assert booted(link)[1] == 1  # the bootloader gave up waiting and started the program
+        board.press_erase()
+        assert booted(link)[1] == 0  # D12 was held for as long as that takes
     board.kill()
     board.power_on()
     with open_port(board) as link:
