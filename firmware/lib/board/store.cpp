@@ -146,7 +146,7 @@ uint32_t epoch_next() {
 bool rates_load(Rates rates) {
     RatesRecord record;
     const bool stored = rates_slot(record) >= 0;
-    for (uint8_t i = 0; i < kChannels; ++i) rates[i] = stored ? record.rates[i] : channel(i).rate;
+    for (uint8_t i = 0; i < kChannels; ++i) rates[i] = stored ? record.rates[i] : 0;
     return stored;
 }
 

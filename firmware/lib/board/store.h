@@ -25,7 +25,7 @@ uint32_t epoch_next();
 
 using Rates = uint32_t[kChannels];
 
-// What a host stored, and true; else the channels' defaults, and false.
+// What a host stored, and true; else zeros, and false: a board samples what it was told to.
 bool rates_load(Rates rates);
 // Into the older of two slots. False if it did not read back; the newer one still stands then.
 bool rates_write(const Rates rates);

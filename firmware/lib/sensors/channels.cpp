@@ -5,18 +5,18 @@
 namespace qcot {
 namespace {
 
-#define QCOT_ANALOG(n, rate) \
-    { "A" #n, "V", 5, 1024, 0, rate }
+#define QCOT_ANALOG(n) \
+    { "A" #n, "V", 5, 1024, 0 }
 
 const Channel kTable[] PROGMEM = {
-    QCOT_ANALOG(0, 10000), QCOT_ANALOG(1, 0), QCOT_ANALOG(2, 0), QCOT_ANALOG(3, 0), QCOT_ANALOG(4, 0), QCOT_ANALOG(5, 0),
+    QCOT_ANALOG(0), QCOT_ANALOG(1), QCOT_ANALOG(2), QCOT_ANALOG(3), QCOT_ANALOG(4), QCOT_ANALOG(5),
 #if defined(__AVR_ATmega2560__)
-    QCOT_ANALOG(6, 0), QCOT_ANALOG(7, 0), QCOT_ANALOG(8, 0), QCOT_ANALOG(9, 0), QCOT_ANALOG(10, 0), QCOT_ANALOG(11, 0),
-    QCOT_ANALOG(12, 0), QCOT_ANALOG(13, 0), QCOT_ANALOG(14, 0), QCOT_ANALOG(15, 0),
+    QCOT_ANALOG(6), QCOT_ANALOG(7), QCOT_ANALOG(8), QCOT_ANALOG(9), QCOT_ANALOG(10), QCOT_ANALOG(11),
+    QCOT_ANALOG(12), QCOT_ANALOG(13), QCOT_ANALOG(14), QCOT_ANALOG(15),
 #endif
-    {"supply", "V", 1, 1000, 0, 100},
+    {"supply", "V", 1, 1000, 0},
 #if defined(__AVR_ATmega328P__)
-    {"chip", "Cel", 1, 100, 0, 100},
+    {"chip", "Cel", 1, 100, 0},
 #endif
 };
 

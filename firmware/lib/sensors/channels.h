@@ -15,7 +15,6 @@ struct Channel {
     int16_t num;
     int16_t den;
     int16_t offset;
-    uint32_t rate;  // mHz, until a host says otherwise
 };
 
 #if defined(__AVR_ATmega2560__)
