@@ -25,7 +25,7 @@ lint: setup
 test: lint
 	$(PYTHON) firmware/test/run.py native
 	$(PYTHON) firmware/test/run.py avr
-	$(PYTHON) firmware/test/run.py fuzz --runs 20000
+	$(PYTHON) firmware/test/run.py fuzz --runs 2000
 	$(PYTHON) -m pytest host/tests
 	$(PYTHON) -m pytest hil_tests --board=native
 	$(PYTHON) -m pytest hil_tests --board=uno

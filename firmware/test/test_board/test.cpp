@@ -430,9 +430,7 @@ TEST(a_session_resumes_where_the_host_stands) {
 
 TEST(rates_are_set_described_and_remembered) {
     Board& board = ready();
-    for (uint8_t i = 0; i < kChannels; ++i) {
-        CHECK_EQUAL(state.rates[i], i == 0 ? 10000 : i < kAnalogInputs ? 0 : 100);
-    }
+    for (uint8_t i = 0; i < kChannels; ++i) CHECK_EQUAL(state.rates[i], 0u);
     host.configure(board, 0, 100000);
     CHECK(host.refused(Code::ok));
     CHECK_EQUAL(read_u32(body()), host.counter);
