@@ -1,4 +1,4 @@
-"""The whole way, by the commands that people type: what README.md says of a real board, done with the board under test."""
+"""The whole way, by the commands that people type: what README.md says of a real board, with the board under test."""
 
 import json
 import os

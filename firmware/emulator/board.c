@@ -172,9 +172,9 @@ static void on_mark(avr_t *avr, avr_io_addr_t address, uint8_t value, void *para
     fprintf(board->marks, "%llu %u\n", (unsigned long long)avr->cycle, value);
 }
 
-/* Time is paced by the main loop, so a sleeping chip just skips ahead. */
-static void no_sleep(avr_t *avr, avr_cycle_count_t cycles) {
-    (void)avr, (void)cycles;
+/* Time is paced by the main loop, so a sleeping chip just skips ahead, by one cycle more than it is told (simavr's run loop). */
+static void on_sleep(avr_t *avr, avr_cycle_count_t cycles) {
+    ((struct board *)avr->custom.data)->asleep += cycles + 1;
 }
 
 static void only_errors(avr_t *avr, const int level, const char *format, va_list arguments) {
@@ -209,7 +209,7 @@ void board_make(struct board *board, const char *mcu, struct board_files files, 
     avr_init(avr);
     avr->frequency = CLOCK_HZ;
     avr->vcc = avr->avcc = avr->aref = 5000;
-    avr->sleep = no_sleep;
+    avr->sleep = on_sleep;
     make_memories(board, files);
     serial_attach(&board->serial, avr, files.link);
 

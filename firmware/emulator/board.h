@@ -25,6 +25,7 @@ struct board {
     bool powered;
     uint32_t boot_address;           /* 0: no bootloader */
     avr_cycle_count_t powered_at;
+    avr_cycle_count_t asleep;        /* of all cycles so far, those spent asleep */
     avr_cycle_count_t cut_at;        /* power goes then; 0: never */
     FILE *marks;
     uint8_t pull_mask[PORTS], pull_value[PORTS];  /* pins driven from outside, by port A to L */

@@ -60,6 +60,11 @@ static void do_plug(struct request *request) {
 
 static void do_cycles(struct request *request) { ANSWER(request, "ok %llu", (unsigned long long)request->board->avr->cycle); }
 
+static void do_awake(struct request *request) {
+    const struct board *board = request->board;
+    ANSWER(request, "ok %llu", (unsigned long long)(board->avr->cycle - board->asleep));
+}
+
 static void do_state(struct request *request) {
     const struct board *board = request->board;
     int state = board->avr->state;
@@ -81,8 +86,8 @@ static const struct {
     void (*run)(struct request *);
 } COMMANDS[] = {
     {"reset", do_reset}, {"power-on", do_power_on}, {"power-off", do_power_off}, {"power-cycle", do_power_cycle},
-    {"unplug", do_unplug}, {"plug", do_plug}, {"cycles?", do_cycles}, {"state?", do_state}, {"led?", do_led},
-    {"pin", do_pin}, {"quit", do_quit},
+    {"unplug", do_unplug}, {"plug", do_plug}, {"cycles?", do_cycles}, {"awake?", do_awake}, {"state?", do_state},
+    {"led?", do_led}, {"pin", do_pin}, {"quit", do_quit},
 };
 
 static bool carry_out(struct board *board, char *line, char *answer, size_t room) {

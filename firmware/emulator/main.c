@@ -33,7 +33,7 @@ static const char USAGE[] =
     "  --adc-log FILE       write `cycle mux refs value` for each conversion\n"
     "  --marks FILE         write `cycle value` for each write to GPIOR0\n"
     "  --control PATH       Unix socket: reset, power-on [CYCLES], power-off [CYCLES], power-cycle, unplug, plug,\n"
-    "                       cycles?, state?, led?, pin N 0|1|z, quit\n"
+    "                       cycles?, awake?, state?, led?, pin N 0|1|z, quit\n"
     "  --link PATH          symbolic link to the port\n"
     "  --no-dtr             opening the port does not reset the board\n"
     "  --full-speed         as fast as it goes (a bootloader still runs in real time)\n"

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-
 from qcot.errors import QcotError
 from qcot.settings import Settings, as_toml, load_settings
 

@@ -109,6 +109,11 @@ class AvrBoard(EmulatedBoard):
         """Cycles that the board has run since the process began."""
         return int(self.command("cycles?"))
 
+    @property
+    def awake_cycles(self) -> int:
+        """Of those, the cycles in which the chip did not sleep."""
+        return int(self.command("awake?"))
+
     def run_cycles(self, cycles: int) -> None:
         """Wait until the board has run that many more."""
         wanted = self.cycles + cycles
