@@ -3,8 +3,8 @@
 import shutil
 
 from boards import Board, BridgeSide
-from conftest import GATEWAY_KEY, Desk
 from crash import make_config, run_until_killed
+from gateway_site import GATEWAY_KEY, Desk
 from qcot.ledger import receipts
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader

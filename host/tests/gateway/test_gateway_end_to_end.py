@@ -6,8 +6,8 @@ import threading
 
 import pytest
 from boards import Board, BridgeSide
-from conftest import GATEWAY_KEY, WAIT_S, until
 from crash import CONTEXT, serve
+from gateway_site import GATEWAY_KEY, WAIT_S, until
 from qcot.broker import Mosquitto, make_certificates
 from qcot.errors import QcotError
 from qcot.gateway import Gateway

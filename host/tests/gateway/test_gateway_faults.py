@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from conftest import until
+from gateway_site import until
 from hypothesis import given
 from hypothesis import strategies as st
 from qcot.crypto.signing import ML_DSA_65, SigningKey

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from conftest import GATEWAY_KEY, until
+from gateway_site import GATEWAY_KEY, until
 from qcot.errors import QcotError
 from qcot.gateway.worker import RETRY_S, quantum_thread
 from qcot.ledger import checkpoint

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 from boards import Board, BridgeSide
-from conftest import GATEWAY_KEY
+from gateway_site import GATEWAY_KEY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qcot.crypto.signing import ML_DSA_65, SigningKey
