@@ -31,7 +31,7 @@ test: lint
 	$(PYTHON) -m pytest hil_tests --board=uno
 
 bench: setup
-	@.venv/bin/qcot bench --json build/bench.json $(ARGS)
+	@$(PYTHON) host/benchmarks/run.py $(ARGS)
 
 firmware: setup
 	.venv/bin/pio run

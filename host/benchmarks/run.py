@@ -1,0 +1,75 @@
+"""`make bench`: every figure beside its aim, as a table and as JSON. Run it on a machine with nothing else to do."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from qcot.cli.common import err, print_table
+
+from benchmarks import board, bridge, end_to_end, gateway, ledger
+from benchmarks.figure import Figure, Measure, write
+
+
+def bridge_figures() -> list[Figure]:
+    """The bridge without its ports and broker."""
+    measured = bridge.measure()
+    name = "bridge, one process: MAC, chain, signing, fsynced outbox"
+    return [Figure(name, round(measured["readings_per_s"]), "readings/s", "at least", 20_000)]
+
+
+def gateway_figures() -> list[Figure]:
+    """The gateway without its broker."""
+    measured = gateway.measure()
+    return [
+        Figure(
+            "quantum part of a Qblock, median",
+            round(measured["quantum_part_ms"], 1),
+            "ms",
+            "at most",
+            50,
+            f"whole Qblock with its commits {measured['qblock_ms']:.1f} ms",
+        ),
+        Figure(
+            "gateway, one thread: verify, judge, store",
+            round(measured["transactions_s"]),
+            "transactions/s",
+            baseline=f"{measured['readings_s']:,.0f} readings/s at 64 a transaction",
+        ),
+    ]
+
+
+PARTS: dict[str, Measure] = {
+    "board": board.measure,
+    "bridge": bridge_figures,
+    "gateway": gateway_figures,
+    "ledger": ledger.measure,
+    "end-to-end": end_to_end.measure,
+}
+
+
+def main() -> None:
+    """Measure, print, write; exit with 1 when a figure falls short of its aim."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where the records go")
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure only this part")
+    chosen = parser.parse_args()
+    figures: list[Figure] = []
+    for name, measure in PARTS.items():
+        if chosen.only and name not in chosen.only:
+            continue
+        begun = time.monotonic()
+        with err.status(f"measuring {name}"):
+            figures += measure()
+        err.print(f"{name}: {time.monotonic() - begun:.0f} s")
+    print_table("", ["figure", "measured", "unit", "aim", "", "beside it"], [figure.row() for figure in figures])
+    write(figures, chosen.json)
+    sys.exit(any(figure.holds is False for figure in figures))
+
+
+if __name__ == "__main__":
+    main()
