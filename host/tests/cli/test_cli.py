@@ -1,0 +1,233 @@
+"""Every command as people and machines use it: what it prints, how it fails, and that no traceback is ever shown."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from boards import Board, BridgeSide
+from qcot.cli import main as entry
+from qcot.home import Home, create_home
+from qcot.ledger.closing import Bookkeeper, close_run, sign_tree
+from qcot.ledger.store import Ledger
+from qcot.ledger.transactions import parse
+from qcot.settings import Settings
+
+Run = Callable[..., tuple[int, str, str]]
+
+COMMANDS = [
+    (name,) for names in entry.MODULES.values() for name in names if name != "ledger"
+] + [("ledger", name) for name in ("list", "show", "verify", "prove")]  # fmt: skip
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run `qcot` with these words; gives exit status, standard output and standard error."""
+
+    def qcot(*words: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["qcot", *map(str, words)])
+        monkeypatch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
+        with pytest.raises(SystemExit) as ended:
+            entry.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return int(ended.value.code or 0), out, err
+
+    monkeypatch.setenv("QCOT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    return qcot
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board(7)
+
+
+@pytest.fixture
+def home(tmp_path: Path, board: Board) -> Home:
+    """A home whose ledger holds two Qblocks: one board's enrolment and 28 readings, then 14 more."""
+    made = create_home(tmp_path / "home", Settings())
+    bridge = BridgeSide("bridge", "home")
+    bridge.key = made.bridge_key()
+    ledger = Ledger.open_or_create(made.ledger, site="home", origin=Settings().log_origin)
+    keeper = Bookkeeper("gateway", made.gateway_key(), 64)
+    ledger.append_transactions([parse(bridge.sign(board.enrolment(), board.entry(), board.entry()))])
+    close_run(ledger, keeper, now=1_700_000_000_000, seed=1)
+    ledger.append_transactions([parse(bridge.sign(board.entry()))])
+    close_run(ledger, keeper, now=1_700_000_002_000, seed=2)
+    sign_tree(ledger, keeper, now=1_700_000_002_000)
+    ledger.close()
+    return made
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself_with_an_example(run: Run, words: tuple[str, ...]) -> None:
+    status, out, _ = run(*words, "--help")
+    assert status == 0
+    assert re.search(rf"Example: .*qcot {' '.join(words)}", out), out
+
+
+def test_the_overview_names_every_command(run: Run) -> None:
+    status, out, _ = run("--help")
+    assert status == 0
+    assert all(re.search(rf"\b{name}\b", out) for names in entry.MODULES.values() for name in names)
+
+
+def test_an_unknown_command_is_wrong_usage(run: Run) -> None:
+    status, _, err = run("frobnicate")
+    assert status == 2
+    assert "No such command" in err
+
+
+def test_init_makes_a_home_once(run: Run, tmp_path: Path) -> None:
+    assert run("init", "--site", "ward-3")[0] == 0
+    assert Home(tmp_path / "home").settings().site == "ward-3"
+    status, _, err = run("init")
+    assert status == 1
+    assert "home-exists" in err
+    assert "what to do:" in err
+
+
+def test_init_refuses_a_site_that_cannot_be_a_topic(run: Run) -> None:
+    status, _, err = run("init", "--site", "a/b")
+    assert status == 2
+    assert "a-z A-Z 0-9 _ -" in err
+
+
+def test_verify_holds_and_counts(run: Run, home: Home) -> None:
+    status, out, _ = run("ledger", "verify", "--shots", "32", "--json")
+    outcome = json.loads(out)
+    assert status == 0
+    assert outcome["holds"]
+    assert (outcome["readings"], outcome["transactions"], outcome["qblocks"], outcome["checkpoints"]) == (42, 2, 2, 2)
+    status, out, _ = run("ledger", "verify")
+    assert status == 0
+    assert "42 readings in 2 transactions, 2 Qblocks" in out
+    assert "holds" in out
+
+
+def test_verify_names_the_first_thing_that_is_wrong(run: Run, home: Home) -> None:
+    database = sqlite3.connect(home.ledger)
+    ((raw,),) = database.execute("SELECT bytes FROM leaf WHERE idx = 2").fetchall()
+    flipped = bytearray(raw)
+    flipped[-1] ^= 1
+    with database:
+        database.execute("UPDATE leaf SET bytes = ? WHERE idx = 2", (bytes(flipped),))
+    database.close()
+    status, out, _ = run("ledger", "verify", "--json")
+    failure = json.loads(out)["failure"]
+    assert status == 1
+    assert (failure["leaf"], failure["name"]) == (2, "bad-signature")
+    status, out, _ = run("ledger", "verify")
+    assert status == 1
+    assert "first thing wrong: leaf 2" in out
+
+
+def test_list_and_show_tell_of_qblocks_boards_and_readings(run: Run, home: Home, board: Board) -> None:
+    blocks = json.loads(run("ledger", "list", "--json")[1])
+    assert [(block["height"], block["transactions"]) for block in blocks] == [(0, 1), (1, 1)]
+    assert json.loads(run("ledger", "list", "--boards", "--json")[1])[0] | {"link": ""} == {
+        "device": board.device.hex(), "epoch": 1, "readings": 42, "link": "",
+    }  # fmt: skip
+    shown = json.loads(run("ledger", "show", "1", "--json")[1])
+    values = [value for _, _, _, value in shown["run"][0]["entries"][0]["readings"]]
+    assert values == [value for _, _, _, value in board.sampled[28:]]
+    for words in (("ledger", "list"), ("ledger", "list", "--boards"), ("ledger", "show", "0")):
+        assert run(*words)[0] == 0
+    status, _, err = run("ledger", "show", "9")
+    assert status == 1
+    assert "no-such-qblock" in err
+
+
+def test_a_proof_is_checked_without_a_home_and_only_as_it_was(
+    run: Run, home: Home, board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "proof.qcot.json"
+    assert run("ledger", "prove", board.device.hex(), "1", "30", "--out", file)[0] == 0
+    vkey = json.loads(file.read_text())["gateway"]
+    pub = home.trusted / "bridges" / "bridge.pub"
+    monkeypatch.setenv("QCOT_HOME", str(tmp_path / "nowhere"))
+    status, out, _ = run("verify", file, "--json")
+    said = json.loads(out)
+    assert status == 0
+    assert (said["facts"]["seq"], said["facts"]["value"]) == (30, board.sampled[30][3])
+    assert run("verify", file, "--gateway-key", vkey, "--bridge-key", pub)[0] == 0
+    assert "yours to settle" in run("verify", file)[1]
+    file.write_text(file.read_text().replace('"reading": 2', '"reading": 3'))
+    assert json.loads(run("verify", file, "--json")[1])["facts"]["seq"] == 31  # another reading, proven as well
+    file.write_text(file.read_text().replace("A", "B", 1))
+    assert run("verify", file)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("ledger", "verify"), "ledger-missing"),
+        (("ledger", "prove", "zz", "1", "1"), "ledger-missing"),
+        (("gateway",), "no-home"),
+        (("bridge",), "no-home"),
+        (("up",), "no-home"),
+        (("enroll", "/dev/null"), "no-home"),
+        (("verify", "/nonexistent"), "file-unreadable"),
+        (("flash", "uno", "--port", "/nonexistent"), "port-missing"),
+        (("flash", "teapot", "--port", "/dev/null"), "unknown-board"),
+        (("emulate", "uno", "--signal", "/nonexistent.csv"), "bad-signal"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_what_cannot_work_is_refused_by_name_for_people_and_machines(
+    run: Run, words: tuple[str, ...], name: str
+) -> None:
+    status, _, err = run(*words)
+    assert status == 1
+    assert err.startswith(f"{name}: ")
+    assert "what to do: " in err
+
+
+def test_errors_are_json_where_json_was_asked_for(run: Run) -> None:
+    status, out, _ = run("ledger", "verify", "--json")
+    assert status == 1
+    assert json.loads(out)["error"].keys() == {"name", "reason", "remedy"}
+
+
+@pytest.mark.parametrize(
+    ("device", "seq", "name"),
+    [("zz", "1", "bad-device-id"), ("00", "1", "bad-device-id"), ("0000000000000007", "99", "no-such-reading")],
+)
+def test_a_reading_that_is_not_there_cannot_be_proven(run: Run, home: Home, device: str, seq: str, name: str) -> None:
+    status, _, err = run("ledger", "prove", device, "1", seq)
+    assert status == 1
+    assert err.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("rate", ["A0", "A0=", "A0=x", "=5", "A0=0.05", "A0=201", "A0=nan"])
+def test_a_rate_that_no_board_takes_is_refused_before_a_port_is_opened(run: Run, home: Home, rate: str) -> None:
+    status, _, err = run("enroll", "/dev/null", "--rate", rate)
+    assert status == 1
+    assert err.startswith("bad-rate: ")
+
+
+def test_a_broken_settings_file_names_all_its_errors(run: Run, home: Home) -> None:
+    home.settings_file.write_text('site = "a b"\n[gateway]\nshots = 0\n')
+    status, _, err = run("gateway")
+    assert status == 1
+    assert "settings-broken: 2 wrong" in err
+    assert "site:" in err
+    assert "gateway.shots:" in err
+
+
+def test_a_bug_leaves_a_file_and_not_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_path: Path | None) -> Home:
+        raise ZeroDivisionError("on purpose")
+
+    import qcot.cli.ledger
+
+    monkeypatch.setattr(qcot.cli.ledger, "open_home", broken)
+    status, _, err = run("ledger", "verify")
+    assert status == 1
+    file = Path(re.search(r"details are in (\S+)", err)[1])
+    assert "on purpose" in file.read_text()
+    file.unlink()
