@@ -10,12 +10,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from qcot.boards.registry import EnrolledBoard
+from qcot.boards.registry import BAD_RECORD, EnrolledBoard
 from qcot.bridge.store import ENROLMENT, FRAME, Item, Sealed, Store
 from qcot.crypto.signing import SigningKey
+from qcot.errors import QcotError
 from qcot.ledger import transactions
 from qcot.ledger.transactions import HASH_SIZE, MAX_ENTRIES, EnrolmentEntry, Entry, FrameEntry
 from qcot.link.events import Resume
+
+MAX_BODIES = 512 * 1024
+"""Bytes of bodies in one transaction; with what it adds to each of them it stays under 1 MiB."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,20 @@ class Intake:
         return len(self._waiting)
 
     def announce(self, board: EnrolledBoard, commitment: bytes) -> None:
-        """Tell the gateway of ``board`` and of the commitment to its key, unless it was told exactly this before."""
+        """Tell the gateway of ``board`` and of the commitment to its key, unless it was told exactly this before.
+
+        Raises QcotError `bad-board-record` for what no transaction can hold: it would hold up all that comes after it.
+        """
         record = board.to_json()
         if (self._announced.get(board.device) or self._store.announced(board.device)) == record:
             return
+        item = Item(ENROLMENT, board.device, 0, self._wall(), 0, commitment + record.encode())
+        try:
+            transactions.require_entry(self._entry(item))
+        except QcotError as error:
+            raise QcotError(BAD_RECORD, f"the record of {board.device.hex()}: {error.reason}") from error
         self._announced[board.device] = record
-        self._fresh.append(Item(ENROLMENT, board.device, 0, self._wall(), 0, commitment + record.encode()))
+        self._fresh.append(item)
 
     def take(self, device: bytes, raw: bytes, readings: int, position: Resume) -> None:
         """A frame (READINGS or OPENED) after which the chain of ``device`` stands at ``position``."""
@@ -120,12 +132,13 @@ class Intake:
     def seal(self) -> Sealed | None:
         """Sign what waits, as much as one transaction holds, and put it in the outbox."""
         chosen: list[tuple[int, Item]] = []
-        readings = 0
+        readings = size = 0
         for number, item in self._waiting:
-            if len(chosen) == MAX_ENTRIES or (chosen and readings + item.readings > self._limits.most):
+            readings, size = readings + item.readings, size + len(item.body)
+            if len(chosen) == MAX_ENTRIES or (chosen and (readings > self._limits.most or size > MAX_BODIES)):
+                readings -= item.readings
                 break
             chosen.append((number, item))
-            readings += item.readings
         if not chosen:
             return None
         entries = [self._entry(item) for _, item in chosen]

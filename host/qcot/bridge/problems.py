@@ -26,6 +26,11 @@ BAD_RECEIPT = Problem("receipt-refused", "check that this home has the public ke
 GATEWAY_BEHIND = Problem(
     "gateway-behind", "restore the gateway's ledger: it wants transactions that it acknowledged before"
 )
-RENUMBERED = Problem("outbox-renumbered", "nothing: the gateway knows more of this bridge than this outbox does")
+RENUMBERED = Problem("outbox-renumbered", "nothing: what waits was signed anew under the sequences that are wanted")
+HELD_UP = Problem(
+    "transactions-held-up",
+    "give the gateway this bridge's name and public key, or the bridge its own; what waits is then taken",
+)
+"""The gateway's own name and reason stand in the reason."""
 REFUSED = Problem("transaction-refused", "read the reason; the transaction is kept aside in the outbox")
 """The gateway's own name and reason stand in the reason."""

@@ -9,17 +9,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from qcot.bridge.problems import BAD_RECEIPT, GATEWAY_BEHIND, REFUSED, RENUMBERED
+from qcot.bridge.problems import BAD_RECEIPT, GATEWAY_BEHIND, HELD_UP, REFUSED, RENUMBERED
 from qcot.bridge.store import Refusal, Settled, Store
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
 from qcot.ledger import receipts
-from qcot.ledger.problems import SEQUENCE_REUSED
-from qcot.ledger.receipts import Receipt, Status
+from qcot.ledger.problems import BUSY, LIMIT, SEQUENCE_AHEAD, SEQUENCE_REUSED
+from qcot.ledger.receipts import Answer, Receipt, Status
 
 WINDOW = 16
 RECEIPT_TIMEOUT = (5.0, 60.0)
 LATER_DELAY = (0.5, 30.0)
+PASSING = frozenset({SEQUENCE_AHEAD.name, LIMIT.name, BUSY.name})
+"""Why a gateway says LATER when all is well; for any other reason somebody has to act."""
 
 _log = logging.getLogger(__name__)
 
@@ -116,15 +118,16 @@ class Publisher:
             return
         settled = self._store.settle(accepted, [Refusal(each.hash, each.name, each.reason) for each in refused])
         self._count(settled)
-        for each in refused:
-            if each.sequence in settled.refused:
-                self._trouble(REFUSED, f"transaction {each.sequence}: {each.name}: {each.reason}")
-        if any(each.status is Status.LATER for each in receipt.answers):
-            self._come_again(receipt.next_sequence, now)
-        elif settled.accepted or settled.refused:
+        for sequence, refusal in settled.refused.items():
+            self._trouble(REFUSED, f"transaction {sequence}: {refusal.name}: {refusal.reason}")
+        if settled.accepted or settled.refused:
             self._delay, self._timeout = LATER_DELAY[0], RECEIPT_TIMEOUT[0]
             self._deadline = now + self._timeout
             self._hold_until = 0.0
+        # An answer to what somebody else sent by this bridge's topic is nothing to wait for.
+        later = [each for each in receipt.answers if each.status is Status.LATER and self._store.holds([each.hash])]
+        if later:
+            self._come_again(later, receipt.next_sequence, now)
 
     def _checked(self, raw: bytes) -> Receipt:
         receipt = receipts.parse(raw)
@@ -140,15 +143,28 @@ class Publisher:
         self._backlog -= len(settled.accepted) + len(settled.refused)
         self._flying -= settled.accepted.keys() | settled.refused.keys()
 
-    def _come_again(self, wanted: int, now: float) -> None:
+    def _come_again(self, later: list[Answer], wanted: int, now: float) -> None:
         self._rewind()
         if now < self._hold_until:
             return  # the same for all that were on their way together
-        first = next((each.sequence for each in self._store.outbox(limit=1)), wanted)
-        if wanted < first:
-            self._trouble(GATEWAY_BEHIND, f"it wants transaction {wanted}, the oldest here is {first}")
+        for reason in {f"{each.name}: {each.reason}" for each in later if each.name not in PASSING}:
+            self._trouble(HELD_UP, reason)
+        if any(each.name == SEQUENCE_AHEAD.name for each in later) and self._fell_behind(wanted):
+            return
         self._hold_until = now + self._delay
         self._delay = min(self._delay * 2, LATER_DELAY[1])
+
+    def _fell_behind(self, wanted: int) -> bool:
+        """Look into a gateway that wants what is not here any more; gives whether that is put right."""
+        first = self._store.outbox(limit=1)[0].sequence
+        if wanted < first and self._store.set_aside(wanted, first):
+            # It refused those before it could read which sequence they use up, so it never will have them.
+            self._renumber(wanted)
+            self._trouble(RENUMBERED, f"the gateway wants {wanted}, which is set aside")
+            return True
+        if wanted < first:
+            self._trouble(GATEWAY_BEHIND, f"it wants transaction {wanted}, the oldest here is {first}")
+        return False
 
     def _rewind(self) -> None:
         self._flying.clear()

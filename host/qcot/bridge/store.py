@@ -78,10 +78,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What left the outbox: sequence to readings of the accepted and of the refused."""
+    """What left the outbox, by its own sequence: readings of the accepted, and why the others were refused."""
 
     accepted: dict[int, int]
-    refused: dict[int, int]
+    refused: dict[int, Refusal]
 
 
 class Store:
@@ -205,7 +205,7 @@ class Store:
                     "INSERT OR IGNORE INTO refused SELECT hash, sequence, ?, ?, raw FROM outbox WHERE hash = ?",
                     (refusal.name, refusal.reason, refusal.hash),
                 )
-                settled.refused.update(self._delete(refusal.hash))
+                settled.refused.update((sequence, refusal) for sequence, _ in self._delete(refusal.hash))
         return settled
 
     def _delete(self, hash_: bytes) -> list[tuple[int, int]]:
@@ -227,6 +227,14 @@ class Store:
         with self._named():
             rows = self._db.execute("SELECT sequence, hash, name, reason FROM refused ORDER BY sequence").fetchall()
         return [(row[0], Refusal(*row[1:])) for row in rows]
+
+    def set_aside(self, start: int, end: int) -> bool:
+        """Whether every sequence from ``start`` to before ``end`` was used by one that the gateway refused."""
+        with self._named():
+            (found,) = self._db.execute(
+                "SELECT count(DISTINCT sequence) FROM refused WHERE sequence >= ? AND sequence < ?", (start, end)
+            ).fetchone()
+        return bool(found == end - start)
 
     def counts(self) -> tuple[int, int, int]:
         """How many are pending, in the outbox and refused."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from qcot.gateway.config import GatewayConfig
 from qcot.gateway.intake import Rejected
 from qcot.gateway.limits import Limiter
-from qcot.gateway.problems import LIMIT
 from qcot.ledger import closing, qblock, receipts
+from qcot.ledger.problems import LIMIT
 from qcot.ledger.qblock import Core, Header
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.store import Ledger

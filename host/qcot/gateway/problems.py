@@ -8,10 +8,6 @@ from qcot.errors import Problem
 OVERSIZE = Problem("oversize", "Keep it aside; a bridge must close a transaction before it reaches 1 MiB.")
 UNKNOWN_BRIDGE = Problem("unknown-bridge", "Give the gateway this bridge's public key; what waits is then taken.")
 WRONG_BRIDGE = Problem("wrong-bridge", "Let every bridge use its own name, key and topic.")
-LIMIT = Problem(
-    "limit", "Nothing is lost: it is taken as soon as the limit allows. Lower the rates, or raise the limit."
-)
-BUSY = Problem("busy", "Nothing is lost: it is taken as soon as what waits before it has been stored.")
 
 # The gateway itself.
 BAD_CONFIG = Problem("gateway-config", "Correct the gateway's settings.")

@@ -23,8 +23,7 @@ from qcot.gateway.config import GatewayConfig
 from qcot.gateway.events import Event, Snapshot
 from qcot.gateway.inbox import Message
 from qcot.gateway.intake import UNKNOWN_SEQUENCE, Rejected, examine
-from qcot.gateway.problems import BUSY
-from qcot.ledger.problems import LEDGER_FULL, LEDGER_IO, SEQUENCE_REUSED
+from qcot.ledger.problems import BUSY, LEDGER_FULL, LEDGER_IO, SEQUENCE_REUSED
 from qcot.ledger.qblock import Header
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.transactions import Transaction

@@ -8,6 +8,12 @@ from qcot.errors import Problem
 BAD_TRANSACTION = Problem("bad-transaction", "Keep it aside; its bridge must build it as docs/evidence.md has it.")
 BAD_RECEIPT = Problem("bad-receipt", "Ignore it; the transaction will be sent again.")
 
+# Why a gateway says "later" besides SEQUENCE_AHEAD, with all being well.
+LIMIT = Problem(
+    "limit", "Nothing is lost: it is taken as soon as the limit allows. Lower the rates, or raise the limit."
+)
+BUSY = Problem("busy", "Nothing is lost: it is taken as soon as what waits before it has been stored.")
+
 # The rules that a transaction must meet to be taken (rules.py).
 WRONG_SITE = Problem("wrong-site", "Set the bridge's site to that of the gateway.")
 SEQUENCE_REUSED = Problem(

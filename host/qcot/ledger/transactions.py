@@ -118,6 +118,11 @@ def parse(raw: bytes) -> Transaction:
     return Transaction(site, bridge, sequence, time, entries, signed, raw, hashlib.sha256(raw).digest())
 
 
+def require_entry(entry: Entry) -> None:
+    """Raise QcotError `bad-transaction` unless a transaction may hold ``entry``."""
+    _entry(_entry_to_cbor(entry), 0)
+
+
 def _payload(payload: Any) -> tuple[str, str, int, int, tuple[Entry, ...]]:
     if not isinstance(payload, dict) or list(payload) != list(range(_VERSION, _ENTRIES + 1)):
         _refuse("payload must be a map of the keys 1 to 6")

@@ -297,14 +297,16 @@ def test_a_transaction_that_is_refused_for_good_is_kept_aside_with_name_and_reas
     store.close()
 
 
-def test_come_again_later_sends_from_the_wanted_sequence_on(home, gateway, running):
+def test_a_gateway_with_another_key_of_this_bridge_is_told_and_gets_all_once_it_has_the_right_one(
+    home, gateway, running
+):
     board = home.board()
     later = threading.Event()
 
     def answer(raw):
         parsed = transactions.parse(raw)
         if not later.is_set():
-            return Answer(parsed.hash, parsed.sequence, Status.LATER, None, "limit-met", "too fast")
+            return Answer(parsed.hash, parsed.sequence, Status.LATER, None, "bad-signature", "another key")
         return gateway.ledger.take(raw)
 
     gateway.answer = answer
@@ -313,6 +315,8 @@ def test_come_again_later_sends_from_the_wanted_sequence_on(home, gateway, runni
         sample(board, 30)
         time.sleep(0.1)
     until(lambda: len(gateway.seen) > 1, "transactions")
+    told = until(lambda: [t for t in bridge.snapshot().troubles if t.name == "transactions-held-up"], "the trouble")
+    assert told[0].reason == "bad-signature: another key"
     later.set()
     arrives(gateway, board)
     until(lambda: bridge.snapshot().outbox == 0, "receipts")

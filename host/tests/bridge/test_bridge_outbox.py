@@ -3,10 +3,11 @@
 import os
 import signal
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from bridge_site import BRIDGE, BRIDGE_KEY, SITE, fill
-from qcot.boards.registry import EnrolledBoard
+from qcot.boards.registry import ChannelInfo, EnrolledBoard
 from qcot.bridge.intake import Identity, Intake, Limits, sign
 from qcot.bridge.store import FRAME, Refusal, Store
 from qcot.errors import QcotError
@@ -223,6 +224,39 @@ def test_transactions_grow_with_what_waits_for_receipts_and_never_over_the_limit
     while sealed := intake.seal():
         sizes.append(len(transactions.parse(sealed.raw).entries))
     assert sizes == [2000, 2000, 1000]
+    store.close()
+
+
+def test_a_record_that_no_transaction_can_hold_is_refused_before_it_holds_up_all_others(tmp_path):
+    store = Store(tmp_path / "outbox.sqlite", SITE, BRIDGE)
+    intake = intake_of(store)
+    for wrong in (replace(BOARD, model=""), replace(BOARD, channels=(ChannelInfo("A0", "V", 1, 0, 0),))):
+        with pytest.raises(QcotError, match="bad-board-record"):
+            intake.announce(wrong, bytes(32))
+    assert not intake.dirty
+    take(intake, 0)
+    intake.commit()
+    assert numbers(transactions.parse(intake.seal().raw).entries) == [0]
+    store.close()
+
+
+def test_however_large_its_entries_a_transaction_stays_under_1_mib(tmp_path):
+    store = Store(tmp_path / "outbox.sqlite", SITE, BRIDGE)
+    intake = intake_of(store)
+    channels = tuple(ChannelInfo("n" * 64, "u" * 64, -(1 << 31), -(1 << 31), -(1 << 31)) for _ in range(255))
+    for number in range(40):
+        intake.announce(replace(BOARD, device=number.to_bytes(8, "big"), channels=channels), bytes(32))
+    intake.commit()
+    sizes, entries = [], []
+    while sealed := intake.seal():
+        sizes.append(len(sealed.raw))
+        entries += transactions.parse(sealed.raw).entries
+    assert [int.from_bytes(entry.device, "big") for entry in entries] == list(range(40))
+    assert max(sizes) <= 1 << 20
+    for number in range(transactions.MAX_ENTRIES):
+        intake.take(DEVICE, bytes(transactions.MAX_FRAME), 1, Resume(1, number + 1, bytes(32)))
+    intake.commit()
+    assert 1 << 19 < len(intake.seal().raw) <= 1 << 20
     store.close()
 
 
