@@ -462,8 +462,10 @@ KINDS: dict[int, Kind] = {
     )
 }
 
-# What a board answers to OPEN and ENROL when there is no session to answer in.
-UNAUTHENTICATED_RESULTS = frozenset({Code.BAD_LENGTH, Code.ALREADY_ENROLLED, Code.NOT_ENROLLED, Code.STORAGE_FAILED})
+# What a board answers when there is no session to answer in, mostly to OPEN and ENROL.
+UNAUTHENTICATED_RESULTS = frozenset(
+    {Code.UNKNOWN_COMMAND, Code.BAD_LENGTH, Code.ALREADY_ENROLLED, Code.NOT_ENROLLED, Code.STORAGE_FAILED}
+)
 
 
 def decode(frame: Frame) -> AnyMessage:

@@ -18,7 +18,7 @@ from qcot.link.events import (
     Trouble,
 )
 from qcot.link.frames import FrameDecoder, seal, wire
-from qcot.link.messages import Ack, Code, Hello, Opened, Readings, Status
+from qcot.link.messages import Ack, Code, Hello, Opened, Readings, Result, Status
 from qcot.link.session import PACE, Session
 
 DEVICE = bytes.fromhex("0102030405060708")
@@ -338,6 +338,21 @@ def test_channels_are_described_and_rates_set_in_order(line):
         (Code.BAD_CHANNEL, 9),
     ]
     assert line.session.idle
+
+
+@pytest.mark.parametrize("code", Code)
+def test_outside_a_session_a_board_may_say_no_and_nothing_else(line, code):
+    line.run(0.1)
+    line.session.configure(0, 1000)
+    before = len(line.events)
+    line.hear(wire(seal(Result.TYPE, Result(2, code, 0).encode())))
+    (told,) = line.events[before:]
+    if code in (1, 2, 5, 6, 7):  # docs/link-protocol.md, RESULT codes
+        assert told == SawResult(code, 0, None, authenticated=False)
+    else:
+        assert (told.problem.name, line.session.counters.forged) == ("forged", 1)
+    line.run(0.1)
+    assert line.board.rates == {0: 1000}  # a hint answers no command
 
 
 def test_a_command_that_is_lost_is_sent_again_and_one_that_is_never_answered_is_told(line):
