@@ -37,16 +37,6 @@ def readings_by_device(transaction: Transaction) -> Counter[bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """Numbers of things in a ledger; ``refused`` counts by the name of the refusal."""
-
-    transactions: int
-    readings: int
-    qblocks: int
-    refused: Counter[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Closing:
     """An open run that is to be closed: everything that the quantum part needs, apart from the ledger."""
 
@@ -81,13 +71,6 @@ class Books:
     def close(self) -> None:
         """Let go of the ledger."""
         self.ledger.close()
-
-    def totals(self) -> Totals:
-        """What the ledger holds now."""
-        (readings,) = self.ledger._row("SELECT total(count) FROM run") or (0,)
-        refused = self.ledger._rows("SELECT name, count(*) FROM answer WHERE leaf IS NULL GROUP BY name")
-        height = self.ledger.height()
-        return Totals(self.ledger.size() - height, int(readings), height, Counter(dict(refused)))
 
     def take(self, batch: Sequence[Transaction], now: float) -> list[Answer]:
         """Answer verified transactions, in order; on return what was accepted is on disk, in one commit.

@@ -84,7 +84,7 @@ class Gateway:
         self._inbox.wake()
 
     def snapshot(self) -> Snapshot:
-        """The gateway now; raises `gateway-not-running` before :meth:`start`."""
+        """The gateway now, or as it was when it stopped; raises `gateway-not-running` before :meth:`start`."""
         if self._worker is None:
             raise QcotError(NOT_RUNNING, "it has not been started")
         return self._worker.snapshot(self._link.connected)

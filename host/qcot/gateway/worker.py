@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from qcot.errors import QcotError
-from qcot.gateway.books import Books, readings_by_device
+from qcot.gateway.books import Books
 from qcot.gateway.config import GatewayConfig
 from qcot.gateway.events import Event, Snapshot
 from qcot.gateway.inbox import Message
@@ -86,17 +86,17 @@ class Worker:
         self._trouble: str | None = None
         self._lock = threading.RLock()  # around the books, the counts and those turned away
         self._turned_away: dict[str, set[bytes]] = defaultdict(set)
-        totals = books.totals()
-        self._transactions, self._readings, self._qblocks = totals.transactions, totals.readings, totals.qblocks
-        self._refused: Counter[str] = Counter(totals.refused)
+        # Those that are in the ledger, and those since the start that it has no place for.
+        self._refused: Counter[str] = Counter(books.ledger.totals().refused)
 
     def snapshot(self, connected: bool) -> Snapshot:
-        """The gateway now, between two steps."""
+        """The gateway now, between two steps; from memory alone, so also once the ledger is closed."""
         with self._lock:
             ledger = self._books.ledger
+            totals = ledger.totals()
             return Snapshot(
-                connected, self._transactions, self._readings, self._qblocks, ledger.last_header,
-                self._books.checkpoint, dict(self._refused), ledger.devices(), self._trouble,
+                connected, totals.transactions, totals.readings, totals.qblocks, ledger.last_header,
+                self._books.checkpoint, dict(self._refused), ledger.known_devices(), self._trouble,
             )  # fmt: skip
 
     def turn_away(self, bridge: str, payload: bytes) -> None:
@@ -174,7 +174,6 @@ class Worker:
         with self._lock:
             text = self._books.end_qblock(header)
             self._header = None
-            self._qblocks += 1
         self._outlet.checkpoint(text)
         core, check = header.core, header.quantum.check
         told = (
@@ -204,17 +203,14 @@ class Worker:
             each.message.ack()
 
     def _count(self, batch: Sequence[Transaction], answers: Sequence[Answer], wanted: Mapping[str, int]) -> None:
-        """Count what is new: an answer given again changes nothing."""
+        """Count refusals that are new, and tell of all that is new: an answer given again changes nothing."""
         counted: set[bytes] = set()
         for transaction, answer in zip(batch, answers, strict=True):
             is_new = transaction.sequence >= wanted[transaction.bridge] or answer.name == SEQUENCE_REUSED.name
             if answer.status is Status.LATER or not is_new or transaction.hash in counted:
                 continue
             counted.add(transaction.hash)
-            if answer.status is Status.ACCEPTED:
-                self._transactions += 1
-                self._readings += readings_by_device(transaction).total()
-            else:
+            if answer.status is Status.REFUSED:
                 self._refused[answer.name] += 1
                 where = f"{transaction.bridge} {transaction.sequence}"
                 self._outlet.tell(Event("refused", f"{where}: {answer.name}: {answer.reason}"))

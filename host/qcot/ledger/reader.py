@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,16 @@ class StoredRun:
     leaf: int
     entry: int
     link_before: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Numbers of things in a ledger; ``refused`` counts what was refused for good, by the name of the refusal."""
+
+    transactions: int
+    readings: int
+    qblocks: int
+    refused: Mapping[str, int]
 
 
 class Reader:
@@ -173,6 +183,13 @@ class Reader:
             "SELECT hash, leaf, name, reason FROM answer WHERE bridge = ? AND sequence = ?", bridge, sequence
         )
         return None if row is None else _answer(sequence, *row)
+
+    def totals(self) -> Totals:
+        """What the ledger holds now, counted."""
+        (readings,) = self._row("SELECT total(count) FROM run") or (0,)
+        refused = self._rows("SELECT name, count(*) FROM answer WHERE leaf IS NULL GROUP BY name")
+        qblocks = self.height()
+        return Totals(self.size() - qblocks, int(readings), qblocks, dict(refused))
 
     def find_transaction(self, digest: bytes) -> int | None:
         """Leaf index of the transaction with this hash, if it was accepted."""

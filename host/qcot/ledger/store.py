@@ -9,8 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from qcot.crypto.keyfile import sync_folder
@@ -25,7 +26,7 @@ from qcot.ledger.problems import (
     LEDGER_LOCKED,
     QBLOCK_OUT_OF_PLACE,
 )
-from qcot.ledger.reader import Reader
+from qcot.ledger.reader import Reader, Totals
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
 from qcot.ledger.transactions import EnrolmentEntry, Transaction
@@ -42,6 +43,7 @@ class Ledger(Reader):
         self._last: qblock.Header | None = self.header(self.height() - 1)
         self._start = first.core.time if (first := self.header(0)) else 0
         self._frontier = self._recomputed()
+        self._totals = super().totals()
 
     @classmethod
     def open_or_create(cls, path: Path, *, site: str, origin: str) -> Ledger:
@@ -94,6 +96,14 @@ class Ledger(Reader):
         """Time of Qblock 0 in ms."""
         return self._start if self._last else None
 
+    def known_devices(self) -> dict[bytes, Device]:
+        """Where the chain of every enrolled device stands, from memory."""
+        return dict(self._devices)
+
+    def totals(self) -> Totals:
+        """What the ledger holds now, counted when it was opened and kept up since."""
+        return self._totals
+
     def wanted(self, bridge: str) -> int:
         """The sequence that is wanted next of ``bridge``."""
         if bridge not in self._sequences:
@@ -113,6 +123,7 @@ class Ledger(Reader):
         self._frontier = work.frontier
         self._devices.update(work.devices.maps[0])
         self._sequences.update(work.sequences)
+        self._totals = work.totals()
         return answers
 
     def next_core(self, time: int, bookkeeper: str) -> qblock.Core:
@@ -147,6 +158,7 @@ class Ledger(Reader):
             self._db.executemany("INSERT INTO node VALUES (?, ?, ?)", nodes)
             self._db.execute("INSERT INTO qblock VALUES (?, ?)", (header.core.height, leaf))
         self._frontier, self._last, self._start = frontier, header, start
+        self._totals = replace(self._totals, qblocks=self._totals.qblocks + 1)
         return leaf
 
     def root_to_sign(self) -> tuple[int, bytes]:
@@ -197,6 +209,18 @@ class _Batch:
         self.devices: ChainMap[bytes, Device] = ChainMap({}, ledger._devices)
         self.sequences: dict[str, int] = {}
         self._enrolled: dict[bytes, tuple[int, int]] = {}
+        self._transactions = self._readings = 0
+        self._refused: Counter[str] = Counter()
+
+    def totals(self) -> Totals:
+        """What the ledger holds once this batch is in it."""
+        before = self._ledger.totals()
+        return Totals(
+            before.transactions + self._transactions,
+            before.readings + self._readings,
+            before.qblocks,
+            Counter(before.refused) + self._refused,
+        )
 
     def answer(self, transaction: Transaction) -> Answer:
         """Judge one transaction, write what follows, and say what came of it."""
@@ -216,6 +240,7 @@ class _Batch:
                 answer = Answer(transaction.hash, sequence, Status.REFUSED, None, problem.name, reason)
                 if sequence != wanted:
                     return answer
+                self._refused[problem.name] += 1
             case unexpected:
                 raise AssertionError(unexpected)
         self.sequences[bridge] = wanted + 1
@@ -234,6 +259,8 @@ class _Batch:
             "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(r.device, r.epoch, r.first, r.count, leaf, r.entry, r.link_before) for r in verdict.runs],
         )
+        self._transactions += 1
+        self._readings += sum(run.count for run in verdict.runs)
         self.devices.maps[0].update(verdict.devices)
         for at, entry in enumerate(transaction.entries):
             if isinstance(entry, EnrolmentEntry):

@@ -185,3 +185,15 @@ def test_a_gateway_that_was_not_started_says_so(config):
     with pytest.raises(QcotError) as raised:
         Gateway(config()).snapshot()
     assert raised.value.problem.name == "gateway-not-running"
+
+
+def test_a_stopped_gateway_still_says_how_it_ended(running, endpoint, bridge, board):
+    gateway, end = running(interval_s=3600.0), endpoint()
+    end.deliver([bridge.sign(board.enrolment()), bridge.sign(board.entry())])
+    gateway.stop()
+    snapshot = gateway.snapshot()
+    assert (snapshot.connected, snapshot.transactions, snapshot.readings, snapshot.qblocks) == (False, 2, 14, 1)
+    assert snapshot.devices[board.device].next_seq == 14
+    assert snapshot.checkpoint == gateway._books.checkpoint
+    assert checkpoint.parse(snapshot.checkpoint).size == 3
+    assert snapshot.trouble is None

@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from ledger_site import GATEWAY_KEY, SITE, Site
+from ledger_site import GATEWAY_KEY, SITE, Board, Site
 from qcot.errors import QcotError
 from qcot.ledger import checkpoint, closing, merkle, qblock
-from qcot.ledger.reader import Reader
+from qcot.ledger.reader import Reader, Totals
 from qcot.ledger.receipts import Status
 from qcot.ledger.store import Ledger
 
@@ -259,3 +259,34 @@ def test_a_site_that_is_not_ours_uses_up_its_sequence(ledger):
     foreign = Site().transaction(Site().boards[0].enrolment(), site="other", sequence=1)
     (answer,) = ledger.append_transactions([foreign])
     assert (answer.status, answer.name, ledger.wanted("bridge")) == (Status.REFUSED, "wrong-site", 2)
+
+
+def test_totals_kept_up_are_those_that_are_counted(ledger, site):
+    def check(*wanted):
+        with Reader.open(ledger.path) as reader:
+            counted = reader.totals()
+        assert ledger.totals() == counted
+        assert (counted.transactions, counted.readings, counted.qblocks, dict(counted.refused)) == wanted
+        assert ledger.known_devices() == ledger.devices()
+
+    check(0, 0, 0, {})
+    enrolment, first = site.enrolment(), site.readings(*site.boards)
+    ledger.append_transactions([enrolment, first, enrolment])
+    check(2, 56, 0, {})
+    unknown = site.transaction(Board(9).readings())
+    reused = site.transaction(site.boards[0].enrolment(), sequence=1)
+    ahead = site.transaction(site.boards[0].enrolment(), sequence=99)
+    ledger.append_transactions([unknown, unknown, reused, ahead])
+    check(2, 56, 0, {"device-not-enrolled": 1})
+    site.close(ledger)
+    check(2, 56, 1, {"device-not-enrolled": 1})
+    with reopen(ledger, site) as again:
+        assert again.totals() == Totals(2, 56, 1, {"device-not-enrolled": 1})
+
+
+def test_totals_move_only_with_a_commit(ledger, site):
+    ledger.append_transactions([site.enrolment()])
+    before = ledger.totals()
+    ledger._db.execute("CREATE TEMP TRIGGER full BEFORE INSERT ON answer BEGIN SELECT RAISE(ABORT, 'no'); END")
+    assert refusal(ledger.append_transactions, [site.readings(*site.boards)]) == "ledger-io"
+    assert ledger.totals() == before
