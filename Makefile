@@ -1,6 +1,6 @@
 # `make demo` runs the main job, `make test` the tests; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench firmware clean
+.PHONY: help setup demo test lint bench firmware clean test-firmware test-host test-hil-native test-hil-uno
 ARGS ?=
 export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
@@ -22,13 +22,20 @@ lint: setup
 	.venv/bin/ruff check host hil_tests firmware tools
 	.venv/bin/mypy
 
+# Three at a time: most of what the boards' suites do is wait for boards that keep real time.
 test: lint
+	@$(MAKE) --no-print-directory -j3 --output-sync=line test-firmware test-host test-hil-native test-hil-uno
+
+test-firmware:
 	$(PYTHON) firmware/test/run.py native
 	$(PYTHON) firmware/test/run.py avr
 	$(PYTHON) firmware/test/run.py fuzz --runs 2000
+
+test-host:
 	$(PYTHON) -m pytest host/tests
-	$(PYTHON) -m pytest hil_tests --board=native
-	$(PYTHON) -m pytest hil_tests --board=uno
+
+test-hil-native test-hil-uno: test-hil-%:
+	$(PYTHON) -m pytest hil_tests --board=$*
 
 bench: setup
 	@$(PYTHON) host/benchmarks/run.py $(ARGS)
