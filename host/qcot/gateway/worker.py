@@ -38,10 +38,7 @@ _log = logging.getLogger(__name__)
 
 @cache
 def quantum_thread() -> Executor:
-    """The one thread of this process for quantum parts; it never ends.
-
-    Qiskit 2.6 crashes the process when it is used after the thread that first imported it has ended.
-    """
+    """The one thread of this process for quantum parts: gateways in one process take turns on it."""
     return ThreadPoolExecutor(1, "quantum")
 
 

@@ -1,13 +1,17 @@
 """The one place that runs circuits: ideal Aer by default, any Qiskit BackendV2 on request.
 
-Qiskit is imported on first use, because it takes about a second and most commands never need it.
+Qiskit is imported on first use, because it takes about a second and most commands never need it, and always by way of
+:func:`load_qiskit`.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qcot.errors import QcotError
@@ -39,6 +43,31 @@ class RunResult:
     shots: int
     seed: int
     counts: tuple[Mapping[str, int], ...]
+
+
+@cache
+def load_qiskit() -> None:
+    """Import Qiskit and Aer, so that every thread may use them from here on.
+
+    Qiskit 2.6 crashes the process when it is used after the thread that first imported it has ended. So the main thread
+    imports it (which a fork keeps), or one that never ends.
+    """
+    if threading.current_thread() is threading.main_thread():
+        import_module("qiskit_aer")
+        return
+    loaded: Future[None] = Future()
+
+    def load_and_stay() -> None:
+        try:
+            import_module("qiskit_aer")
+        except BaseException as error:
+            loaded.set_exception(error)
+            return
+        loaded.set_result(None)
+        threading.Event().wait()
+
+    threading.Thread(target=load_and_stay, name="qiskit", daemon=True).start()
+    loaded.result()
 
 
 def ideal_backend(width: int = 1) -> Backend:
@@ -82,6 +111,7 @@ def require_shots(shots: int) -> None:
 
 @cache
 def _aer(method: str) -> Backend:
+    load_qiskit()
     from qiskit_aer import AerSimulator
 
     # One thread: these circuits are far smaller than what a second one costs to start.
@@ -92,6 +122,7 @@ def _fitted(circuits: Sequence[QuantumCircuit], backend: Backend | None) -> list
     """The circuits in the backend's own gates and couplings. Our Aer runs every gate that we use as it is."""
     if backend is None:
         return list(circuits)
+    load_qiskit()
     from qiskit.transpiler import generate_preset_pass_manager
 
     manager = generate_preset_pass_manager(optimization_level=1, backend=backend, seed_transpiler=0)

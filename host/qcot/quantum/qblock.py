@@ -15,7 +15,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from qcot.errors import QcotError
-from qcot.quantum.backends import require_shots, run_circuits
+from qcot.quantum.backends import load_qiskit, require_shots, run_circuits
 from qcot.quantum.problems import BAD_ODDS, BAD_PATCH, BAD_PHASE, BAD_QHASH, BAD_SETTING
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def local_patch_circuit(prepared: Patch, expected: Patch, setting: Setting) -> Q
     """
     _require_patch(prepared, expected)
     at, neighbours = _checked(len(prepared), setting)
+    load_qiskit()
     from qiskit import QuantumCircuit
 
     circuit = QuantumCircuit(len(prepared), 1 + len(neighbours))

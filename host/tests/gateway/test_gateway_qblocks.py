@@ -1,6 +1,9 @@
 """When a Qblock closes, what it closes, and what comes while its quantum part runs."""
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from gateway_site import GATEWAY_KEY, until
@@ -144,3 +147,32 @@ def test_a_quantum_run_that_fails_is_told_and_tried_again_and_loses_nothing(desk
     one.settle()
     assert one.worker.snapshot(True).trouble is None
     assert_verifies(one, bridge)
+
+
+AFTERWARDS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {here!r})
+from boards import Board, BridgeSide
+from crash import make_config
+from qcot.gateway import Gateway
+from qcot.gateway.inbox import Message
+from qcot.quantum.qblock import run_local_check
+
+bridge, board = BridgeSide(), Board()
+for sequence in range(2):
+    gateway = Gateway(make_config(Path({ledger!r}), bridge.key.public_key.raw, port=1))
+    entries = [board.entry()] if sequence else [board.enrolment()]
+    gateway._inbox.put(Message("b1", bridge.sign(*entries), lambda: None))
+    gateway.start()
+    gateway.stop()
+    patch = [gateway.snapshot().last_qblock.quantum.phases]
+    print(gateway.snapshot().qblocks, run_local_check(patch * 3, patch * 3, 16, 1).zeros_newest)
+"""
+
+
+def test_when_a_gateway_has_stopped_its_process_may_go_on_with_quantum_checks(tmp_path):
+    """Qiskit was first used on the gateway's thread, and crashes where that has ended."""
+    program = AFTERWARDS.format(here=str(Path(__file__).parent), ledger=str(tmp_path / "ledger.db"))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1 16\n2 16\n"), done.stderr
