@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from qcot.errors import Problem, QcotError
 
-SETTINGS_BROKEN = Problem("settings-broken", "Correct the lines named above in qcot.toml or in the QCOT_* variables.")
+SETTINGS_BROKEN = Problem("settings-broken", "Correct what is named above, in qcot.toml or in the variable.")
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+PREFIX = "QCOT_"
+NOT_SETTINGS = {"QCOT_HOME", "QCOT_PROJECT"}
+"""Variables of the same beginning that say where things are."""
+
+NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
+Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Rate = Annotated[float, Field(ge=0, le=200)]
+
+
+def _rate(value: float) -> float:
+    if 0 < value < 0.1:
+        raise ValueError("give 0 (off) or 0.1 to 200")
+    return value
+
+
+Rate = Annotated[float, Field(ge=0, le=200), AfterValidator(_rate)]
 """Readings a second of one channel: 0 is off, else 0.1 to 200."""
+
+
+def _ports(value: object) -> object:
+    """One port needs no brackets, in the file or in a variable."""
+    return (value,) if isinstance(value, str) and not value.startswith("[") else value
 
 
 class _Section(BaseModel):
@@ -41,7 +63,7 @@ class BridgeSettings(_Section):
     """The bridge: its ports and how it batches."""
 
     name: Name = "bridge"
-    ports: tuple[str, ...] = ("auto",)
+    ports: Annotated[tuple[str, ...], BeforeValidator(_ports)] = ("auto",)
     readings: Annotated[int, Field(ge=1, le=2048)] = 64
     wait_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
     rates: dict[str, dict[str, Rate]] = {}
@@ -57,10 +79,20 @@ class GatewaySettings(_Section):
     shots: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
 
 
+class _Variables(EnvSettingsSource):
+    """The QCOT_* variables: lists and tables in JSON, and what is not JSON as it stands, to be refused by its name."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
 class Settings(BaseSettings):
     """Everything that an operator may set."""
 
-    model_config = SettingsConfigDict(env_prefix="QCOT_", env_nested_delimiter="__", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
     site: Name = "home"
     origin: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._/-]+$")] | None = None
@@ -84,7 +116,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Variables go before the file's values, which come in as keyword arguments."""
-        return env_settings, init_settings
+        return _Variables(settings_cls), init_settings
 
 
 def load_settings(path: Path) -> Settings:
@@ -95,36 +127,59 @@ def load_settings(path: Path) -> Settings:
     """
     try:
         values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except OSError as error:
+        raise QcotError(SETTINGS_BROKEN, f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise QcotError(SETTINGS_BROKEN, f"{path} is not TOML: {error}") from error
+    return make_settings(values, str(path))
+
+
+def make_settings(values: dict[str, Any], where: str) -> Settings:
+    """Check ``values``, which are from ``where``, and the QCOT_* variables; raises ``settings-broken``."""
+    wrong = [f"{name}: no such setting" for name in _unknown_variables()]
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']} (found {each['input']!r})" for each in error.errors()
-        ]
-        raise QcotError(SETTINGS_BROKEN, f"{len(lines)} wrong in {path}:\n  " + "\n  ".join(lines)) from error
+        wrong += [f"{_named(each['loc'])}: {each['msg']} (found {each['input']!r})" for each in error.errors()]
+    if wrong:
+        raise QcotError(SETTINGS_BROKEN, f"{len(wrong)} wrong in {where} and the variables:\n  " + "\n  ".join(wrong))
+    return settings
+
+
+def _unknown_variables() -> list[str]:
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | NOT_SETTINGS
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name.upper().split("__")[0] not in known)
+
+
+def _named(place: tuple[str | int, ...]) -> str:
+    """The setting at ``place`` as the file names it, or the variable that overrode it."""
+    for end in range(len(place), 0, -1):
+        variable = PREFIX + "__".join(map(str, place[:end])).upper()
+        if variable in os.environ:
+            return variable
+    return ".".join(map(str, place))
 
 
 def as_toml(settings: Settings) -> str:
     """Return the commented file that ``qcot init`` writes; it holds ``settings`` exactly."""
     broker, bridge, gateway = settings.broker, settings.bridge, settings.gateway
     return f"""\
-# Settings of this QCoT home. Any of them can be overridden: QCOT_SITE, QCOT_GATEWAY__INTERVAL_S, ...
+# Settings of this QCoT home. Any of them can be overridden: QCOT_SITE, QCOT_BRIDGE__PORTS, ...
 site = "{settings.site}"
 policy = "{settings.policy}"
 
 [broker]
 host = "{broker.host}"
 port = {broker.port}
-# For TLS (broker/make-certificates.sh makes all three):
+# For TLS (broker/make-certificates.sh makes all three); relative to this folder:
 # ca = "ca.crt"
 # certificate = "bridge.crt"
 # key = "bridge.key"
 
 [bridge]
 name = "{bridge.name}"
-ports = ["auto"]        # or names: "/dev/serial/by-id/usb-Arduino...", "/dev/ttyACM0"
+# "auto" finds USB ports; or names: "/dev/serial/by-id/usb-Arduino...", "/dev/ttyACM0"
+ports = {json.dumps(bridge.ports)}
 readings = {bridge.readings}           # a transaction closes at this many readings (more under load) ...
 wait_ms = {bridge.wait_ms}           # ... or after this time
 
@@ -141,4 +196,12 @@ shots = {gateway.shots}            # of the local quantum check of each Qblock
 """
 
 
-__all__ = ["BridgeSettings", "BrokerSettings", "GatewaySettings", "Settings", "as_toml", "load_settings"]
+__all__ = [
+    "BridgeSettings",
+    "BrokerSettings",
+    "GatewaySettings",
+    "Settings",
+    "as_toml",
+    "load_settings",
+    "make_settings",
+]
