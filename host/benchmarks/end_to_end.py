@@ -34,12 +34,14 @@ BOARDS = 100
 RATE_HZ = 100
 QBLOCK_S = 1.0
 DRAIN_S = 60.0
+MARGIN_S = 5.0
+"""Left out of the latencies, not of the losses, at either end: boards that are being opened or wait to be stopped."""
 QCOT = [sys.executable, "-c", "from qcot.cli.main import main; main()"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one run; latencies in seconds from sample to the Qblock on disk, ascending."""
+    """What came of one run; ``latencies`` in seconds from sample to Qblock on disk, ascending, of ``seconds`` of it."""
 
     sampled: int
     recorded: int
@@ -80,6 +82,7 @@ def run(seconds: float = 60.0, boards: int = BOARDS) -> Outcome:
     """Run for ``seconds``, drain, and settle every reading against the boards' own logs."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qcot-bench-")))
+        (folder / "mosquitto").mkdir()
         broker = stack.enter_context(Mosquitto(folder / "mosquitto"))
         settings = Settings(
             site="bench",
@@ -104,10 +107,14 @@ def run(seconds: float = 60.0, boards: int = BOARDS) -> Outcome:
         stack.callback(stopped.set)
         with _daemon(home, "gateway"):
             with _daemon(home, "bridge", **ports, QCOT_BRIDGE__RATES=json.dumps({"*": {"A0": RATE_HZ}})):
+                time.sleep(MARGIN_S)
+                begun = time.time()
                 time.sleep(seconds)
+                ended = time.time()
+                time.sleep(MARGIN_S)
             with _daemon(home, "bridge", **ports, QCOT_BRIDGE__RATES=json.dumps({"*": {"A0": 0}})):
                 sampled = _drain(home, running)
-        return _settle(home, seen, sampled, seconds)
+        return _settle(home, seen, sampled, (begun, ended))
 
 
 def _drain(home: Home, running: list[EmulatedBoard]) -> int:
@@ -122,7 +129,7 @@ def _drain(home: Home, running: list[EmulatedBoard]) -> int:
         before = sampled
 
 
-def _settle(home: Home, seen: dict[int, float], sampled: int, seconds: float) -> Outcome:
+def _settle(home: Home, seen: dict[int, float], sampled: int, window: tuple[float, float]) -> Outcome:
     recorded = lost = 0
     lines: dict[bytes, list[tuple[int, int, float]]] = {}
     leaves = []
@@ -144,14 +151,15 @@ def _settle(home: Home, seen: dict[int, float], sampled: int, seconds: float) ->
     for line in lines.values():
         # A board's clock against ours: no frame can come before its last reading, and the quickest shows the offset.
         offset = min(received - time_ms for time_ms, received, _ in line)
-        latencies += [closed - (time_ms + offset) / 1000 for time_ms, _, closed in line]
-    return Outcome(sampled, recorded, lost, sorted(latencies), seconds, leaves)
+        at = [(closed, (time_ms + offset) / 1000) for time_ms, _, closed in line]
+        latencies += [closed - taken for closed, taken in at if window[0] <= taken < window[1]]
+    return Outcome(sampled, recorded, lost, sorted(latencies), window[1] - window[0], leaves)
 
 
 def measure(seconds: float = 60.0) -> list[Figure]:
     """The end-to-end figures, and the ceiling of the same broker for the same bytes in the same run."""
     outcome = run(seconds)
-    rate = outcome.recorded / seconds
+    rate = len(outcome.latencies) / outcome.seconds
     ceiling = _ceiling(outcome) * outcome.recorded
     return [
         Figure(
