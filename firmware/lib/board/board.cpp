@@ -142,7 +142,7 @@ bool Board::device_key(HmacKey& out) const {
 
 void Board::renew_nonce() {
     memset(nonce_, 0, sizeof nonce_);
-    HmacKey key;
+    HmacKey& key = frame_.scratch();
     if (!device_key(key)) return;
     uint8_t noise[kNoiseSize];
     hal::entropy(noise, sizeof noise);

@@ -41,7 +41,7 @@ private:
     __attribute__((noinline)) bool judge_sealed(const Command& command, bool known);
     void close();
     bool device_key(HmacKey& out) const;
-    __attribute__((noinline)) void derive_from_device(const uint8_t* host_nonce, HmacKey& out);
+    __attribute__((noinline)) bool derive_from_device(const uint8_t* host_nonce, HmacKey& out) const;
     __attribute__((noinline)) void renew_nonce();
     void restart_chain();
 

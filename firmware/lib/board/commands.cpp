@@ -49,6 +49,7 @@ void Board::receive() {
     }
     const bool good = flags_of(raw) & kFlagAuth ? judge_sealed(command, known) : judge_plain(command, known);
     if (good) (this->*command.run)(raw + kHeadSize);
+    if (raw[0] == uint8_t(Type::enrol)) decoder_.wipe();  // obeyed or refused, it may hold a secret
 }
 
 // Both judges return true if the frame in decoder_ is to be carried out; else they have counted or answered it.
@@ -80,25 +81,23 @@ bool Board::judge_sealed(const Command& command, bool known) {
         }
         return false;
     }
+    const bool defined = known && command.auth && flags_of(raw) == kFlagAuth;
     const bool fits = known && decoder_.size() == kHeadSize + command.body + kMacSize + kCrcSize;
     const bool opening = fits && command.type == Type::open;
-    HmacKey fresh;
-    if (opening) derive_from_device(raw + kHeadSize, fresh);
-    if ((!opening && !open_) || !mac_good(raw, decoder_.size(), opening ? fresh : key_)) {
-        count(forged_);
-        return false;
-    }
-    if (counter <= (opening ? 0 : heard_)) {
-        count(replayed_);
-        return false;
-    }
-    const bool defined = known && command.auth && flags_of(raw) == kFlagAuth;
-    if (opening && defined) {
+    HmacKey& fresh = frame_.scratch();
+    const bool keyed = opening ? derive_from_device(raw + kHeadSize, fresh) : open_;
+    const bool good = keyed && mac_good(raw, decoder_.size(), opening ? fresh : key_);
+    const bool is_new = counter > (opening ? 0 : heard_);
+    if (good && is_new && opening && defined) {
         key_ = fresh;
         open_ = true;
         said_ = 0;
     }
-    wipe(&fresh, sizeof fresh);
+    if (opening) wipe(&fresh, sizeof fresh);
+    if (!good || !is_new) {
+        count(good ? replayed_ : forged_);
+        return false;
+    }
     if (!opening || defined) {
         heard_ = counter;
         heard_at_ = hal::millis();
@@ -108,8 +107,11 @@ bool Board::judge_sealed(const Command& command, bool known) {
     return defined && fits;
 }
 
-void Board::derive_from_device(const uint8_t* host_nonce, HmacKey& out) {
-    if (device_key(out)) derive_session_key(out, nonce_, host_nonce, out);
+// False, and `out` undefined, if the identity does not read back any more.
+bool Board::derive_from_device(const uint8_t* host_nonce, HmacKey& out) const {
+    if (!device_key(out)) return false;
+    derive_session_key(out, nonce_, host_nonce, out);
+    return true;
 }
 
 void Board::result(Code code, uint8_t detail) {
@@ -151,17 +153,16 @@ void Board::enrol(const uint8_t* body) {
     identity_ = store::Identity::good;
     restart_chain();
     renew_nonce();
-    HmacKey key;
-    if (!device_key(key)) return result(Code::storage_failed);
-    derive_enrol_key(key, challenge, key);
+    // No session is open yet, so its key's place is free.
+    if (!device_key(key_)) return result(Code::storage_failed);
+    derive_enrol_key(key_, challenge, key_);
 
     Writer out = frame_.begin(Type::enrolled, 1);
     out.bytes(body, kDeviceSize);
     out.bytes(challenge, kNonceSize);
     out.bytes(image_.digest, kHashSize);
-    send(out, &key);
-    wipe(&key, sizeof key);
-    decoder_.wipe();
+    send(out, &key_);
+    wipe(&key_, sizeof key_);
 }
 
 void Board::configure(const uint8_t* body) {

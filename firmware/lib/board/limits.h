@@ -7,7 +7,7 @@ namespace qcot {
 
 // Readings kept for the host; 4 bytes each at 4 Hz and more.
 #if defined(__AVR_ATmega328P__)
-constexpr uint16_t kRingBytes = 432;  // 1.08 s at 100 Hz; what 1,300 B of static RAM leave
+constexpr uint16_t kRingBytes = 400;  // 99 readings; a host may stall for 0.8 s at 100 Hz, and the stack keeps a margin
 constexpr uint8_t kMaxFrames = 3;     // the protocol allows 4; each is 35 B, which are 8 readings more in the ring
 #elif defined(__AVR_ATmega2560__)
 constexpr uint16_t kRingBytes = 3072;  // 768: rehashing all of it after a resume stays under the watchdog's 2 s

@@ -48,12 +48,21 @@ uint16_t crc_of(const Record& record, size_t covered) {
     return crc16(reinterpret_cast<const uint8_t*>(&record), uint16_t(covered));
 }
 
+uint8_t byte_at(uint16_t at) {
+    uint8_t byte;
+    hal::storage_read(at, &byte, 1);
+    return byte;
+}
+
+// Byte by byte: a second record on the stack would be the deepest that it gets.
 template <typename Record>
 bool write_and_check(uint16_t at, const Record& record) {
     hal::storage_write(at, &record, sizeof record);
-    Record back;
-    hal::storage_read(at, &back, sizeof back);
-    return memcmp(&back, &record, sizeof back) == 0;
+    const uint8_t* const bytes = reinterpret_cast<const uint8_t*>(&record);
+    for (uint8_t i = 0; i < sizeof record; ++i) {
+        if (byte_at(uint16_t(at + i)) != bytes[i]) return false;
+    }
+    return true;
 }
 
 bool epoch_at(uint8_t slot, uint32_t& epoch) {
@@ -63,16 +72,23 @@ bool epoch_at(uint8_t slot, uint32_t& epoch) {
     return record.crc == crc_of(record, offsetof(EpochRecord, crc));
 }
 
-// The slot that holds the newest good rates, or -1.
-int8_t rates_slot(RatesRecord& record) {
+uint16_t rates_at(int8_t slot) { return uint16_t(kRatesAt + uint8_t(slot) * kRatesStep); }
+
+bool rates_good(int8_t slot) {
+    const uint16_t at = rates_at(slot), end = uint16_t(at + offsetof(RatesRecord, crc));
+    uint16_t crc = kCrcInit;
+    for (uint16_t i = at; i != end; ++i) crc = crc16_step(crc, byte_at(i));
+    return byte_at(end) == uint8_t(crc) && byte_at(uint16_t(end + 1)) == uint8_t(crc >> 8);
+}
+
+// The slot that holds the newest good rates, or -1; `turn` is its turn.
+int8_t rates_slot(uint8_t& turn) {
     int8_t best = -1;
-    RatesRecord other;
     for (int8_t slot = 0; slot < 2; ++slot) {
-        hal::storage_read(uint16_t(kRatesAt + uint8_t(slot) * kRatesStep), &other, sizeof other);
-        if (other.crc != crc_of(other, offsetof(RatesRecord, crc))) continue;
-        if (best >= 0 && int8_t(other.turn - record.turn) < 0) continue;
+        const uint8_t other = byte_at(rates_at(slot));
+        if (!rates_good(slot) || (best >= 0 && int8_t(other - turn) < 0)) continue;
         best = slot;
-        record = other;
+        turn = other;
     }
     return best;
 }
@@ -144,19 +160,22 @@ uint32_t epoch_next() {
 }
 
 bool rates_load(Rates rates) {
-    RatesRecord record;
-    const bool stored = rates_slot(record) >= 0;
-    for (uint8_t i = 0; i < kChannels; ++i) rates[i] = stored ? record.rates[i] : 0;
-    return stored;
+    uint8_t turn = 0;
+    const int8_t slot = rates_slot(turn);
+    memset(rates, 0, sizeof(Rates));
+    if (slot < 0) return false;
+    hal::storage_read(uint16_t(rates_at(slot) + offsetof(RatesRecord, rates)), rates, sizeof(Rates));
+    return true;
 }
 
 bool rates_write(const Rates rates) {
     RatesRecord record;
-    const int8_t newest = rates_slot(record);
-    record.turn = newest < 0 ? uint8_t(0) : uint8_t(record.turn + 1);
+    uint8_t turn = 0;
+    const int8_t newest = rates_slot(turn);
+    record.turn = newest < 0 ? uint8_t(0) : uint8_t(turn + 1);
     memcpy(record.rates, rates, sizeof(Rates));
     record.crc = crc_of(record, offsetof(RatesRecord, crc));
-    return write_and_check(uint16_t(kRatesAt + (newest == 0 ? kRatesStep : 0)), record);
+    return write_and_check(rates_at(newest == 0 ? 1 : 0), record);
 }
 
 }  // namespace store

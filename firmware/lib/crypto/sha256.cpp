@@ -22,7 +22,7 @@ const uint32_t kRound[64] PROGMEM = {
 
 // The working variables a..h are eight words of a longer array, and the window on them moves down one word a round:
 // then b..d and f..h need no copying, and a round stores two words only. Not inlined: the loops want all registers.
-constexpr uint8_t kRoundsPerSlide = 16;
+constexpr uint8_t kRoundsPerSlide = 8;
 
 __attribute__((noinline)) void rounds(uint32_t* top, const uint32_t* schedule, const uint32_t* constants) {
     for (uint8_t i = kRoundsPerSlide; i; --i) sha256_round(top--, pgm_read_dword(constants++) + *schedule++);
@@ -44,11 +44,9 @@ void sha256_compress(Sha256State state, Sha256Block block) {
     uint32_t* const high = work + kRoundsPerSlide;
     memcpy(high, state, sizeof(Sha256State));
     for (uint8_t done = 0; done < 64; done = uint8_t(done + kRoundsPerSlide)) {
-        if (done) {
-            expand(block);
-            memcpy(high, work, sizeof(Sha256State));
-        }
-        rounds(high - 1, block, kRound + done);
+        if (done) memcpy(high, work, sizeof(Sha256State));
+        if (done && done % 16 == 0) expand(block);
+        rounds(high - 1, block + done % 16, kRound + done);
     }
     for (uint8_t i = 0; i < 8; ++i) state[i] += work[i];
 }

@@ -25,9 +25,15 @@ public:
 
     const uint8_t* data() const { return buffer_; }
 
+    // Room for a key while no frame is being made or sent: where the stack is deepest, it need not hold one too.
+    HmacKey& scratch() { return scratch_; }
+
 private:
-    // The stuffing byte, the raw frame, the delimiter.
-    uint8_t buffer_[1 + kMaxBoardRaw + 1];
+    union {
+        // The stuffing byte, the raw frame, the delimiter.
+        uint8_t buffer_[1 + kMaxBoardRaw + 1];
+        HmacKey scratch_;
+    };
 };
 
 // True if the frame raw[0..size), CRC included, has a MAC and it is right.

@@ -76,10 +76,9 @@ bool enrol(Board& board) {
     return plain(board, Type::enrol, message, kEnrolBody);
 }
 
-// Asks for the nonce and opens with it.
-bool open(Board& board, uint32_t epoch = 0, uint32_t seq = 0) {
+// Asks for the nonce and makes the body of an OPEN, and its key.
+void prepare_open(Board& board, uint8_t message[kOpenBody], uint32_t epoch, uint32_t seq) {
     plain(board, Type::identify);
-    uint8_t message[kOpenBody];
     load(vectors::host_nonce, message);
     Writer out(message + kNonceSize);
     out.u32(epoch);
@@ -88,6 +87,11 @@ bool open(Board& board, uint32_t epoch = 0, uint32_t seq = 0) {
     device_key(device);
     derive_session_key(device, body() + 14, message, host.key);
     host.counter = 0;
+}
+
+bool open(Board& board, uint32_t epoch = 0, uint32_t seq = 0) {
+    uint8_t message[kOpenBody];
+    prepare_open(board, message, epoch, seq);
     return host.say(board, Type::open, message, kOpenBody) && host.heard(Type::opened);
 }
 
@@ -240,6 +244,49 @@ TEST(a_damaged_identity_is_told_and_serves_nobody) {
     CHECK(plain_refused(Code::not_enrolled));
     enrol(board);
     CHECK(plain_refused(Code::already_enrolled));
+}
+
+TEST(an_identity_that_goes_bad_under_a_running_board_opens_nothing) {
+    machine::reset();
+    Board& board = boot();
+    enrol(board);
+    uint8_t message[kOpenBody];
+    prepare_open(board, message, 0, 0);
+    host.key.inner[0] ^= 1;
+    CHECK(!host.say(board, Type::open, message, kOpenBody));  // forged: what it derived must not be there any more
+    host.key.inner[0] ^= 1;
+    host.counter = 0;
+    state.storage[10] ^= 1;
+    CHECK(!host.say(board, Type::open, message, kOpenBody));
+    state.storage[10] ^= 1;
+    host.counter = 0;
+    CHECK(host.say(board, Type::open, message, kOpenBody));
+    CHECK(host.heard(Type::opened));
+}
+
+TEST(a_device_key_does_not_stay_in_memory_however_its_enrolment_ends) {
+    uint8_t secret[kSecretSize];
+    load(vectors::device_key, secret);
+    const auto holds = [&secret](const Board& board) {
+        const uint8_t* const bytes = reinterpret_cast<const uint8_t*>(&board);
+        for (uint16_t at = 0; at + sizeof secret <= sizeof board; ++at) {
+            if (memcmp(bytes + at, secret, sizeof secret) == 0) return true;
+        }
+        return false;
+    };
+    machine::reset();
+    Board& board = boot();
+    state.worn_to = 4;
+    enrol(board);
+    CHECK(plain_refused(Code::storage_failed));
+    CHECK(!holds(board));
+    state.worn_to = 0;
+    enrol(board);
+    CHECK(out_type() == Type::enrolled);
+    CHECK(!holds(board));
+    enrol(board);
+    CHECK(plain_refused(Code::already_enrolled));
+    CHECK(!holds(board));
 }
 
 TEST(a_board_without_an_identity_opens_nothing_and_chains_nothing) {
