@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from qcot.crypto.signing import ML_DSA_44, SigningKey
+from qcot.ledger import closing
 from qcot.ledger.checkpoint import VerifierKey
-from qcot.ledger.closing import Bookkeeper, close_run, sign_tree
 from qcot.ledger.reader import Reader
 from qcot.ledger.store import Ledger
 from qcot.ledger.transactions import parse
@@ -33,14 +33,15 @@ def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
         ledger = Ledger.open_or_create(path, site="bench", origin="qcot.local/bench")
-        keeper = Bookkeeper("gw", key, 256)
+        keeper = closing.Bookkeeper("gw", key, 256)
         ledger.append_transactions([parse(bridge.sign(*(board.enrolment() for board in boards)))])
         for number in range(TRANSACTIONS):
             board = boards[number % len(boards)]
             ledger.append_transactions([parse(bridge.sign(*(board.entry(board.readings(n)) for n in FRAMES)))])
             if number % QBLOCK_EVERY == QBLOCK_EVERY - 1:
-                close_run(ledger, keeper, now=1_700_000_000_000 + number, seed=number)
-        sign_tree(ledger, keeper, now=1_700_000_001_000)
+                closing.end(
+                    ledger, keeper, closing.begin(ledger, keeper, now=1_700_000_000_000 + number, seed=number).run()
+                )
         ledger.close()
         trust = Trust({bridge.name: bridge.key.public_key}, VerifierKey("gw", key.public_key))
         with Reader.open(path) as reader:

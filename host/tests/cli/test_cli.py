@@ -11,7 +11,7 @@ import typer
 from boards import Board, BridgeSide
 from qcot.cli import main as entry
 from qcot.home import Home, create_home
-from qcot.ledger.closing import Bookkeeper, close_run, sign_tree
+from qcot.ledger import closing
 from qcot.ledger.store import Ledger
 from qcot.ledger.transactions import parse
 from qcot.settings import Settings
@@ -53,12 +53,11 @@ def home(tmp_path: Path, board: Board) -> Home:
     bridge = BridgeSide("bridge", "home")
     bridge.key = made.bridge_key()
     ledger = Ledger.open_or_create(made.ledger, site="home", origin=Settings().log_origin)
-    keeper = Bookkeeper("gateway", made.gateway_key(), 64)
+    keeper = closing.Bookkeeper("gateway", made.gateway_key(), 64)
     ledger.append_transactions([parse(bridge.sign(board.enrolment(), board.entry(), board.entry()))])
-    close_run(ledger, keeper, now=1_700_000_000_000, seed=1)
+    closing.end(ledger, keeper, closing.begin(ledger, keeper, now=1_700_000_000_000, seed=1).run())
     ledger.append_transactions([parse(bridge.sign(board.entry()))])
-    close_run(ledger, keeper, now=1_700_000_002_000, seed=2)
-    sign_tree(ledger, keeper, now=1_700_000_002_000)
+    closing.end(ledger, keeper, closing.begin(ledger, keeper, now=1_700_000_002_000, seed=2).run())
     ledger.close()
     return made
 
