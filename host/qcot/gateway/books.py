@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from qcot.gateway.config import GatewayConfig
 from qcot.gateway.intake import Rejected
 from qcot.gateway.limits import Limiter
-from qcot.ledger import closing, qblock, receipts
+from qcot.ledger import closing, receipts
+from qcot.ledger.closing import Closing
 from qcot.ledger.problems import LIMIT
-from qcot.ledger.qblock import Core, Header
+from qcot.ledger.qblock import Header
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.store import Ledger
 from qcot.ledger.transactions import FrameEntry, Transaction
@@ -36,21 +36,6 @@ def readings_by_device(transaction: Transaction) -> Counter[bytes]:
     return counts
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """An open run that is to be closed: everything that the quantum part needs, apart from the ledger."""
-
-    core: Core
-    earlier: tuple[Header, ...]
-    start: int
-    shots: int
-    seed: int
-
-    def run(self) -> Header:
-        """Run the local check and make the header; the slow part, safe on another thread."""
-        return qblock.close(self.core, self.earlier, self.start, shots=self.shots, seed=self.seed)
-
-
 class Books:
     """One gateway's hand on its ledger; belongs to one thread at a time."""
 
@@ -61,9 +46,7 @@ class Books:
         self._signer = closing.Bookkeeper(config.name, config.key, config.shots)
         self.ledger = Ledger.open_or_create(config.ledger, site=config.site, origin=config.origin)
         try:
-            self._patch = self._newest_headers()
-            last = self.ledger.last_header
-            self.checkpoint = closing.sign_tree(self.ledger, self._signer, now=last.core.time) if last else None
+            self.checkpoint = closing.sign_tree(self.ledger, self._signer)
         except BaseException:
             self.ledger.close()
             raise
@@ -123,27 +106,10 @@ class Books:
         return signed
 
     def begin_qblock(self, time: int) -> Closing:
-        """Fix the run to be closed at ``time`` ms; until :meth:`end_qblock` nothing may be appended.
-
-        A header says the tree size before it, which is its own place: whatever comes meanwhile goes behind it.
-        """
-        core = self.ledger.next_core(time, self._config.name)
-        start = core.time if self.ledger.start is None else self.ledger.start
-        return Closing(core, tuple(self._patch), start, self._config.shots, self._config.seed())
+        """Fix the run to be closed at ``time`` ms; until :meth:`end_qblock` nothing may be appended."""
+        return closing.begin(self.ledger, self._signer, now=time, seed=self._config.seed())
 
     def end_qblock(self, header: Header) -> str:
-        """Store the header, then sign and store the checkpoint over it; on return that may be given out.
-
-        Where it failed, it may be called again with the same header.
-        """
-        if self.ledger.last_header is not header:
-            self.ledger.append_qblock(header)
-            self._patch = [*self._patch, header][-2:]
-        self.checkpoint = closing.sign_tree(self.ledger, self._signer, now=header.core.time)
-        assert self.checkpoint is not None  # there is a Qblock
+        """Store header and checkpoint; on return that may be given out. To be called again where it failed."""
+        self.checkpoint = closing.end(self.ledger, self._signer, header)
         return self.checkpoint
-
-    def _newest_headers(self) -> list[Header]:
-        height = self.ledger.height()
-        found = [self.ledger.header(at) for at in range(max(0, height - 2), height)]
-        return [header for header in found if header is not None]

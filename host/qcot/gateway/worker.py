@@ -149,7 +149,9 @@ class Worker:
     def _advance(self, is_last: bool) -> None:
         if self._closing is not None and self._closing.done():
             closing, self._closing = self._closing, None
+            due, self._due = self._due, time.monotonic()  # so that one that failed is not left to the next interval
             self._header = closing.result()
+            self._due = due
         if self._header is not None:
             self._end_qblock(self._header)
         if self._closing is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from qcot.crypto.signing import SigningKey
 from qcot.ledger import checkpoint, qblock
+from qcot.ledger.qblock import Core, Header
 from qcot.ledger.store import Ledger
 
 
@@ -18,32 +19,64 @@ class Bookkeeper:
     shots: int
 
 
-def close_run(ledger: Ledger, bookkeeper: Bookkeeper, *, now: int, seed: int) -> qblock.Header | None:
-    """Close the open run at ``now`` (ms) into a Qblock, on disk on return; None when there is nothing to close."""
-    if not ledger.unclosed:
-        return None
-    sign_tree(ledger, bookkeeper, now=now)  # so that only the newest header can ever lack its checkpoint
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """An open run that is to be closed: everything that the quantum part needs, apart from the ledger."""
+
+    core: Core
+    earlier: tuple[Header, ...]
+    start: int
+    shots: int
+    seed: int
+
+    def run(self) -> Header:
+        """Run the local check and make the header; the slow part, safe on another thread."""
+        return qblock.close(self.core, self.earlier, self.start, shots=self.shots, seed=self.seed)
+
+
+def begin(ledger: Ledger, bookkeeper: Bookkeeper, *, now: int, seed: int) -> Closing:
+    """Fix the open run to be closed at ``now`` (ms); until :func:`end` nothing may be appended.
+
+    A header says the tree size before it, which is its own place: whatever comes meanwhile goes behind it. Raises
+    `qblock-out-of-place` where nothing is open.
+    """
+    sign_tree(ledger, bookkeeper)  # so that only the newest header can ever lack its checkpoint
     core = ledger.next_core(now, bookkeeper.name)
-    earlier = [h for h in (ledger.header(core.height - 2), ledger.last_header) if h is not None]
+    earlier = tuple(h for h in (ledger.header(core.height - 2), ledger.last_header) if h is not None)
     start = core.time if ledger.start is None else ledger.start
-    header = qblock.close(core, earlier, start, shots=bookkeeper.shots, seed=seed)
-    ledger.append_qblock(header)
-    return header
+    return Closing(core, earlier, start, bookkeeper.shots, seed)
 
 
-def sign_tree(ledger: Ledger, bookkeeper: Bookkeeper, *, now: int) -> str | None:
-    """The checkpoint over the newest Qblock: the stored one, or one made at ``now`` (ms) and stored first.
+def end(ledger: Ledger, bookkeeper: Bookkeeper, header: Header) -> str:
+    """Store the header, then sign and store the checkpoint over it; on return that may be given out.
+
+    Where it failed, it may be called again with the same header.
+    """
+    if ledger.last_header is not header:
+        ledger.append_qblock(header)
+    text = sign_tree(ledger, bookkeeper)
+    assert text is not None  # there is a Qblock
+    return text
+
+
+def close_run(ledger: Ledger, bookkeeper: Bookkeeper, *, now: int, seed: int) -> str:
+    """:func:`begin`, the quantum part and :func:`end` in one go, for who has nothing else to do meanwhile."""
+    return end(ledger, bookkeeper, begin(ledger, bookkeeper, now=now, seed=seed).run())
+
+
+def sign_tree(ledger: Ledger, bookkeeper: Bookkeeper) -> str | None:
+    """The checkpoint over the newest Qblock, of that Qblock's time: the stored one, or one made and stored first.
 
     None where the ledger has no Qblock. Call it at start too: a gateway may have been killed between the two.
     """
-    if ledger.last_header is None:
+    last = ledger.last_header
+    if last is None:
         return None
-    size = ledger.last_header.core.tree_size + 1
-    stored = ledger.checkpoint(size)
+    stored = ledger.checkpoint(last.core.tree_size + 1)
     if stored is not None:
         return stored
     size, root = ledger.root_to_sign()
     text = checkpoint.sign(
-        bookkeeper.key, bookkeeper.name, origin=ledger.origin, size=size, root=root, stamp=now // 1000
+        bookkeeper.key, bookkeeper.name, origin=ledger.origin, size=size, root=root, stamp=last.core.time // 1000
     )
     return ledger.store_checkpoint(text)

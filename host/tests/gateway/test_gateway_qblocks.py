@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,27 @@ def test_a_quantum_run_that_fails_is_told_and_tried_again_and_loses_nothing(desk
     one.settle()
     assert one.worker.snapshot(True).trouble is None
     assert_verifies(one, bridge)
+
+
+def test_a_quantum_run_that_failed_at_the_interval_does_not_wait_for_the_next_one(desk, bridge, board, monkeypatch):
+    def failing(*_):
+        raise QcotError(RUN_FAILED, "the backend is away")
+
+    monkeypatch.setattr("qcot.ledger.qblock.run_local_check", failing)
+    one = desk(interval_s=3600.0)
+    one.give(bridge.sign(board.enrolment()))
+    one.worker._due = time.monotonic()
+    one.give()
+    until(one.worker._closing.done, "the quantum part")
+    one.give()
+    assert "quantum-run-failed" in one.worker.snapshot(True).trouble
+    monkeypatch.undo()
+    one.worker._retry_at = 0
+    one.give()
+    until(one.worker._closing.done, "the quantum part")
+    one.give()
+    assert one.books.ledger.height() == 1
+    assert one.worker.wait_s(False) > 3000  # and the intervals go on
 
 
 AFTERWARDS = """

@@ -97,7 +97,7 @@ def forged_phase(path: Path) -> bytes:
         header = qblock.close(core, [], core.time, shots=64, seed=7)
         phases = replace(header.quantum.phases, h=header.quantum.phases.h ^ 1 << 52)
         ledger.append_qblock(qblock.parse(qblock.build(core, replace(header.quantum, phases=phases))))
-        closing.sign_tree(ledger, site.bookkeeper, now=site.now)
+        closing.sign_tree(ledger, site.bookkeeper)
         return evidence.for_reading(ledger, site.trust, site.boards[0].device, 1, 3).to_json()
 
 

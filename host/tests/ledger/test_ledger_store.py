@@ -159,9 +159,8 @@ def test_a_qblock_closes_exactly_the_open_run(closed, site):
 
 
 def test_nothing_is_closed_where_nothing_came(ledger, site):
-    assert closing.close_run(ledger, site.bookkeeper, now=site.now, seed=1) is None
-    assert closing.sign_tree(ledger, site.bookkeeper, now=site.now) is None
-    assert refusal(ledger.next_core, site.now, "gateway") == "qblock-out-of-place"
+    assert refusal(closing.begin, ledger, site.bookkeeper, now=site.now, seed=1) == "qblock-out-of-place"
+    assert closing.sign_tree(ledger, site.bookkeeper) is None
     assert refusal(ledger.root_to_sign) == "checkpoint-conflict"
 
 
@@ -197,12 +196,12 @@ def test_a_checkpoint_is_given_out_again_byte_for_byte(closed, site):
     stored = closed.checkpoint()
     assert checkpoint.parse(stored).size == 7
     assert checkpoint.parse(stored).verify(site.trust.gateway) == site.now // 1000
-    assert closing.sign_tree(closed, site.bookkeeper, now=site.now + 10**6) == stored
+    assert closing.sign_tree(closed, site.bookkeeper) == stored
     size, root = closed.root_to_sign()
     other = checkpoint.sign(GATEWAY_KEY, "gateway", origin=site.origin, size=size, root=root, stamp=1)
     assert closed.store_checkpoint(other) == stored
     with reopen(closed, site) as again:
-        assert closing.sign_tree(again, site.bookkeeper, now=site.now + 10**6) == stored
+        assert closing.sign_tree(again, site.bookkeeper) == stored
 
 
 @pytest.mark.parametrize("change", [{"size": 6}, {"root": bytes(32)}, {"origin": "other"}])
@@ -215,17 +214,17 @@ def test_a_checkpoint_over_another_tree_is_not_stored(closed, site, change):
 
 def test_no_root_is_signed_that_stored_leaves_do_not_give(ledger, site):
     ledger.append_transactions([site.enrolment(), site.readings(*site.boards)])
-    closing.close_run(ledger, site.bookkeeper, now=site.now, seed=1)
+    site.close_unsigned(ledger)
     with sqlite3.connect(ledger.path) as raw:
         raw.execute("UPDATE leaf SET bytes = CAST(bytes || x'00' AS BLOB) WHERE idx = 1")
-    assert refusal(closing.sign_tree, ledger, site.bookkeeper, now=site.now) == "ledger-corrupt"
+    assert refusal(closing.sign_tree, ledger, site.bookkeeper) == "ledger-corrupt"
     assert ledger.checkpoint() is None
     assert refusal(reopen, ledger, site) == "ledger-corrupt"
 
 
 def test_a_gateway_that_died_before_it_signed_signs_before_it_closes_the_next(ledger, site):
     ledger.append_transactions([site.enrolment()])
-    closing.close_run(ledger, site.bookkeeper, now=site.now, seed=1)
+    site.close_unsigned(ledger)
     with reopen(ledger, site) as again:
         again.append_transactions([site.readings(*site.boards)])
         site.close(again)
