@@ -80,5 +80,5 @@ def test_a_wrong_variable_is_named(variable: str, value: str, tmp_path: Path, mo
 
 
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(QcotError, match="settings-broken: .* cannot be read"):
+    with pytest.raises(QcotError, match=r"settings-broken: .* cannot be read"):
         load_settings(tmp_path)

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import signal
+import sys
 import tempfile
 import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from qcot.boards.build import TARGETS
+from qcot.boards.build import TARGETS, target_of
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.enroll import enroll as enrol_board
 from qcot.boards.flash import flash as upload
 from qcot.boards.ports import resolve, serial_ports
-from qcot.boards.recording import read_signal
+from qcot.boards.recording import heartpy_recordings, read_signal
 from qcot.boards.registry import BoardRegistry, EnrolledBoard
 from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, print_table
 from qcot.errors import Problem, QcotError
+from qcot.link.transport import SerialPort
 
 NO_PORT = Problem(
     "no-port", "Plug the board in, or name its port with --port; `qcot emulate uno` starts a simulated one."
 )
 WHICH_PORT = Problem("which-port", "Name one of them with --port.")
+STATE_UNUSABLE = Problem("state-unusable", "Name a folder that you may write to with --state.")
 BAD_RATE = Problem("bad-rate", "Write CHANNEL=HZ with 0 (off) or 0.1 to 200, as in A0=100.")
 
 DEFAULT_RATES = ("A0=10",)
@@ -71,9 +75,15 @@ def boards(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "boards": [_board(board) for board in known],
         })  # fmt: skip
         return
-    print_table("", ["port", "device", "what it says it is"], [[p.name, p.device, p.description] for p in ports])
-    rows = [[b.device.hex(), b.model, _version(b), ", ".join(c.name for c in b.channels)] for b in known]
-    print_table("", ["enrolled board", "model", "firmware", "channels"], rows)
+    if ports:
+        print_table("", ["port", "device", "what it says it is"], [[p.name, p.device, p.description] for p in ports])
+    else:
+        out.print("no serial port has anything on it; `qcot emulate uno` starts a simulated board", markup=False)
+    if known:
+        rows = [[b.device.hex(), b.model, _version(b), ", ".join(c.name for c in b.channels)] for b in known]
+        print_table("", ["enrolled board", "model", "firmware", "channels"], rows)
+    else:
+        out.print("no board is enrolled here; `qcot enroll PORT` does it", markup=False)
 
 
 def _version(board: EnrolledBoard) -> str:
@@ -91,17 +101,26 @@ def _board(board: EnrolledBoard) -> dict[str, object]:
 def flash(
     env: Annotated[str, typer.Argument(help="Kind of board: uno or megaatmega2560.")],
     port: PortOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Build the firmware and upload it through the board's bootloader (PlatformIO, avrdude).
 
     Example: `qcot flash uno --port /dev/ttyACM0`
     """
+    target_of(env)
     where = find_port(port)
-    out.print(f"building {env} and uploading it to {where}", markup=False)
+    # avrdude does not lock: it would take bytes away from a bridge that serves the board, and fail.
+    SerialPort(where).close()
+    speak = err if as_json else out
+    speak.print(f"building {env} and uploading it to {where}", markup=False, soft_wrap=True)
     with err.status("building and uploading") as status:
-        done = upload(env, where, lambda line: status.update(line[:100]))
+        done = upload(env, where, lambda line: status.update(escape(line[: err.width - 4])))
+    if as_json:
+        print_json({"env": env, "port": where, "image": done.image.hex(), "flash": done.flash, "ram": done.ram})
+        return
     out.print(f"uploaded and read back: {done.flash:,} bytes of flash, {done.ram:,} of RAM", markup=False)
-    out.print(f"image {done.image.hex()}")
+    out.print(f"image {done.image.hex()}", soft_wrap=True)
+    out.print(f"next  qcot enroll {where} --rate A0=100", markup=False, soft_wrap=True)
 
 
 def enroll(
@@ -123,8 +142,15 @@ def enroll(
     place.settings()
     wanted = parse_rates(list(rate or DEFAULT_RATES))
     where = find_port(port)
-    tell = (lambda _line: None) if as_json else (lambda line: out.print(line, markup=False))
-    found = enrol_board(where, BoardRegistry(place.path), rates=wanted, window=window, progress=tell)
+    speak = err if as_json else out
+    with err.status(f"waiting at most {window:.0f} s for {escape(where)}"):
+        found = enrol_board(
+            where,
+            BoardRegistry(place.path),
+            rates=wanted,
+            window=window,
+            progress=lambda line: speak.print(line, markup=False),
+        )
     if as_json:
         print_json(_board(found.board) | {"fresh": found.fresh, "rates": wanted})
         return
@@ -132,14 +158,19 @@ def enroll(
     out.print(
         f"{what} {found.board.device.hex()} ({found.board.model}, firmware {_version(found.board)})", markup=False
     )
-    out.print("rates " + ", ".join(f"{name} {value:g} Hz" for name, value in wanted.items()))
+    out.print("rates " + ", ".join(f"{name} {value:g} Hz" for name, value in wanted.items()), markup=False)
+    out.print("next  qcot up" + (f" --port {port}" if port else ""), markup=False, soft_wrap=True)
 
 
 def emulate(
     env: Annotated[str, typer.Argument(help=f"Kind of board: {', '.join(TARGETS)}.")],
     signal_file: Annotated[
         Path | None,
-        typer.Option("--signal", help="CSV of ADC counts (0 to 1023) for A0, with or without a time column."),
+        typer.Option(
+            "--signal",
+            help="CSV of ADC counts (0 to 1023) for A0, with or without a time column.",
+            show_default="a pulse recording",
+        ),
     ] = None,
     signal_rate: Annotated[
         float, typer.Option(min=0.1, max=10_000, help="Rows a second of a CSV without times.")
@@ -150,27 +181,39 @@ def emulate(
     state: Annotated[
         Path | None, typer.Option(help="Folder for EEPROM and flash, to start the same board again.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Start simulated boards and print their ports; they run until Ctrl-C.
 
     uno and megaatmega2560 run the real firmware in simavr; native is the same code built for this machine.
+    Give a port to any command that takes one, `qcot up --port PORT` among them.
 
     Example: `qcot emulate uno --signal pulse.csv`, `qcot emulate native --count 100`
     """
-    recording = read_signal(signal_file, signal_rate) if signal_file else None
+    target_of(env)
+    recording = read_signal(signal_file or heartpy_recordings()[0], signal_rate)
     with ExitStack() as stack:
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qcot-board-")))
-        for number in range(count):
-            board = EmulatedBoard.start(
-                env,
-                state_dir=folder / str(number),
-                signal=recording,
-                blank=blank,
-                real_time=not full_speed,
-                seed=number,
-            )
-            stack.enter_context(board)
-            out.print(f"port: {board.port}", markup=False, soft_wrap=True)
+        ports = []
+        with err.status(f"building and starting {env}") as status:
+            for number in range(count):
+                board = _start(
+                    env,
+                    state_dir=folder / str(number),
+                    signal=recording,
+                    blank=blank,
+                    real_time=not full_speed,
+                    seed=number,
+                    say=lambda line: status.update(escape(line[: err.width - 4])),
+                )
+                stack.enter_context(board)
+                ports.append(board.port)
+                if not as_json:
+                    out.print(f"port: {board.port}", markup=False, soft_wrap=True)
+        if as_json:
+            print_json({"ports": ports})
+            sys.stdout.flush()
+        err.print("running; Ctrl-C stops")
         stopped = threading.Event()
 
         def stop(_number: int, _frame: FrameType | None) -> None:
@@ -180,6 +223,13 @@ def emulate(
             signal.signal(each, stop)
         while not stopped.wait(3600):
             pass
+
+
+def _start(env: str, *, state_dir: Path, **how: Any) -> EmulatedBoard:
+    try:
+        return EmulatedBoard.start(env, state_dir=state_dir, **how)
+    except OSError as error:
+        raise QcotError(STATE_UNUSABLE, f"{state_dir}: {error.strerror}") from error
 
 
 COMMANDS = {"boards": boards, "flash": flash, "emulate": emulate, "enroll": enroll}

@@ -1,88 +1,14 @@
-"""`qcot`: the composition root of the command line."""
+"""The entry point of `qcot`."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-import tempfile
-import traceback
-from pathlib import Path
-
-import typer
-
-from qcot import __version__
-from qcot.cli.common import err, report
-from qcot.errors import Problem, QcotError
-
-INTERNAL = Problem("internal-error", "This is a bug in qcot. Report it with the file named above.")
-
-MODULES = {
-    "qcot.cli.services": ("init", "broker", "bridge", "gateway", "up"),
-    "qcot.cli.boards": ("boards", "flash", "emulate", "enroll"),
-    "qcot.cli.ledger": ("ledger", "verify"),
-    "qcot.cli.demo": ("demo",),
-}
-"""Where each command is. Only the module of the command that is run is loaded: a command line must answer at once."""
-
-app = typer.Typer(
-    name="qcot",
-    help="Sensor readings as evidence that outlives today's signatures.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"qcot {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: bool = typer.Option(
-        False, "--version", help="Print the version and stop.", is_eager=True, callback=_show_version
-    ),
-) -> None:
-    """Take what stands before the command."""
-
-
-def _add_commands(wanted: str | None) -> None:
-    """Add the command that was asked for, or all of them for whoever looks around."""
-    known = any(wanted in names for names in MODULES.values())
-    for module, names in MODULES.items():
-        if known and wanted not in names:
-            continue
-        for name, command in importlib.import_module(module).COMMANDS.items():
-            if isinstance(command, typer.Typer):
-                app.add_typer(command, name=name)
-            else:
-                app.command(name)(command)
-
-
-def _crash_file(error: BaseException) -> Path:
-    """Keep the traceback for the bug report; a user is shown its place, not its text."""
-    with tempfile.NamedTemporaryFile("w", prefix="qcot-crash-", suffix=".txt", delete=False) as file:
-        traceback.print_exception(error, file=file)
-    return Path(file.name)
+import signal
 
 
 def main() -> None:
-    """Run `qcot`. Exit status: 0 success, 1 refused or failed, 2 wrong usage, 130 interrupted."""
-    as_json = "--json" in sys.argv
-    try:
-        _add_commands(sys.argv[1] if len(sys.argv) > 1 else None)
-        app()
-    except QcotError as error:
-        report(error, as_json)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("interrupted")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(1)
-    except Exception as error:  # the last line of defence
-        report(QcotError(INTERNAL, f"{type(error).__name__}; details are in {_crash_file(error)}"), as_json)
-        sys.exit(1)
+    """Run `qcot`, see :func:`qcot.cli.app.run`."""
+    # Nothing has been started while modules are loaded: until then Ctrl-C just ends it, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from qcot.cli.app import run
+
+    run()

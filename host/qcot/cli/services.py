@@ -2,48 +2,88 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack, nullcontext, suppress
 from types import FrameType
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.live import Live
 
+from qcot.bridge.daemon import Bridge
 from qcot.broker import EmbeddedBroker
-from qcot.cli.common import HomeOption, JsonOption, open_home, out, print_json
+from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json
 from qcot.cli.live import site_table
 from qcot.errors import Problem, QcotError
+from qcot.gateway.events import Snapshot
+from qcot.gateway.gateway import Gateway
 from qcot.home import create_home
 from qcot.services import make_bridge, make_gateway, tls_files
-from qcot.settings import Settings
+from qcot.settings import NAME_PATTERN, make_settings
 
 ELSEWHERE = Problem("broker-elsewhere", "Start the broker on its own machine; `qcot bridge` and `qcot gateway` use it.")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+DRAIN_S = 10.0
 
 
-def _quietly() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+PortsOption = Annotated[
+    list[str] | None,
+    typer.Option("--port", help="Serve this port, as often as wanted; in place of what the settings name."),
+]
 
 
-def init(home: HomeOption = None, site: Annotated[str, typer.Option(help="Name of this site.")] = "home") -> None:
+def _log_to(console: Console) -> None:
+    """Warnings with their time; a console that shows a live table puts them above it."""
+    handler = logging.StreamHandler(_Lines(console))
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s", handlers=[handler])
+
+
+class _Lines(io.StringIO):
+    """Hands each line to a console."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def write(self, text: str) -> int:
+        self._console.print(text, end="", markup=False, soft_wrap=not self._console.is_terminal)
+        return len(text)
+
+
+def _ports(names: list[str] | None) -> tuple[str, ...] | None:
+    """The ports that were named: not there yet is no error, a board may be plugged in later."""
+    return tuple(names) if names else None
+
+
+def init(
+    home: HomeOption = None,
+    site: Annotated[str, typer.Option(help="Name of this site.")] = "home",
+    as_json: JsonOption = False,
+) -> None:
     """Make a home: bridge and gateway keys that trust each other, and qcot.toml.
 
     Example: `qcot init --site ward-3`
     """
     place = open_home(home)
-    try:
-        settings = Settings(site=site)
-    except ValueError as error:
+    if not re.fullmatch(NAME_PATTERN, site):
         wrong = f"{site!r} is not 1 to 64 characters of a-z A-Z 0-9 _ -"
-        raise typer.BadParameter(wrong, param_hint="--site") from error
-    create_home(place.path, settings)
-    out.print(f"home      {place.path}", markup=False)
-    out.print(f"settings  {place.settings_file}", markup=False)
-    out.print("next      qcot flash uno; qcot enroll; qcot up")
+        raise typer.BadParameter(wrong, param_hint="--site")
+    create_home(place.path, make_settings({"site": site}, "the command line"))
+    if as_json:
+        print_json({"home": str(place.path), "settings": str(place.settings_file), "site": site})
+        return
+    out.print(f"home      {place.path}", markup=False, soft_wrap=True)
+    out.print(f"settings  {place.settings_file}", markup=False, soft_wrap=True)
+    out.print("next      qcot flash uno; qcot enroll --rate A0=100; qcot up")
 
 
 def broker(
@@ -54,20 +94,20 @@ def broker(
 
     Example: `qcot broker --port 1884`
     """
-    _quietly()
+    _log_to(err)
     with EmbeddedBroker(host, port) as running:
-        out.print(f"broker: {running.host}:{running.port}")
+        out.print(f"broker: {running.host}:{running.port}", markup=False)
         _wait_for_signal()
 
 
-def bridge(home: HomeOption = None) -> None:
+def bridge(home: HomeOption = None, port: PortsOption = None) -> None:
     """Run the bridge: boards' frames in, signed transactions out, until Ctrl-C.
 
-    Example: `qcot bridge --home /srv/qcot`
+    Example: `qcot bridge --port /dev/ttyACM0`
     """
-    _quietly()
-    daemon = make_bridge(open_home(home))
-    out.print("bridge: running")
+    _log_to(err)
+    daemon = make_bridge(open_home(home), ports=_ports(port))
+    out.print("bridge: running; Ctrl-C stops")
     daemon.run()
 
 
@@ -76,11 +116,11 @@ def gateway(home: HomeOption = None) -> None:
 
     Example: `qcot gateway --home /srv/qcot`
     """
-    _quietly()
+    _log_to(err)
     daemon = make_gateway(open_home(home))
     daemon.start()
     _on_signal(daemon.request_stop)
-    out.print("gateway: running")
+    out.print("gateway: running; Ctrl-C stops")
     try:
         daemon.run()
     finally:
@@ -89,40 +129,81 @@ def gateway(home: HomeOption = None) -> None:
 
 def up(
     home: HomeOption = None,
+    port: PortsOption = None,
     seconds: Annotated[float, typer.Option(min=0, help="Stop after this time; 0 runs until Ctrl-C.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Run broker, gateway and bridge together, with a live table, until Ctrl-C.
 
-    Example: `qcot up`
+    Where a broker listens already (Debian starts Mosquitto when it is installed), that one is used.
+
+    Example: `qcot up`, `qcot up --port /dev/ttyACM0`
     """
-    _quietly()
+    speak = err if as_json else out
+    _log_to(speak if speak.is_terminal else err)
     place = open_home(home)
     where = place.settings().broker
     if where.host not in LOOPBACK or tls_files(place, where) is not None:
         raise QcotError(ELSEWHERE, f"the settings name a broker at {where.host}:{where.port}, with TLS or elsewhere")
     stopped = threading.Event()
     _on_signal(stopped.set)
-    with EmbeddedBroker(where.host, where.port):
+    speak.print("starting broker, gateway and bridge; Ctrl-C stops")
+    with ExitStack() as stack:
+        if not _listens(where.host, where.port):
+            stack.enter_context(EmbeddedBroker(where.host, where.port))
+        else:
+            speak.print(f"using the broker that listens at {where.host}:{where.port}", markup=False)
         log = make_gateway(place)
+        stack.callback(log.stop)
         log.start()
+        boards = make_bridge(place, ports=_ports(port))
+        boards.start()
+        stack.callback(boards.stop)
+        ended = _when_it_ends(log, stopped)
+        _watch(boards, log, stopped, time.monotonic() + (seconds or float("inf")), speak)
+        speak.print("stopping")
+        drained = ended.done() or boards.drain(DRAIN_S)
+    ended.result()
+    _sum_up(log.snapshot(), drained, as_json)
+
+
+def _listens(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), timeout=2):
+        return True
+    return False
+
+
+def _when_it_ends(log: Gateway, stopped: threading.Event) -> Future[None]:
+    """Set ``stopped`` should the gateway end by itself; the result is then what ended it."""
+    ended: Future[None] = Future()
+
+    def wait() -> None:
         try:
-            boards = make_bridge(place)
-            boards.start()
-            end = time.monotonic() + seconds if seconds else float("inf")
-            try:
-                with Live(console=out, auto_refresh=False, transient=as_json) as live:
-                    while not stopped.wait(0.5) and time.monotonic() < end:
-                        if not as_json:
-                            live.update(site_table(boards.snapshot(), log.snapshot()), refresh=True)
-                boards.drain(10.0)
-            finally:
-                boards.stop()
-        finally:
-            log.stop()
-        if as_json:
-            at = log.snapshot()
-            print_json({"transactions": at.transactions, "readings": at.readings, "qblocks": at.qblocks})
+            log.run()
+            ended.set_result(None)
+        except BaseException as error:
+            ended.set_exception(error)
+        stopped.set()
+
+    threading.Thread(target=wait, name="watch", daemon=True).start()
+    return ended
+
+
+def _watch(boards: Bridge, log: Gateway, stopped: threading.Event, end: float, console: Console) -> None:
+    with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
+        while not stopped.wait(0.5) and time.monotonic() < end:
+            if live:
+                live.update(site_table(boards.snapshot(), log.snapshot()), refresh=True)
+
+
+def _sum_up(at: Snapshot, drained: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"transactions": at.transactions, "readings": at.readings, "qblocks": at.qblocks})
+        return
+    out.print(f"{at.readings:,} readings in {at.transactions:,} transactions, {at.qblocks:,} Qblocks in the ledger")
+    if not drained:
+        out.print("the gateway did not take everything; the rest is on disk and sent next time", style="yellow")
+    out.print("next      qcot ledger verify; qcot ledger list --boards; qcot ledger prove")
 
 
 def _on_signal(call: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 from boards import Board, BridgeSide
-from qcot.cli import main as entry
+from qcot.cli import app as entry
 from qcot.home import Home, create_home
 from qcot.ledger import closing
 from qcot.ledger.store import Ledger
@@ -31,7 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         monkeypatch.setattr("sys.argv", ["qcot", *map(str, words)])
         monkeypatch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
         with pytest.raises(SystemExit) as ended:
-            entry.main()
+            entry.run()
         out, err = capsys.readouterr()
         assert "Traceback" not in out + err
         return int(ended.value.code or 0), out, err
