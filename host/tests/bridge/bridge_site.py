@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import defaultdict
@@ -31,15 +30,6 @@ def until(condition, what="condition", wait_s=WAIT_S):
         assert time.monotonic() < end, f"waited in vain for {what}"
         time.sleep(0.01)
     return result
-
-
-def fill(folder):
-    """Write until the disk is full; gives the file that takes the room."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    return ballast
 
 
 class Ledger:

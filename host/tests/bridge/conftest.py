@@ -1,6 +1,4 @@
 import contextlib
-import os
-import subprocess
 
 import pytest
 from bridge_site import GatewayPeer, Home
@@ -25,17 +23,6 @@ def home(tmp_path):
     made = Home(tmp_path / "home")
     yield made
     made.close()
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A tmpfs of 2 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    subprocess.run([*as_root, "mount", "-t", "tmpfs", "-o", "size=2m,mode=1777", "tmpfs", disk], check=True)
-    yield disk
-    subprocess.run([*as_root, "umount", "--lazy", disk], check=True)
 
 
 @pytest.fixture

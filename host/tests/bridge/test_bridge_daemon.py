@@ -19,7 +19,6 @@ from bridge_site import (
     WAIT_S,
     GatewayPeer,
     Ledger,
-    fill,
     sample,
     troubles,
     until,
@@ -33,6 +32,7 @@ from qcot.ledger.receipts import Answer, Status
 from qcot.link.frames import MacKey, seal, wire
 from qcot.link.messages import Hello, Readings
 from qcot.mqtt import MqttLink, status_topic
+from small_disk import fill
 
 
 def arrives(gateway, board, epoch=None):

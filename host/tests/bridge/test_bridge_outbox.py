@@ -6,13 +6,14 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
-from bridge_site import BRIDGE, BRIDGE_KEY, SITE, fill
+from bridge_site import BRIDGE, BRIDGE_KEY, SITE
 from qcot.boards.registry import ChannelInfo, EnrolledBoard
 from qcot.bridge.intake import Identity, Intake, Limits, sign
 from qcot.bridge.store import FRAME, Refusal, Store
 from qcot.errors import QcotError
 from qcot.ledger import transactions
 from qcot.link.events import Resume
+from small_disk import fill
 
 DEVICE = bytes(range(8))
 IDENTITY = Identity(SITE, BRIDGE, "default", BRIDGE_KEY)

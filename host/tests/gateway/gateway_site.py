@@ -42,6 +42,9 @@ class Endpoint:
         assert (receipt.site, receipt.bridge) == (self.site, self.name)
         return receipt
 
+    def answered_so_far(self):
+        return [answer for _ in range(self.receipts.qsize()) for answer in self.receipt().answers]
+
     def answers(self, count):
         """The next `count` answers, in the order they came."""
         found = []

@@ -1,11 +1,13 @@
 """Disks, files and settings that fail: a named error, nothing given out that is not stored, and on again by itself."""
 
 import resource
+import time
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
-from gateway_site import until
+from gateway_site import GATEWAY_KEY, until
 from hypothesis import given
 from hypothesis import strategies as st
 from qcot.crypto.signing import ML_DSA_65, SigningKey
@@ -13,7 +15,12 @@ from qcot.errors import QcotError
 from qcot.gateway import Gateway
 from qcot.gateway.inbox import Inbox, Message
 from qcot.gateway.limits import MAX_DEVICES, Bucket, Limiter, Limits, Rate
+from qcot.ledger.checkpoint import VerifierKey
+from qcot.ledger.reader import Reader
 from qcot.ledger.receipts import Status
+from qcot.ledger.trust import Trust
+from qcot.ledger.verify import TRANSACTION_FIRST_BYTE, verify
+from small_disk import fill
 
 
 def name_of(raised) -> str:
@@ -62,6 +69,35 @@ def test_with_a_full_disk_nothing_is_answered_and_all_of_it_once_there_is_room(d
     assert one.acked[1:] == waiting
     assert one.worker.snapshot(True).trouble is None
     assert [raw for _, raw in one.books.ledger.leaves(1)] == waiting
+
+
+def test_a_gateway_on_a_full_disk_answers_for_nothing_more_and_takes_all_once_there_is_room(
+    running, endpoint, bridge, board, small_disk
+):
+    path = small_disk / "ledger.db"
+    gateway, end = running(ledger=path), endpoint()
+    sent = [bridge.sign(board.enrolment())]
+    end.ask(sent[0])
+    ballast = fill(small_disk)
+    while gateway.snapshot().trouble is None:
+        assert len(sent) < 1000
+        sent.append(bridge.sign(*(board.entry() for _ in range(8))))
+        end.send(sent[-1])
+        time.sleep(0.01)
+    assert gateway.snapshot().trouble.startswith("disk-full")
+    told = {answer.hash for answer in end.answered_so_far() if answer.status is Status.ACCEPTED}
+    with Reader.open(path) as reader:
+        stored = [raw for _, raw in reader.leaves() if raw[0] == TRANSACTION_FIRST_BYTE]
+    assert stored == sent[: len(stored)]
+    assert told <= {sha256(raw).digest() for raw in stored}
+    ballast.unlink()
+    assert [answer.status for answer in end.deliver(sent)] == [Status.ACCEPTED] * len(sent)
+    until(lambda: gateway.snapshot().trouble is None, "room")
+    gateway.stop()
+    with Reader.open(path) as reader:
+        assert [raw for _, raw in reader.leaves() if raw[0] == TRANSACTION_FIRST_BYTE] == sent
+        trust = Trust({bridge.name: bridge.key.public_key}, VerifierKey("gw", GATEWAY_KEY.public_key))
+        assert verify(reader, trust).holds
 
 
 def test_a_disk_that_fills_between_header_and_checkpoint_gives_out_no_checkpoint_until_it_is_stored(
