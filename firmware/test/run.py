@@ -95,7 +95,8 @@ class Header:
         return (
             "// Made by run.py from vectors/link.json.\n#pragma once\n\n"
             '#include "support/harness.h"\n\nnamespace vectors {\n\n'
-            "enum class Verdict : uint8_t { accepted, noise, forged, replayed, malformed };\n\n"
+            "enum class Verdict : uint8_t { accepted, noise, forged, replayed, malformed };\n"
+            "enum class State : uint8_t { session, closed, blank, damaged };\n\n"
             f"const uint8_t empty[1] PROGMEM = {{0}};\n{''.join(arrays)}\n"
             + "\n".join(self.lines)
             + "\n\n}  // namespace vectors\n"
@@ -191,9 +192,10 @@ def board_header(header: Header) -> None:
     keys_header(header)
     header.table(
         "board_verdicts",
-        "const char* name; qcot_test::Bytes wire; uint32_t last; Verdict verdict; int8_t code; bool answers;",
+        "const char* name; qcot_test::Bytes wire; uint32_t last; State state; Verdict verdict; int8_t code; bool answers;",
         (
-            f"{header.text(v['name'])}, {header.hex(v['wire'])}, {v['last']}u, Verdict::{v['verdict']}, "
+            f"{header.text(v['name'])}, {header.hex(v['wire'])}, {v['last']}u, State::{v['state']}, "
+            f"Verdict::{v['verdict']}, "
             f"{-1 if v['code'] is None else v['code']}, {str(v['code'] is not None).lower()}"
             for v in VECTORS["verdicts"]
             if v["receiver"] == "board"
@@ -252,13 +254,15 @@ def build(command: list[str], out: Path) -> None:
 def run_native(suite: Suite) -> str:
     out = BUILD / suite.name / "native"
     sanitize = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    build(["g++", *COMMON, *sanitize, f"-I{out.parent}", *test_sources(suite)], out)
+    epoch = "-DQCOT_EPOCH_READINGS=9000"  # more than a native ring holds
+    build(["g++", *COMMON, *sanitize, epoch, f"-I{out.parent}", *test_sources(suite)], out)
     return sh([str(out)]).stdout
 
 
 def run_avr(suite: Suite) -> str:
     out = BUILD / suite.name / f"{suite.mcu}.elf"
     flags = ["-Os", "-DF_CPU=16000000UL", "-ffunction-sections", "-fno-exceptions", "-fno-threadsafe-statics"]
+    flags.append("-DQCOT_EPOCH_READINGS=1500")
     build(
         [
             "avr-g++",

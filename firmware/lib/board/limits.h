@@ -17,6 +17,12 @@ constexpr uint16_t kRingBytes = 32768;
 constexpr uint8_t kMaxFrames = 4;
 #endif
 
+// An epoch ends before seq would wrap. Tests have shorter ones.
+#ifndef QCOT_EPOCH_READINGS
+#define QCOT_EPOCH_READINGS 0xFFFF0000
+#endif
+constexpr uint32_t kEpochReadings = QCOT_EPOCH_READINGS;
+
 constexpr uint16_t kHelloMs = 1000;
 constexpr uint16_t kStatusMs = 2000;
 constexpr uint16_t kSilenceMs = 10000;  // no authenticated frame for so long: the session is over

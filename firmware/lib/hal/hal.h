@@ -46,6 +46,7 @@ void sample_every(uint8_t channel, uint32_t rate);
 // Asked once at boot: does somebody with hands on the board want its identity gone?
 bool erase_wanted();
 
+// Unless it is called every two seconds the machine starts anew; a process ends.
 void watchdog_feed();
 void led(bool on);
 uint16_t free_ram();

@@ -25,6 +25,7 @@ struct Machine {
     uint16_t out_size;
     bool sent;
     bool led;
+    uint32_t fed;  // how often the watchdog was
 };
 
 extern Machine state;

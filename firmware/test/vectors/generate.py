@@ -242,17 +242,28 @@ def frames() -> list[dict[str, object]]:
 
 
 def verdicts() -> list[dict[str, object]]:
-    """What a receiver in a session under ``key``, that last accepted counter ``last``, makes of one frame.
+    """What a receiver makes of one frame.
 
-    ``code`` is the RESULT that a board answers, null for silence (or for an answer that is not a RESULT).
+    ``state``: ``session``, one under ``key`` in which counter ``last`` was accepted last; a board may also be ``closed``
+    (enrolled, no session, ``nonce`` of the keys on offer), ``blank`` (not enrolled) or ``damaged`` (its identity is).
+    ``code`` is the RESULT that a board answers, null for silence. It has AUTH only in a session.
     """
     out: list[dict[str, object]] = []
 
-    def add(name: str, receiver: str, bytes_: bytes, verdict: str, last: int = 4, code: int | None = None) -> None:
+    def add(
+        name: str,
+        receiver: str,
+        bytes_: bytes,
+        verdict: str,
+        last: int = 4,
+        code: int | None = None,
+        state: str = "session",
+    ) -> None:
         out.append(
             {
                 "name": name,
                 "receiver": receiver,
+                "state": state,
                 "key": K_SESSION.hex(),
                 "last": last,
                 "wire": bytes_.hex(),
@@ -290,6 +301,8 @@ def verdicts() -> list[dict[str, object]]:
         add("auth-missing", side, wire(seal(type_, body, None, 5)), "forged")
         add("auth-missing-counter-zero", side, wire(seal(type_, body)), "forged")
         add("unknown-type-without-auth", side, wire(seal(0x7E if side == "board" else 0x3E, b"", None, 0)), "forged")
+        add("reflected-without-auth", side, wire(seal(reflected, reflected_body)), "forged")
+        add("plain-types-of-its-own-side", side, wire(seal(0x01 if side == "board" else 0x41, b"")), "forged")
         add("mac-of-another-key", side, wire(seal(type_, body, other, 5)), "forged")
         add("mac-wrong", side, wire(flip(good, len(good) - 10)), "forged")
         add("body-changed-crc-mended", side, wire(flip(good, 7)), "forged")
@@ -336,8 +349,43 @@ def verdicts() -> list[dict[str, object]]:
     add("enrol-again-of-any-length", "board", wire(seal(TYPES["ENROL"], b"")), "accepted", code=5)
     add("open-under-a-spent-nonce", "board", wire(seal(TYPES["OPEN"], HOST_NONCE + bytes(8), K_SESSION, 6)), "forged")
 
+    add("ack-said-again", "board", wire(seal(TYPES["ACK"], struct.pack("<I", 0), K_SESSION, 5)), "accepted")
+    both = struct.pack("<BI", 200, 1)
+    add("bad-channel-comes-first", "board", wire(seal(TYPES["CONFIGURE"], both, K_SESSION, 5)), "accepted", code=3)
+    enrol = DEVICE + other + CHALLENGE
+    add("enrol-with-counter", "board", wire(seal(TYPES["ENROL"], enrol, None, 9)), "malformed", code=1)
+    add("enrol-with-reserved-flag", "board", wire(seal(TYPES["ENROL"], enrol, flags=2)), "malformed", code=1)
+    add("enrol-with-auth", "board", wire(seal(TYPES["ENROL"], b"", K_SESSION, 5)), "malformed", code=1)
+
+    # Where a board has no session.
+    opening = HOST_NONCE + bytes(8)
+    reserved = wire(seal(TYPES["OPEN"], opening, K_SESSION, 1, flags=AUTH | 2))
+    identify, ack = wire(seal(TYPES["IDENTIFY"], b"\0")), wire(seal(TYPES["ACK"], bytes(4), K_SESSION, 5))
+    for state, auth, open_ in (("closed", None, None), ("blank", 6, 6), ("damaged", 6, 6)):
+
+        def alone(name: str, bytes_: bytes, code: int | None, silent: str, state: str = state) -> None:
+            add(f"{state}-{name}", "board", bytes_, silent if code is None else "malformed", code=code, state=state)
+
+        alone("ack", ack, auth, "forged")
+        alone("open-under-another-key", wire(seal(TYPES["OPEN"], opening, other, 1)), open_, "forged")
+        alone("open-with-counter-zero", wire(seal(TYPES["OPEN"], opening, K_SESSION, 0)), open_, "replayed")
+        alone("open-cut-short", wire(seal(TYPES["OPEN"], opening[:-1], K_SESSION, 1)), open_, "forged")
+        alone("open-with-reserved-flag", reserved, open_ or 1, "forged")
+        alone("unknown-type", wire(seal(0x7E, b"", K_SESSION, 5)), None, "forged")
+        alone("identify-with-body", identify, 2, "")
+        alone("identify-with-counter", wire(seal(TYPES["IDENTIFY"], b"", None, 9)), 1, "")
+        alone("identify-with-auth", wire(seal(TYPES["IDENTIFY"], b"", K_SESSION, 5)), None, "forged")
+        alone("enrol-with-reserved-flag", wire(seal(TYPES["ENROL"], enrol, flags=2)), 1, "")
+        alone("enrol-cut-short", wire(seal(TYPES["ENROL"], enrol[:-1])), 2 if state == "blank" else 5, "")
+        alone("enrol-of-zeros", wire(seal(TYPES["ENROL"], bytes(8) + enrol[8:])), 2 if state == "blank" else 5, "")
+
     refusal = struct.pack("<IBB", 0, 6, 0)
-    add("refusal-outside-a-session", "host", wire(seal(TYPES["RESULT"], refusal)), "accepted")
+    for code in (1, 2, 5, 6, 7):
+        body = struct.pack("<IBB", 0, code, 0)
+        add(f"result-{code}-outside-a-session", "host", wire(seal(TYPES["RESULT"], body)), "accepted")
+    for code in (0, 3, 4, 8):
+        body = struct.pack("<IBB", 0, code, 0)
+        add(f"result-{code}-without-auth", "host", wire(seal(TYPES["RESULT"], body)), "forged")
     add("refusal-outside-a-session-with-counter", "host", wire(seal(TYPES["RESULT"], refusal, None, 5)), "malformed")
 
     def host_body(name: str, message: str, body: bytes, auth: bool = True) -> None:
@@ -352,6 +400,13 @@ def verdicts() -> list[dict[str, object]]:
     host_body("readings-count-fifteen", "READINGS", struct.pack("<IB", 0, 15) + row * 15 + link)
     host_body("readings-count-too-high", "READINGS", struct.pack("<IB", 0, 2) + row + link)
     host_body("readings-count-too-low", "READINGS", struct.pack("<IB", 0, 1) + row * 2 + link)
+    host_body("readings-past-the-end-of-seq", "READINGS", struct.pack("<IB", 0xFFFFFFFF, 2) + row * 2 + link)
+    host_body("readings-cut-short", "READINGS", struct.pack("<IB", 0, 1) + row + link[:-1])
+    opened = struct.pack("<8sI32s3sII32sI", DEVICE, EPOCH, IMAGE, bytes([1, 0, 0]), 4, 3, link, 0)
+    host_body("opened-base-after-head", "OPENED", opened)
+    host_body("enrolled-in-a-session", "ENROLLED", DEVICE + CHALLENGE + IMAGE)
+    host_body("result-unknown-code", "RESULT", struct.pack("<IBB", 4, 9, 0))
+    host_body("channel-divides-by-zero", "CHANNEL", struct.pack("<BIiii", 0, 0, 1, 0, 0) + b"\x02A0V")
     host_body("channel-name-empty", "CHANNEL", chan + b"\0V")
     host_body("channel-name-past-end", "CHANNEL", chan + b"\x09A0")
     host_body("channel-name-thirteen", "CHANNEL", chan + b"\x0dABCDEFGHIJKLMV")

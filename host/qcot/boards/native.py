@@ -19,7 +19,7 @@ class NativeBoard(EmulatedBoard):
 
     def _begin(self, *, erase: bool = False) -> None:
         setup = self.setup
-        options: list[str | Path] = ["--eeprom", setup.state_dir / "eeprom.bin", "--link", self.port]
+        options: list[str | Path] = ["--eeprom", setup.state_dir / "eeprom.bin", "--link", self.port, "--until-eof"]
         options += ["--log", setup.state_dir / f"adc-{self._boots}.log"]
         options += [] if setup.seed is None else ["--seed", str(setup.seed + self._boots)]
         options += ["--erase"] if erase else []

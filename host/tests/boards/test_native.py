@@ -14,7 +14,7 @@ import argparse, os, pathlib, signal, tty
 parser = argparse.ArgumentParser()
 for name in ("eeprom", "link", "seed", "log", "signal"):
     parser.add_argument(f"--{{name}}")
-for name in ("erase", "once"):
+for name in ("erase", "once", "until-eof"):
     parser.add_argument(f"--{{name}}", action="store_true")
 chosen = parser.parse_args()
 eeprom = pathlib.Path(chosen.eeprom)
@@ -86,3 +86,13 @@ def test_a_native_board_has_no_bootloader_to_be_blank_with(tmp_path: Path) -> No
     with pytest.raises(BoardError) as caught:
         EmulatedBoard.start("native", state_dir=tmp_path, blank=True)
     assert caught.value.problem is UNKNOWN_BOARD
+
+
+def test_a_native_board_ends_with_its_parent(tmp_path: Path) -> None:
+    with EmulatedBoard.start("native", state_dir=tmp_path / "board") as board:
+        process = board._process
+        assert process
+        assert process.stdin
+        process.stdin.close()  # what the kernel does when the parent dies
+        assert process.wait(20) == 0
+        assert not Path(board.port).is_symlink()

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,15 +36,19 @@ constexpr char kUsage[] =
     "  --seed N        entropy and made-up signal repeat\n"
     "  --log FILE      write `channel value time_ms` for each conversion\n"
     "  --link PATH     symbolic link to the port\n"
-    "  --erase         forget identity and rates, as pin D12 does on a Uno\n";
+    "  --erase         forget identity and rates, as pin D12 does on a Uno\n"
+    "  --until-eof     end when standard input ends\n";
 
 constexpr uint16_t kStorageSize = 1024;
+constexpr uint64_t kWatchdogUs = 2000000;
 
 volatile sig_atomic_t told_to_stop;
 uint64_t boot_us;
 uint64_t seed;
 bool seeded;
 bool erase;
+bool until_eof;
+bool fed;
 FILE* log_file;
 int storage = -1;
 uint8_t storage_memory[kStorageSize];
@@ -102,6 +107,17 @@ double number(const char* name, const char* text, double least) {
     return value;
 }
 
+// Asked ten times a second: it is a system call.
+bool input_ended() {
+    constexpr uint64_t kAskAgainUs = 100000;
+    static uint64_t asked_us;
+    if (now_us() - asked_us < kAskAgainUs) return false;
+    asked_us = now_us();
+    pollfd fd = {STDIN_FILENO, POLLIN, 0};
+    char rest[256];
+    return poll(&fd, 1, 0) > 0 && read(STDIN_FILENO, rest, sizeof rest) <= 0;
+}
+
 int32_t convert(uint8_t index, uint64_t us) {
     if (index < kAnalogInputs) return waveform_at(index, us, seed);
     return supply_millivolts(225);  // 1.1 V against 5 V
@@ -119,7 +135,7 @@ uint64_t sample_due() {
         const uint8_t index = uint8_t(first - schedule);
         const Reading reading = {uint32_t(first->due / 1000), index, convert(index, first->due)};
         first->due += first->period;
-        if (log_file) fprintf(log_file, "%u %d %u\n", index, reading.value, reading.time);
+        if (log_file && fprintf(log_file, "%u %d %u\n", index, reading.value, reading.time) < 0) give_up("--log");
         sampled(reading);
     }
 }
@@ -127,11 +143,12 @@ uint64_t sample_due() {
 }  // namespace
 
 void begin(int argc, char** argv) {
-    enum { kEeprom = 256, kSignal, kRate, kOnce, kSeed, kLog, kLink, kErase, kHelp };
+    enum { kEeprom = 256, kSignal, kRate, kOnce, kSeed, kLog, kLink, kErase, kUntilEof, kHelp };
     static const option names[] = {
         {"eeprom", 1, nullptr, kEeprom}, {"signal", 1, nullptr, kSignal}, {"rate", 1, nullptr, kRate},
         {"once", 0, nullptr, kOnce},     {"seed", 1, nullptr, kSeed},     {"log", 1, nullptr, kLog},
         {"link", 1, nullptr, kLink},     {"erase", 0, nullptr, kErase},   {"help", 0, nullptr, kHelp},
+        {"until-eof", 0, nullptr, kUntilEof},
         {nullptr, 0, nullptr, 0},
     };
     const char *eeprom = nullptr, *recording = nullptr, *link = nullptr;
@@ -154,6 +171,7 @@ void begin(int argc, char** argv) {
                 break;
             case kLink: link = optarg; break;
             case kErase: erase = true; break;
+            case kUntilEof: until_eof = true; break;
             case kHelp: fputs(kUsage, stdout); exit(0);
             default: fputs(kUsage, stderr); exit(2);
         }
@@ -174,7 +192,17 @@ void begin(int argc, char** argv) {
     atexit(port_close);
 }
 
-bool running() { return !told_to_stop; }
+bool running() {
+    // By turns and not by the clock alone: a process that was stopped for a while is not hung.
+    static uint64_t last_us;
+    if (fed) last_us = now_us();
+    fed = false;
+    if (now_us() - last_us > kWatchdogUs) {
+        fputs("the watchdog was not fed\n", stderr);
+        exit(3);
+    }
+    return !told_to_stop && !(until_eof && input_ended());
+}
 
 void idle(uint16_t ms) {
     const uint64_t due = sample_due();
@@ -210,7 +238,7 @@ void sample_every(uint8_t channel, uint32_t rate) {
 }
 
 bool erase_wanted() { return erase; }
-void watchdog_feed() {}
+void watchdog_feed() { fed = true; }
 void led(bool) {}
 uint16_t free_ram() { return UINT16_MAX; }
 
