@@ -84,7 +84,8 @@ class Books:
         """The answer to what is no transaction of a known bridge; None where too many such were answered of late."""
         if not self._limiter.may_answer_unsigned(now):
             return None
-        return Answer(rejected.hash, rejected.sequence, rejected.status, None, rejected.problem.name, rejected.reason)
+        reason = receipts.cut(rejected.reason)
+        return Answer(rejected.hash, rejected.sequence, rejected.status, None, rejected.problem.name, reason)
 
     def receipts(self, answers: Mapping[str, Iterable[Answer]], time: int) -> list[tuple[str, bytes]]:
         """Signed receipts at ``time`` ms, as (bridge, bytes), for the answers to each bridge."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -11,10 +12,13 @@ from qcot.crypto.signing import ML_DSA_65, PublicKey
 from qcot.errors import QcotError
 from qcot.ledger import checkpoint, merkle, qblock, transactions
 from qcot.ledger.checkpoint import Checkpoint, Proof, VerifierKey
-from qcot.ledger.problems import BAD_EVIDENCE, BRIDGE_NOT_TRUSTED, NO_SUCH_READING, NOT_CLOSED_YET
-from qcot.ledger.reader import Reader
+from qcot.ledger.problems import BAD_EVIDENCE, BRIDGE_NOT_TRUSTED, INDEX_DIFFERS, NO_SUCH_READING, NOT_CLOSED_YET
+from qcot.ledger.reader import Reader, StoredRun
+from qcot.ledger.rules import message_in
+from qcot.ledger.transactions import FrameEntry
 from qcot.ledger.trust import Trust
 from qcot.link.chain import LINK_SIZE
+from qcot.link.messages import Readings
 
 FORMAT = "qcot-evidence/v1"
 MAX_BYTES = 4 << 20
@@ -55,12 +59,13 @@ class Evidence:
 def for_reading(ledger: Reader, trust: Trust, device: bytes, epoch: int, seq: int) -> Evidence:
     """Evidence for reading ``seq`` of ``device`` in ``epoch``.
 
-    Raises `no-such-reading`, or `not-closed-yet` where no checkpoint covers it.
+    Raises `no-such-reading`, `not-closed-yet` where no checkpoint covers it, or `index-differs`.
     """
     with ledger.snapshot():
         run = ledger.find_reading(device, epoch, seq)
         if run is None:
             raise QcotError(NO_SUCH_READING, f"no reading {seq} of device {device.hex()} in epoch {epoch}")
+        _require_run(ledger, run)
         place = (run.entry, seq - run.first, run.link_before)
         return _make(ledger, trust, run.leaf, place)
 
@@ -73,6 +78,18 @@ def for_transaction(ledger: Reader, trust: Trust, leaf: int) -> Evidence:
         return _make(ledger, trust, leaf, (None, None, None))
 
 
+def _require_run(ledger: Reader, run: StoredRun) -> None:
+    """Raise `index-differs` unless the readings are where the table has them: none shall stand for another."""
+    found = None
+    with suppress(LookupError):
+        entry = transactions.parse(ledger.leaf(run.leaf)).entries[run.entry]
+        if isinstance(entry, FrameEntry) and isinstance(message := message_in(entry), Readings):
+            found = (entry.device, entry.epoch, message.first, message.count)
+    if found != (run.device, run.epoch, run.first, run.count):
+        reason = f"readings {run.first} to {run.first + run.count - 1} of {run.device.hex()} are not at leaf {run.leaf}"
+        raise QcotError(INDEX_DIFFERS, reason)
+
+
 def _make(ledger: Reader, trust: Trust, leaf: int, place: tuple[int | None, int | None, bytes | None]) -> Evidence:
     raw = ledger.leaf(leaf)
     bridge = transactions.parse(raw).bridge
@@ -82,6 +99,8 @@ def _make(ledger: Reader, trust: Trust, leaf: int, place: tuple[int | None, int 
         raise QcotError(NOT_CLOSED_YET, f"no Qblock with a checkpoint covers leaf {leaf}")
     if bridge not in trust.bridges:
         raise QcotError(BRIDGE_NOT_TRUSTED, f"no key of bridge {bridge} was given")
+    if header.core.first_leaf > leaf:
+        raise QcotError(INDEX_DIFFERS, f"the Qblock that closed leaf {leaf} is not where it should be")
     proofs = [_proof(ledger, index, signed) for index in (leaf, header.core.tree_size)]
     return Evidence(raw, *place, proofs[0], header.raw, proofs[1], bridge, trust.bridges[bridge], trust.gateway)
 

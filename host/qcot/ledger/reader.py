@@ -140,6 +140,10 @@ class Reader:
         (last,) = self._row("SELECT max(height) FROM qblock") or (None,)
         return 0 if last is None else int(last) + 1
 
+    def qblock_leaves(self) -> list[tuple[int, int]]:
+        """Height and leaf index of every Qblock header, in order."""
+        return self._rows("SELECT height, leaf FROM qblock ORDER BY height")
+
     def header_closing(self, leaf: int) -> qblock.Header | None:
         """The header of the Qblock that closed the run with the transaction at ``leaf``, if it is closed."""
         row = self._row(
@@ -184,6 +188,18 @@ class Reader:
         )
         return None if row is None else _answer(sequence, *row)
 
+    def count_accepted(self) -> int:
+        """Number of transactions that were answered as accepted."""
+        (count,) = self._row("SELECT count(leaf) FROM answer") or (0,)
+        return int(count)
+
+    def bridge_with_hole(self) -> str | None:
+        """A bridge whose sequences that were answered for good are not 1, 2, 3 and so on."""
+        row = self._row(
+            "SELECT bridge FROM answer GROUP BY bridge HAVING min(sequence) != 1 OR max(sequence) != count(*)"
+        )
+        return None if row is None else str(row[0])
+
     def totals(self) -> Totals:
         """What the ledger holds now, counted."""
         (readings,) = self._row("SELECT total(count) FROM run") or (0,)
@@ -217,10 +233,9 @@ class Reader:
         rows = self._rows("SELECT id, key_commitment, epoch, next_seq, link FROM device")
         return {device: Device(*rest) for device, *rest in rows}
 
-    def enrolment_place(self, device: bytes) -> tuple[int, int] | None:
-        """Leaf and entry of the newest enrolment of ``device``."""
-        row = self._row("SELECT leaf, entry FROM device WHERE id = ?", device)
-        return None if row is None else (int(row[0]), int(row[1]))
+    def enrolment_places(self) -> dict[bytes, tuple[int, int]]:
+        """Leaf and entry of the newest enrolment of every device."""
+        return {device: (leaf, entry) for device, leaf, entry in self._rows("SELECT id, leaf, entry FROM device")}
 
     def _header(self, raw: bytes) -> qblock.Header:
         try:
@@ -230,7 +245,10 @@ class Reader:
 
     def _row(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
         with schema.errors(self.path):
-            row: tuple[Any, ...] | None = self._db.execute(statement, values).fetchone()
+            try:
+                row: tuple[Any, ...] | None = self._db.execute(statement, values).fetchone()
+            except OverflowError:  # no column holds a number of more than 64 bits
+                return None
         return row
 
     def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:

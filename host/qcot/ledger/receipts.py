@@ -66,10 +66,15 @@ def build(
         _BRIDGE: bridge,
         _TIME: time,
         _NEXT: next_sequence,
-        _ANSWERS: [[a.hash, a.sequence, int(a.status), a.leaf, a.name, a.reason[:_MAX_REASON]] for a in answers],
+        _ANSWERS: [[a.hash, a.sequence, int(a.status), a.leaf, a.name, cut(a.reason)] for a in answers],
     }
     _payload(payload)
     return cose.sign(key, KIND, cbor.encode(payload))
+
+
+def cut(reason: str) -> str:
+    """As much of a reason as a receipt takes: it may quote what somebody sent."""
+    return reason.encode()[:_MAX_REASON].decode(errors="ignore")
 
 
 def parse(raw: bytes) -> Receipt:

@@ -104,7 +104,8 @@ def errors(path: Path) -> Iterator[None]:
         raise QcotError(LEDGER_CORRUPT, f"{path}: {error}") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorname", "")
-        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or not code:  # without: text that is not UTF-8
+        # Without a code: text that is not UTF-8. Constraint: a table holds what does not follow from the leaves.
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CONSTRAINT")) or not code:
             problem = LEDGER_CORRUPT
         elif code == "SQLITE_FULL":
             problem = LEDGER_FULL

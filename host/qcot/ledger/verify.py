@@ -23,7 +23,9 @@ from qcot.ledger.problems import (
     WRONG_SITE,
 )
 from qcot.ledger.reader import Reader, StoredRun
+from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
+from qcot.ledger.transactions import EnrolmentEntry
 from qcot.ledger.trust import Trust
 
 TRANSACTION_FIRST_BYTE = 0xD2
@@ -104,6 +106,8 @@ class _Run:
         self._shots, self._seed = shots, seed
         self._sequences: dict[str, int] = {}
         self._devices: dict[bytes, Device] = {}
+        self._enrolled: dict[bytes, tuple[int, int]] = {}
+        self._qblocks: list[tuple[int, int]] = []
         self._headers: list[qblock.Header] = []  # the newest two
         self._start = 0
         self._runs = 0
@@ -131,17 +135,26 @@ class _Run:
             self._checkpoint(at + 1)
 
     def tables(self) -> None:
-        """Compare what the store keeps beside its leaves."""
-        self.at, self.what = None, "table of devices"
-        if self._ledger.devices() != self._devices:
-            raise QcotError(INDEX_DIFFERS, "a device's stored state is not what its chain gives")
-        self.what = "table of readings"
-        if self._ledger.count_runs() != self._runs:
-            raise QcotError(INDEX_DIFFERS, "it places readings that are not in the leaves")
-        self.what = "table of checkpoints"
-        if self._ledger.count_checkpoints() != self.counts.checkpoints:
-            raise QcotError(INDEX_DIFFERS, "it holds a checkpoint that is not over a tree that ends with a Qblock")
-        self.counts = replace(self.counts, devices=len(self._devices))
+        """Compare what the store keeps beside its leaves, as far as it was not when its leaf was read."""
+        ledger, counts = self._ledger, self.counts
+        self.at = None
+        for what, holds, reason in (
+            ("devices", ledger.devices() == self._devices, "a device's stored state is not what its chain gives"),
+            ("devices", ledger.enrolment_places() == self._enrolled, "it says that a device was enrolled elsewhere"),
+            ("readings", ledger.count_runs() == self._runs, "it places readings that are not in the leaves"),
+            ("answers", ledger.count_accepted() == counts.transactions, "it accepts what is not in the leaves"),
+            ("answers", ledger.bridge_with_hole() is None, "a bridge's sequences are not 1, 2, 3 and so on"),
+            ("Qblocks", ledger.qblock_leaves() == self._qblocks, "it places Qblock headers elsewhere"),
+            (
+                "checkpoints",
+                ledger.count_checkpoints() == counts.checkpoints,
+                "it holds a checkpoint that is not over a tree that ends with a Qblock",
+            ),
+        ):
+            self.what = f"table of {what}"
+            if not holds:
+                raise QcotError(INDEX_DIFFERS, reason)
+        self.counts = replace(counts, devices=len(self._devices))
 
     def _transaction(self, at: int, raw: bytes) -> None:
         transaction = transactions.parse(raw)
@@ -158,8 +171,11 @@ class _Run:
         if isinstance(verdict, rules.Refuse):
             raise QcotError(verdict.problem, verdict.reason)
         self._devices.update(verdict.devices)
-        answer = self._ledger.answer(bridge, sequence)
-        if answer is None or (answer.hash, answer.leaf) != (transaction.hash, at):
+        for number, entry in enumerate(transaction.entries):
+            if isinstance(entry, EnrolmentEntry):
+                self._enrolled[entry.device] = (at, number)
+        accepted = Answer(transaction.hash, sequence, Status.ACCEPTED, at, "", "")
+        if self._ledger.answer(bridge, sequence) != accepted:
             raise QcotError(INDEX_DIFFERS, "the table of answers says otherwise of this transaction")
         for run in verdict.runs:
             stored = StoredRun(run.device, run.epoch, run.first, run.count, at, run.entry, run.link_before)
@@ -200,6 +216,7 @@ class _Run:
         if self._shots:
             qblock.check_by_simulation(header, self._headers, self._shots, self._seed + header.core.height)
         self._headers = [*self._headers[-1:], header]
+        self._qblocks.append((header.core.height, at))
         self.counts = replace(self.counts, qblocks=self.counts.qblocks + 1)
 
     def _require_checkpoint(self, header: qblock.Header) -> None:

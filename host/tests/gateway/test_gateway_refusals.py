@@ -10,9 +10,10 @@ from boards import Board, BridgeSide
 from gateway_site import GATEWAY_KEY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from qcot.crypto import cbor, cose
 from qcot.crypto.signing import ML_DSA_65, SigningKey
 from qcot.gateway.limits import Limits, Rate
-from qcot.ledger import receipts
+from qcot.ledger import receipts, transactions
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.transactions import EnrolmentEntry
 from qcot.mqtt import MAX_PAYLOAD
@@ -258,8 +259,19 @@ def test_an_enrolment_again_with_the_same_key_is_taken(enrolled, bridge, board):
 def test_receipts_stay_within_one_message(desk):
     one = desk(limits=Limits(unsigned_answers=Rate(0, 600)))
     long_name = "x" * 64
-    reason = "y" * 2000
+    reason = "\N{GRINNING FACE}" * 2000
     answers = [Answer(bytes(32), 1, Status.REFUSED, None, long_name, reason)] * 600
     raws = [raw for _, raw in one.books.receipts({"b1": answers}, 1)]
     assert max(map(len, raws)) < MAX_PAYLOAD
-    assert sum(len(receipts.parse(raw).answers) for raw in raws) == 600
+    found = [answer for raw in raws for answer in receipts.parse(raw).answers]
+    assert len(found) == 600
+    assert {answer.reason for answer in found} == {"\N{GRINNING FACE}" * 256}
+
+
+def test_what_a_stranger_writes_is_quoted_in_part(desk):
+    one = desk()
+    payload = {1: 1, 2: "x" * 500_000, 3: "b1", 4: 1, 5: 1, 6: [0]}
+    raw = cose.sign(STRANGER, transactions.KIND, cbor.encode(payload), "default")
+    (answer,) = one.give(raw)
+    assert (answer.name, len(answer.reason)) == ("bad-transaction", 1024)
+    assert max(len(event.text) for event in one.events) < 1200

@@ -1,6 +1,7 @@
 """Evidence: a file made from a ledger holds; every defect is refused at its step, by its name."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from base64 import b64decode
@@ -53,6 +54,27 @@ def test_every_reading_of_a_ledger_has_evidence_that_says_what_the_board_sampled
             assert (facts["device"], facts["epoch"], facts["seq"]) == (board.device.hex(), 1, seq)
             assert (facts["channel"], facts["value"], facts["board_time_ms"]) == (0, 500 + seq % 7, 10 * seq)
             assert (facts["site"], facts["bridge"], facts["log"]) == ("lab", "bridge", site.origin)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE run SET entry = entry + 1",
+        "UPDATE run SET entry = 99",
+        "UPDATE run SET leaf = 1000000",
+        "UPDATE run SET leaf = 0",
+        "UPDATE run SET count = 20 WHERE first = 0",
+        "UPDATE qblock SET leaf = 6 WHERE height = 0",
+    ],
+)
+def test_an_index_that_is_wrong_never_proves_one_reading_by_another(closed, site, damage):
+    with sqlite3.connect(closed.path) as raw:
+        if "qblock" in damage:
+            raw.execute("DELETE FROM qblock WHERE height = 1")
+        raw.execute(damage)
+    with pytest.raises(QcotError) as refused:
+        evidence.for_reading(closed, site.trust, site.boards[0].device, 1, 3)
+    assert refused.value.problem.name == "index-differs"
 
 
 def test_a_loss_is_told_as_one(ledger, site):

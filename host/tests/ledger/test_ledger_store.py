@@ -244,9 +244,7 @@ def test_every_reading_is_found_with_the_link_before_its_frame(closed, site):
 
 def test_the_newest_enrolment_is_found(ledger, site):
     ledger.append_transactions([site.enrolment(), site.transaction(site.boards[1].enrolment())])
-    assert ledger.enrolment_place(site.boards[0].device) == (0, 0)
-    assert ledger.enrolment_place(site.boards[1].device) == (1, 0)
-    assert ledger.enrolment_place(bytes(8)) is None
+    assert ledger.enrolment_places() == {site.boards[0].device: (0, 0), site.boards[1].device: (1, 0)}
 
 
 def test_an_unknown_leaf_is_no_leaf(closed):
@@ -287,5 +285,20 @@ def test_totals_move_only_with_a_commit(ledger, site):
     ledger.append_transactions([site.enrolment()])
     before = ledger.totals()
     ledger._db.execute("CREATE TEMP TRIGGER full BEFORE INSERT ON answer BEGIN SELECT RAISE(ABORT, 'no'); END")
-    assert refusal(ledger.append_transactions, [site.readings(*site.boards)]) == "ledger-io"
+    assert refusal(ledger.append_transactions, [site.readings(*site.boards)]) == "ledger-corrupt"
     assert ledger.totals() == before
+
+
+def test_a_table_in_the_way_of_what_follows_is_no_full_disk_that_passes(ledger, site):
+    ledger.append_transactions([site.enrolment()])
+    with sqlite3.connect(ledger.path) as raw:
+        raw.execute("INSERT INTO run VALUES (?, 1, 0, 14, 9, 0, x'')", (site.boards[0].device,))
+    assert refusal(ledger.append_transactions, [site.readings(*site.boards)]) == "ledger-corrupt"
+    assert ledger.size() == 1
+
+
+def test_numbers_that_no_column_holds_are_in_no_row(closed, site):
+    assert closed.find_reading(site.boards[0].device, 1, 1 << 64) is None
+    assert closed.find_reading(site.boards[0].device, 1 << 64, 0) is None
+    assert closed.header(1 << 64) is None
+    assert closed.answer("bridge", 1 << 64) is None
