@@ -146,9 +146,15 @@ def make_settings(values: dict[str, Any], where: str) -> Settings:
     return settings
 
 
+def settings_variables() -> list[str]:
+    """The variables that are set and meant as settings, known or not."""
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in NOT_SETTINGS)
+
+
 def _unknown_variables() -> list[str]:
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | NOT_SETTINGS
-    return sorted(name for name in os.environ if name.startswith(PREFIX) and name.upper().split("__")[0] not in known)
+    return [
+        name for name in settings_variables() if name[len(PREFIX) :].lower().split("__")[0] not in Settings.model_fields
+    ]
 
 
 def _named(place: tuple[str | int, ...]) -> str:

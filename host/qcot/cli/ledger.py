@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, print_table
+from qcot.crypto.signing import ML_DSA_44
 from qcot.errors import Problem, QcotError
 from qcot.home import Home, read_public_key
 from qcot.ledger import evidence, qblock, transactions
@@ -24,6 +25,7 @@ from qcot.link import frames, messages
 NO_SUCH_QBLOCK = Problem("no-such-qblock", "`qcot ledger list` shows the heights that there are.")
 BAD_DEVICE_ID = Problem("bad-device-id", "Give 16 hex digits, as `qcot ledger list --boards` shows them.")
 FILE_EXISTS = Problem("file-exists", "Name another file with --out, or remove the one that is there.")
+UNWRITABLE = Problem("file-unwritable", "Name a file that you may write with --out.")
 UNREADABLE = Problem("file-unreadable", "Name an evidence file (.qcot.json) that you may read.")
 
 app = typer.Typer(no_args_is_help=True, help="Look at the ledger, recompute it, prove one reading.")
@@ -83,6 +85,9 @@ def list_(
                 return
             rows = [[str(d["device"]), str(d["epoch"]), str(d["readings"])] for d in devices]
             print_table("", ["board", "epoch", "readings in it"], rows)
+            if latest := next((d for d in devices if d["readings"]), None):
+                example = f"qcot ledger prove {latest['device']} {latest['epoch']} 0"
+                out.print(f"prove one, from 0 on: {example}", markup=False, soft_wrap=True)
             return
         height = ledger.height()
         headers = [ledger.header(each) for each in range(max(0, height - last), height)]
@@ -92,12 +97,12 @@ def list_(
         return
     rows = [
         [
-            str(b["height"]), b["time"], str(b["transactions"]), f"{b['zeros'][0]}/{b['shots']}",
-            b["backend"], b["hash"][:16],
+            str(b["height"]), b["time"][:19], str(b["transactions"]), f"{b['zeros'][0]}/{b['shots']} zeros",
+            b["hash"][:16],
         ]
         for b in blocks
     ]  # fmt: skip
-    print_table("", ["Qblock", "time (UTC)", "transactions", "check", "backend", "hash"], rows)
+    print_table("", ["Qblock", "time (UTC)", "transactions", "quantum check", "hash"], rows)
 
 
 @app.command()
@@ -127,8 +132,17 @@ def show(
     for each in found:
         out.print(f"leaf {each['leaf']}: transaction {each['sequence']} of {each['bridge']}, {each['time']}")
         for entry in each["entries"]:
-            values = " ".join(f"{channel}:{value}" for _, _, channel, value in entry.get("readings", []))
-            out.print(f"  {entry['kind']} {entry['device']} {values}", markup=False)
+            out.print(f"  {_line(entry)}", markup=False)
+
+
+def _line(entry: dict[str, Any]) -> str:
+    """An entry in a line, with the epoch and seqs that `prove` takes; readings as channel:value."""
+    what = f"{entry['kind']} {entry['device']}" + (f" epoch {entry['epoch']}" if "epoch" in entry else "")
+    readings = entry.get("readings")
+    if not readings:
+        return what
+    values = " ".join(f"{channel}:{value}" for _, _, channel, value in readings)
+    return f"{what} seq {readings[0][0]} to {readings[-1][0]}: {values}"
 
 
 def _transaction(leaf: int, raw: bytes) -> dict[str, Any]:
@@ -222,7 +236,10 @@ def prove(
     epoch: Annotated[int, typer.Argument(min=0, help="Which boot of the board.")],
     seq: Annotated[int, typer.Argument(min=0, help="Which reading of that boot.")],
     home: HomeOption = None,
-    out_file: Annotated[Path | None, typer.Option("--out", help="The file to write.")] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="The file to write.", show_default="DEVICE-EPOCH-SEQ.qcot.json")
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write one reading's evidence to a file that `qcot verify` checks anywhere.
 
@@ -238,8 +255,12 @@ def prove(
     except FileExistsError as error:
         raise QcotError(FILE_EXISTS, f"{path} is there already") from error
     except OSError as error:
-        raise QcotError(UNREADABLE, f"{path}: {error.strerror}") from error
-    out.print(f"{path}  ({len(data):,} bytes; check it with: qcot verify {path})", markup=False)
+        raise QcotError(UNWRITABLE, f"{path}: {error.strerror}") from error
+    if as_json:
+        print_json({"file": str(path), "bytes": len(data)})
+        return
+    out.print(f"{path}  {len(data):,} bytes", markup=False, soft_wrap=True)
+    out.print(f"next  qcot verify {path}", markup=False, soft_wrap=True)
 
 
 def device_id(text: str) -> bytes:
@@ -253,12 +274,21 @@ def device_id(text: str) -> bytes:
     return device
 
 
+def _verifier_key(text: str) -> VerifierKey:
+    """The key as text, or in a public key file that is named after the gateway, as homes keep them."""
+    file = Path(text)
+    return (
+        VerifierKey(file.stem, read_public_key(file, ML_DSA_44)) if file.suffix == ".pub" else VerifierKey.parse(text)
+    )
+
+
 def verify_evidence(
     file: Annotated[Path, typer.Argument(help="An evidence file (.qcot.json).")],
     gateway_key: Annotated[
-        str | None, typer.Option(help="Verifier key of the log that you know to be right (name+id+base64).")
+        str | None,
+        typer.Option(help="The log's right key: a trusted/gateways/NAME.pub, or a verifier key (name+id+base64)."),
     ] = None,
-    bridge_key: Annotated[Path | None, typer.Option(help="Public key file (.pub) of the right bridge.")] = None,
+    bridge_key: Annotated[Path | None, typer.Option(help="The right bridge's key: a trusted/bridges/NAME.pub.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check one reading's evidence, offline; needs neither network nor home.
@@ -266,7 +296,7 @@ def verify_evidence(
     Example: `qcot verify reading.qcot.json`
     """
     pins = reports.Pins(
-        VerifierKey.parse(gateway_key) if gateway_key else None,
+        _verifier_key(gateway_key) if gateway_key else None,
         read_public_key(bridge_key, transactions.KIND.algorithm) if bridge_key else None,
     )
     try:
@@ -288,8 +318,10 @@ def verify_evidence(
             if step.problem:
                 out.print(f"       {step.problem.name}. {step.problem.remedy}", markup=False)
         if report.holds and not (gateway_key and bridge_key):
-            out.print("Whether the keys in the file are the right ones is yours to settle: pin them with "
-                      "--gateway-key and --bridge-key.")  # fmt: skip
+            out.print(
+                "Whether the keys in the file are the right ones is yours to settle: pin them with --gateway-key and "
+                "--bridge-key, from trusted/gateways and trusted/bridges of a home that you believe."
+            )
             for who in ("gateway_key", "bridge_key"):
                 out.print(f"  {who} {report.facts[who]}", markup=False)
     if not report.holds:

@@ -66,7 +66,7 @@ def site_table(bridge: BridgeView, gateway: Snapshot) -> RenderableType:
             )
         )
     if not (bridge.connected and gateway.connected):
-        lines.append(Text("the broker does not answer; readings are kept and sent later", style="yellow"))
+        lines.append(Text("connecting to the broker; what is read meanwhile is kept and sent later", style="yellow"))
     if gateway.trouble:
         lines.append(Text(f"gateway: {gateway.trouble}", style="bold red"))
     since = time.time() * 1000 - TROUBLE_SHOWN_MS

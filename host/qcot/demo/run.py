@@ -37,6 +37,7 @@ ENV = "uno"
 CHANNEL = "A0"
 RATE_HZ = 100.0
 UPLOADED_WITH = "platformio, avrdude -c arduino, optiboot"
+NOT_EMPTY = Problem("folder-not-new", "Name a folder with --keep that is empty or not there yet.")
 STALLED = Problem("demo-stalled", "Run it again on a machine that is less busy; the table shows what did not move.")
 STALL_S = 60.0
 LOOK_EVERY_S = 0.25
@@ -47,13 +48,17 @@ Watch = Callable[[BridgeView, Snapshot], None]
 
 @dataclass
 class Demo:
-    """What is asked for, and as it goes on, what is found. ``folder`` must be empty or not there."""
+    """What is asked for, and as it goes on, what is found. ``folder`` must be empty or not there.
+
+    ``say`` hears of each step, ``detail`` what the tools of a long one print, ``watch`` sees the running site.
+    """
 
     folder: Path
     qblocks: int = 5
     boards: int = 2
     interval_s: float = 2.0
     say: Say = print
+    detail: Say = lambda line: None
     watch: Watch = lambda bridge, gateway: None
     accounts: list[Account] = field(default_factory=list)
     verified: Result | None = None
@@ -62,8 +67,9 @@ class Demo:
     seconds: float = 0.0
 
     def run(self, until: Callable[[], bool] | None = None) -> None:
-        """Do all of it. ``until`` keeps the site running after the wished Qblocks for as long as it gives False."""
+        """Do all of it. ``until``, where given, says when to stop recording, in place of ``qblocks``."""
         begun = time.monotonic()
+        self._claim_folder()
         with ExitStack() as stack:
             boards = self._flashed_boards(stack)
             home = self._home(stack)
@@ -73,11 +79,19 @@ class Demo:
         self._judge(home, boards, devices)
         self.seconds = time.monotonic() - begun
 
+    def _claim_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if any(self.folder.iterdir()):
+                raise QcotError(NOT_EMPTY, f"{self.folder} holds something already")
+        except OSError as error:
+            raise QcotError(NOT_EMPTY, f"{self.folder}: {error.strerror}") from error
+
     # The boards
 
     def _flashed_boards(self, stack: ExitStack) -> list[EmulatedBoard]:
         self.say("building the firmware and the emulator")
-        build(ENV)
+        build(ENV, self.detail)
         build_emulator()
         recordings = heartpy_recordings()
         boards = []
@@ -87,10 +101,10 @@ class Demo:
                 ENV, state_dir=self.folder / f"board-{number}", signal=recording, blank=True, seed=number
             )
             boards.append(stack.enter_context(board))
-            self.say(f"simulated {ENV} at {board.port}, a pulse sensor on A0 ({recording.name})")
+            self.say(f"simulated {ENV} {board.port}, {CHANNEL}: pulse {recording.name}")
         self.say("uploading through the bootloaders: pio run -e uno -t upload")
-        with ThreadPoolExecutor(len(boards)) as pool:
-            for image in pool.map(lambda board: flash(ENV, board.port), boards):
+        with ThreadPoolExecutor(len(boards)) as pool, _stopped_on_error(boards):
+            for image in pool.map(lambda board: flash(ENV, board.port, self.detail), boards):
                 self.say(f"uploaded {image.flash:,} bytes, image {image.image.hex()[:16]}, verified by avrdude")
         return boards
 
@@ -126,9 +140,15 @@ class Demo:
             gateway.stop()
 
     def _record(self, bridge: Bridge, gateway: Gateway, until: Callable[[], bool] | None) -> None:
-        self._wait(bridge, gateway, lambda _, log: log.qblocks >= self.qblocks, "no new Qblock")
-        while until is not None and not until():
-            self._look(bridge, gateway)
+        self.say(
+            f"recording {CHANNEL} at {RATE_HZ:.0f} readings/s, a Qblock every {self.interval_s:g} s, "
+            + (f"until there are {self.qblocks}" if until is None else "until Ctrl-C")
+        )
+
+        def enough(log: Snapshot) -> bool:
+            return log.qblocks >= self.qblocks if until is None else until() and log.qblocks > 0
+
+        self._wait(bridge, gateway, lambda _, log: enough(log), "no new Qblock")
         bridge.set_rates({"*": {CHANNEL: 0}})
         self._wait(bridge, gateway, lambda site, _: _all_on_disk(site), "a board keeps readings")
         if not bridge.drain():
@@ -201,6 +221,17 @@ class Demo:
             "accounts": [asdict(each) for each in self.accounts],
             "seconds": round(self.seconds, 1),
         }
+
+
+@contextmanager
+def _stopped_on_error(boards: list[EmulatedBoard]) -> Iterator[None]:
+    """An upload ends when its board does; who interrupts one does not want to wait for the other."""
+    try:
+        yield
+    except BaseException:
+        for board in boards:
+            board.unplug()
+        raise
 
 
 def _all_on_disk(site: BridgeView) -> bool:

@@ -1,6 +1,8 @@
 """Every command as people and machines use it: what it prints, how it fails, and that no traceback is ever shown."""
 
+import fcntl
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -136,6 +138,8 @@ def test_list_and_show_tell_of_qblocks_boards_and_readings(run: Run, home: Home,
     assert values == [value for _, _, _, value in board.sampled[28:]]
     for words in (("ledger", "list"), ("ledger", "list", "--boards"), ("ledger", "show", "0")):
         assert run(*words)[0] == 0
+    assert f"prove {board.device.hex()} 1 0" in run("ledger", "list", "--boards")[1]
+    assert "epoch 1 seq 28 to " in run("ledger", "show", "1")[1]
     status, _, err = run("ledger", "show", "9")
     assert status == 1
     assert "no-such-qblock" in err
@@ -154,6 +158,10 @@ def test_a_proof_is_checked_without_a_home_and_only_as_it_was(
     assert status == 0
     assert (said["facts"]["seq"], said["facts"]["value"]) == (30, board.sampled[30][3])
     assert run("verify", file, "--gateway-key", vkey, "--bridge-key", pub)[0] == 0
+    log = home.trusted / "gateways" / "gateway.pub"
+    assert run("verify", file, "--gateway-key", log, "--bridge-key", pub)[0] == 0
+    other = create_home(tmp_path / "other", Settings()).trusted / "gateways" / "gateway.pub"
+    assert run("verify", file, "--gateway-key", other)[0] == 1
     assert "yours to settle" in run("verify", file)[1]
     file.write_text(file.read_text().replace('"reading": 2', '"reading": 3'))
     assert json.loads(run("verify", file, "--json")[1])["facts"]["seq"] == 31  # another reading, proven as well
@@ -172,6 +180,11 @@ def test_a_proof_is_checked_without_a_home_and_only_as_it_was(
         (("enroll", "/dev/null"), "no-home"),
         (("verify", "/nonexistent"), "file-unreadable"),
         (("flash", "uno", "--port", "/nonexistent"), "port-missing"),
+        (("flash", "uno", "--port", "/dev/null"), "not-a-port"),
+        (("emulate", "native", "--state", "/proc/none"), "state-unusable"),
+        (("demo", "--report", "/proc/none/report.json"), "report-unwritable"),
+        (("demo", "--keep", "/proc/none"), "folder-not-new"),
+        (("demo", "--keep", "/usr"), "folder-not-new"),
         (("flash", "teapot", "--port", "/dev/null"), "unknown-board"),
         (("emulate", "uno", "--signal", "/nonexistent.csv"), "bad-signal"),
     ],
@@ -184,6 +197,24 @@ def test_what_cannot_work_is_refused_by_name_for_people_and_machines(
     assert status == 1
     assert err.startswith(f"{name}: ")
     assert "what to do: " in err
+
+
+def test_a_port_that_another_program_uses_is_not_flashed(run: Run) -> None:
+    board, port = os.openpty()
+    fcntl.flock(port, fcntl.LOCK_EX)
+    status, _, err = run("flash", "uno", "--port", os.ttyname(port))
+    os.close(board)
+    os.close(port)
+    assert status == 1
+    assert err.startswith("port-busy: ")
+
+
+def test_boards_says_what_to_do_where_there_are_none(run: Run, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qcot.cli.boards.serial_ports", list)
+    _, out, _ = run("boards")
+    assert "qcot emulate uno" in out
+    assert "qcot enroll PORT" in out
+    assert json.loads(run("boards", "--json")[1]) == {"ports": [], "boards": []}
 
 
 def test_errors_are_json_where_json_was_asked_for(run: Run) -> None:
