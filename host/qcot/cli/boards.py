@@ -213,7 +213,6 @@ def emulate(
         if as_json:
             print_json({"ports": ports})
             sys.stdout.flush()
-        err.print("running; Ctrl-C stops")
         stopped = threading.Event()
 
         def stop(_number: int, _frame: FrameType | None) -> None:
@@ -221,6 +220,7 @@ def emulate(
 
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, stop)
+        err.print("running; Ctrl-C stops")
         while not stopped.wait(3600):
             pass
 

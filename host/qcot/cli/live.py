@@ -22,18 +22,19 @@ def _state(board: BoardView) -> Text:
 
 
 def _boards(bridge: BridgeView) -> RenderableType:
+    """Each board; ``seq`` is how far its epoch is on disk, ``readings`` counts since the bridge started."""
     if not bridge.boards:
         return Text("no board yet: plug one in, or name its port with --port", style="yellow")
     table = Table(box=None, pad_edge=False)
     table.add_column("board", overflow="fold")
-    for column in ("epoch", "readings", "on disk", "lost", "refused"):
+    for column in ("epoch", "seq", "readings", "lost", "refused"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("state", overflow="fold")
     for each in bridge.boards:
         bad = each.counters.forged + each.counters.replayed + each.counters.malformed
         table.add_row(
             each.device or each.port, "" if each.epoch is None else str(each.epoch),
-            f"{each.readings:,}", f"{each.stored:,}", f"{each.lost:,}", f"{bad:,}", _state(each),
+            f"{each.stored:,}", f"{each.readings:,}", f"{each.lost:,}", f"{bad:,}", _state(each),
         )  # fmt: skip
     return table
 
