@@ -34,8 +34,10 @@ static void on_start(avr_irq_t *irq, uint32_t value, void *param) {
     } else if (chosen.mux.kind == ADC_MUX_REF) {
         millivolts = chosen.mux.src;
     }
-    if (analog->log)
-        fprintf(analog->log, "%llu %u %u %u\n", (unsigned long long)avr->cycle, mux, refs, converted(analog, refs, millivolts));
+    if (!analog->log) return;
+    unsigned count = converted(analog, refs, millivolts);
+    if (fprintf(analog->log, "%llu %u %u %u\n", (unsigned long long)avr->cycle, mux, refs, count) < 0)
+        fail("--adc-log: %s", strerror(errno));  /* a log with a gap would bear false witness */
 }
 
 void analog_attach(struct analog *analog, avr_t *avr) {

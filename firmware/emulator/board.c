@@ -76,8 +76,9 @@ static void set_pulls(struct board *board) {
 
 bool board_drive(struct board *board, const char *pin, char level) {
     if (isdigit((unsigned char)*pin)) {
-        unsigned long number = strtoul(pin, NULL, 10);
-        if (number > 13) return false;
+        char *end;
+        unsigned long number = strtoul(pin, &end, 10);
+        if (number > 13 || *end) return false;
         pin = board->model->pins[number];
     }
     int port = toupper((unsigned char)pin[0]) - 'A', bit = pin[1] - '0';
@@ -169,7 +170,7 @@ bool board_in_bootloader(const struct board *board) {
 static void on_mark(avr_t *avr, avr_io_addr_t address, uint8_t value, void *param) {
     struct board *board = param;
     avr->data[address] = value;
-    fprintf(board->marks, "%llu %u\n", (unsigned long long)avr->cycle, value);
+    if (fprintf(board->marks, "%llu %u\n", (unsigned long long)avr->cycle, value) < 0) fail("--marks: %s", strerror(errno));
 }
 
 /* Time is paced by the main loop, so a sleeping chip just skips ahead, by one cycle more than it is told (simavr's run loop). */

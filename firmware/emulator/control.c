@@ -17,11 +17,10 @@ struct request {
 
 #define ANSWER(request, ...) snprintf((request)->answer, (request)->room, __VA_ARGS__)
 
-/* "" is 0; false when `text` is no number. */
+/* "" is 0; false when `text` is no number, or more than a century of cycles. */
 static bool number(const char *text, unsigned long long *value) {
-    char *end;
-    *value = strtoull(text, &end, 10);
-    return !*end;
+    *value = strtoull(text, NULL, 10);
+    return text[strspn(text, "0123456789")] == 0 && *value < 1ULL << 56;
 }
 
 /* An optional argument is how many cycles from now the power goes. */
@@ -120,8 +119,12 @@ void control_open(struct control *control, const char *path) {
 }
 
 void control_wait(const struct control *control, struct pollfd fds[CONTROL_FDS]) {
-    fds[0] = (struct pollfd){.fd = control->listener, .events = POLLIN};
-    for (int i = 0; i < CONTROL_CLIENTS; i++) fds[1 + i] = (struct pollfd){.fd = control->clients[i].fd, .events = POLLIN};
+    bool room = false;  /* without it nobody is accepted, and to wait for them would be to wait for nothing */
+    for (int i = 0; i < CONTROL_CLIENTS; i++) {
+        fds[1 + i] = (struct pollfd){.fd = control->clients[i].fd, .events = POLLIN};
+        room |= control->clients[i].fd < 0;
+    }
+    fds[0] = (struct pollfd){.fd = room ? control->listener : -1, .events = POLLIN};
 }
 
 static bool serve(struct control *control, int index, struct board *board) {

@@ -91,7 +91,9 @@ uint8_t *image_map(const char *path, size_t size, size_t spare) {
     int fresh = status.st_size == 0;
     if (!fresh && (size_t)status.st_size != size)
         fail("%s: expected %zu bytes for this chip, got %lld", path, size, (long long)status.st_size);
-    if (ftruncate(file, (off_t)size)) fail("%s: %s", path, strerror(errno));
+    /* All of its blocks now: a full disk would kill us at a write to the mapping. */
+    int error = posix_fallocate(file, 0, (off_t)size);
+    if (error) fail("%s: %s", path, strerror(error));
     if (mmap(memory, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED)
         fail("%s: %s", path, strerror(errno));
     close(file);

@@ -141,12 +141,14 @@ static void run(struct board *board, struct control *control, const struct optio
     bool goes_on = true;
     while (goes_on && !told_to_stop) {
         int64_t now = now_ns(), held = starts_at > now ? starts_at - now : 0, wait = held ? held : IDLE_NS;
-        if (!held && board->powered && board_run(board, board->avr->cycle + BATCH)) {
-            wait = lead_ns(board, &epoch);
-            if (options->full_speed && !board_in_bootloader(board)) {
-                wait = 0;
-                epoch = now_ns() - board_ns(board);
-            }
+        bool paced = !options->full_speed || board_in_bootloader(board);
+        /* Whoever talks to us wakes us early, and must not make the board's time run faster by it. */
+        int64_t ahead = held || !board->powered || !paced ? 0 : lead_ns(board, &epoch);
+        if (ahead) {
+            wait = ahead;
+        } else if (!held && board->powered && board_run(board, board->avr->cycle + BATCH)) {
+            wait = paced ? lead_ns(board, &epoch) : 0;
+            if (!paced) epoch = now_ns() - board_ns(board);
         } else {
             epoch = now + held - board_ns(board);  /* its clock stands still */
         }
@@ -169,6 +171,7 @@ static void run(struct board *board, struct control *control, const struct optio
 }
 
 int main(int argc, char **argv) {
+    signal(SIGXFSZ, SIG_IGN);  /* what a file does not take is told by name */
     struct options options = parse(argc, argv);
     static struct board board;
     static struct analog analog;

@@ -192,7 +192,8 @@ def board_header(header: Header) -> None:
     keys_header(header)
     header.table(
         "board_verdicts",
-        "const char* name; qcot_test::Bytes wire; uint32_t last; State state; Verdict verdict; int8_t code; bool answers;",
+        "const char* name; qcot_test::Bytes wire; uint32_t last; State state; Verdict verdict; int8_t code; "
+        "bool answers;",
         (
             f"{header.text(v['name'])}, {header.hex(v['wire'])}, {v['last']}u, State::{v['state']}, "
             f"Verdict::{v['verdict']}, "

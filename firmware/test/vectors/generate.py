@@ -244,8 +244,8 @@ def frames() -> list[dict[str, object]]:
 def verdicts() -> list[dict[str, object]]:
     """What a receiver makes of one frame.
 
-    ``state``: ``session``, one under ``key`` in which counter ``last`` was accepted last; a board may also be ``closed``
-    (enrolled, no session, ``nonce`` of the keys on offer), ``blank`` (not enrolled) or ``damaged`` (its identity is).
+    ``state``: ``session``, one under ``key`` in which counter ``last`` was accepted last; a board may also be
+    ``closed`` (enrolled, no session, ``nonce`` of the keys on offer), ``blank`` (not enrolled) or ``damaged``.
     ``code`` is the RESULT that a board answers, null for silence. It has AUTH only in a session.
     """
     out: list[dict[str, object]] = []

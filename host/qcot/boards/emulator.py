@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from qcot.boards.build import Say, build, project_root, say_nothing, target_of
 from qcot.boards.errors import (
@@ -24,6 +24,7 @@ from qcot.boards.errors import (
     EMULATOR_GONE,
     EMULATOR_SILENT,
     NO_EMULATOR,
+    STATE_IN_USE,
     UNKNOWN_BOARD,
     BoardError,
 )
@@ -76,6 +77,7 @@ class EmulatedBoard(ABC):
         self.port = str(setup.state_dir / "tty")
         self._log = setup.state_dir / "board.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._claim = _claim(setup.state_dir)
 
     @classmethod
     def start(
@@ -107,6 +109,7 @@ class EmulatedBoard(ABC):
         if target.mcu is None and blank:
             raise BoardError(UNKNOWN_BOARD, f"{env} has no bootloader: it cannot start blank")
         state_dir.mkdir(parents=True, exist_ok=True)
+        _claim(state_dir).close()  # before anything in it changes
         if not blank:
             elf = elf or build(env, say).elf
         setup = Setup(
@@ -145,6 +148,7 @@ class EmulatedBoard(ABC):
     def stop(self) -> None:
         """End the board; its state folder stays."""
         self._end(signals.SIGTERM)
+        self._claim.close()
 
     @abstractmethod
     def reset(self) -> None:
@@ -181,6 +185,8 @@ class EmulatedBoard(ABC):
 
     def _launch(self, command: list[str], environment: Mapping[str, str] | None = None) -> None:
         """Start the process and wait until it has told its port."""
+        if self._claim.closed:
+            self._claim = _claim(self.setup.state_dir)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,
@@ -188,12 +194,14 @@ class EmulatedBoard(ABC):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
+                pass_fds=[self._claim.fileno()],  # the claim lasts as long as either of us
                 start_new_session=True,  # Ctrl-C is the parent's to handle, in its own order
             )
         wait_for(lambda: b"port: " in self._log.read_bytes() or not self.running, START_TIMEOUT_S, self.setup.env)
         if not self.running:
             said = self._log.read_text(errors="replace").strip().splitlines()
             self._process = None
+            self._claim.close()
             raise BoardError(EMULATOR_FAILED, f"{self.setup.env}: {said[-1] if said else 'it ended without a word'}")
 
     def _end(self, how: signals.Signals) -> None:
@@ -210,6 +218,17 @@ class EmulatedBoard(ABC):
             process.stdin.close()
         if how is signals.SIGKILL:
             Path(self.port).unlink(missing_ok=True)
+
+
+def _claim(state_dir: Path) -> BinaryIO:
+    """Take the folder for one board: two on one EEPROM would write over each other's identity and epoch."""
+    lock = (state_dir / ".lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise BoardError(STATE_IN_USE, f"{state_dir}: another board runs on it") from error
+    return lock
 
 
 def build_emulator() -> Path:

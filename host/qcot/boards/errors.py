@@ -22,5 +22,6 @@ NO_EMULATOR = Problem("no-emulator", "run `make setup`, which installs the compi
 EMULATOR_FAILED = Problem("emulator-failed", "mend what the message names; the board's log is in its state folder")
 EMULATOR_SILENT = Problem("emulator-silent", "see if the machine is overloaded; the log is in the board's state folder")
 EMULATOR_GONE = Problem("emulator-gone", "start the emulated board again; its log is in its state folder")
+STATE_IN_USE = Problem("state-in-use", "stop the other simulated board that runs on this state folder, or name another")
 BAD_SIGNAL = Problem("bad-signal", "give a CSV of ADC counts from 0 to 1023: one column, or a time and a count")
 NO_RECORDINGS = Problem("no-recordings", "install the package heartpy, or give a CSV of your own with --signal")

@@ -1,14 +1,25 @@
 """The emulator as a stand-in for a board: what a host sees of it, and what outlives it."""
 
 import os
+import resource
+import signal
+import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 import serial
 from qcot.boards.emulator import EmulatedBoard, build_emulator
-from qcot.boards.errors import BAD_SIGNAL, EMULATOR_FAILED, EMULATOR_GONE, UNKNOWN_BOARD, BoardError
+from qcot.boards.errors import (
+    BAD_SIGNAL,
+    EMULATOR_FAILED,
+    EMULATOR_GONE,
+    STATE_IN_USE,
+    UNKNOWN_BOARD,
+    BoardError,
+)
 from qcot.boards.recording import Signal
 from sketch_board import BAUD, TIMEOUT_S, StartBoard, booted, convert, eeprom_read, eeprom_write, open_port
 
@@ -246,10 +257,136 @@ def test_real_time_is_kept_and_full_speed_is_not(start: StartBoard) -> None:
 
 def test_a_command_that_does_not_exist_is_refused(start: StartBoard) -> None:
     board = start()
-    for text in ("fly", "pin 99 0", "pin 12 7", "power-off soon"):
+    junk = (
+        "fly",
+        "",
+        " ",
+        "pin",
+        "pin 99 0",
+        "pin 12 7",
+        "pin 12x 0",
+        "pin Z9 0",
+        "pin B 1",
+        "pin B44 1",
+        "power-off soon",
+    )
+    for text in (*junk, "power-on -5", "power-off 99999999999999999999", "%s%n", "\x00", "é" * 20):
         with pytest.raises(BoardError) as caught:
             board.command(text)
         assert caught.value.problem is EMULATOR_FAILED
+
+
+def flood(client: socket.socket, part: bytes) -> None:
+    while True:
+        client.sendall(part)
+
+
+def test_a_client_that_floods_the_control_socket_harms_only_itself(start: StartBoard) -> None:
+    board = start()
+    began, at = time.monotonic(), board.cycles
+    with socket.socket(socket.AF_UNIX) as deaf, socket.socket(socket.AF_UNIX) as endless:
+        for client in (deaf, endless):
+            client.connect(str(board._control))
+            client.settimeout(TIMEOUT_S)
+        for client, part in ((deaf, b"cycles?\n" * 100), (endless, b"x" * 1000)):  # neither answers read, nor a line
+            with pytest.raises((BrokenPipeError, ConnectionResetError)):
+                flood(client, part)
+        with open_port(board) as link:
+            booted(link)
+    # To be woken by all this made its clock no faster.
+    assert board.cycles - at <= (time.monotonic() - began) * 16_000_000 + 500_000
+
+
+def test_clients_that_connect_and_say_nothing_do_not_stop_the_board(start: StartBoard) -> None:
+    board = start()
+    idle = [socket.socket(socket.AF_UNIX) for _ in range(5)]
+    for client in idle:
+        client.connect(str(board._control))
+    with open_port(board) as link:
+        booted(link)
+    for client in idle:
+        client.close()
+    assert board.powered
+
+
+def test_a_port_that_is_closed_in_mid_frame_leaves_the_board_ready_for_the_next(start: StartBoard) -> None:
+    board = start()
+    for _ in range(3):
+        with open_port(board) as link:
+            booted(link)
+            link.write(b"e\xffhalf of it")  # it asked for 255 bytes
+    with open_port(board) as link:
+        assert booted(link) == (EXTRF, 1)
+        link.write(b"e\x02ok")
+        assert link.read(2) == b"ok"
+
+
+def test_two_boards_on_one_state_folder_are_refused(start: StartBoard) -> None:
+    board = start()
+    with pytest.raises(BoardError) as caught:
+        start(state_dir=board.setup.state_dir)
+    assert caught.value.problem is STATE_IN_USE
+    with open_port(board) as link:
+        booted(link)
+    board.kill()
+    with pytest.raises(BoardError) as caught:  # off is not gone
+        start(state_dir=board.setup.state_dir)
+    assert caught.value.problem is STATE_IN_USE
+    board.stop()
+    start(state_dir=board.setup.state_dir)
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from qcot.boards.emulator import EmulatedBoard
+board = EmulatedBoard.start("uno", state_dir=Path(sys.argv[1]), elf=Path(sys.argv[2]))
+print(board.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_parent_that_is_killed_leaves_no_emulator_behind(
+    start: StartBoard, sketches: dict[str, Path], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", PARENT, str(tmp_path / "orphan"), str(sketches["uno"])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + TIMEOUT_S
+    while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split()[2]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with open_port(start(state_dir=tmp_path / "orphan")) as link:  # and the folder is free again
+        booted(link)
+
+
+@pytest.mark.parametrize("option", ["--adc-log", "--marks"])
+def test_a_log_on_a_full_disk_stops_the_emulator_by_name(
+    sketches: dict[str, Path], tmp_path: Path, option: str
+) -> None:
+    link = tmp_path / "tty"
+    arguments = [build_emulator(), "-m", "atmega328p", "--elf", sketches["uno"], "--link", link, option, "/dev/full"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("port: ")
+        with serial.Serial(str(link), BAUD, timeout=TIMEOUT_S) as port:
+            booted(port)
+            port.write(b"w\x00\x00\x01a\x40")  # marks, then converts
+            _, said = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 2
+    assert f"{option}: No space left on device" in said
+
+
+def test_memories_that_the_disk_has_no_room_for_are_refused_by_name(sketches: dict[str, Path], tmp_path: Path) -> None:
+    def no_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+
+    arguments = [build_emulator(), "-m", "atmega328p", "--elf", sketches["uno"], "--eeprom", tmp_path / "eeprom.bin"]
+    done = subprocess.run(arguments, preexec_fn=no_room, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == 2
+    assert "eeprom.bin: File too large" in done.stderr
 
 
 def test_a_board_that_died_says_so(start: StartBoard) -> None:
