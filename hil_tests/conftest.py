@@ -27,13 +27,15 @@ CAPABILITIES = {
     "resets_on_open": "opening the port resets the board, as DTR does",
     "resets_in_place": "a reset leaves the port open",
     "small_ring": "a few seconds without a host fill the ring",
+    "shows_led": "the test sees the LED",
+    "reads_chip": "the chip has a temperature sensor",
     "keeps_running": "opening the port does not reset the board",
 }
 SIMULATED = {"cuts_power", "reads_signal", "erases"}
-AVR = SIMULATED | {"has_bootloader", "resets_on_open", "resets_in_place", "small_ring"}
+AVR = SIMULATED | {"has_bootloader", "resets_on_open", "resets_in_place", "small_ring", "shows_led"}
 HAS = {
     "native": SIMULATED | {"keeps_running"},
-    "uno": AVR,
+    "uno": AVR | {"reads_chip"},
     "megaatmega2560": AVR,
 }
 REAL_PORT = {"resets_on_open"}

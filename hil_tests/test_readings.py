@@ -1,11 +1,14 @@
 """Readings: exactly what the ADC read, in one chain, at the rates that were set, losses told."""
 
+from itertools import pairwise
+
 import pytest
 from qcot.boards.enroll import enroll
 from qcot.link.events import SawResult, SessionOpened
 from qcot.link.messages import Code
 
-A0, A1, SUPPLY = 0, 1, 6
+A0, A1, SUPPLY, CHIP = 0, 1, 6, 7
+CHIP_INPUT = 8  # of the multiplexer
 
 
 def sampled(board, channel=A0):
@@ -56,6 +59,35 @@ def test_each_channel_has_its_own_rate(board, registry, connect):
     host.until(lambda: len(host.values(SUPPLY)) >= 10, "10 readings of the supply")
     assert len(host.values(A0)) > 2 * len(host.values(A1)) > 2 * len(host.values(SUPPLY))
     assert all(4_000 < millivolts < 6_000 for millivolts in host.values(SUPPLY))
+
+
+@pytest.mark.reads_signal
+@pytest.mark.reads_chip
+def test_the_temperature_of_the_chip_is_read_between_the_readings_of_an_input(board, registry, connect):
+    host = enrolled(board, registry, connect, 10_000)
+    assert host.configure(CHIP, 1_000).code is Code.OK
+    host.until(lambda: len(host.values(CHIP)) >= 4, "4 temperatures")
+    assert host.configure(CHIP, 0).code is Code.OK
+    assert host.configure(A0, 0).code is Code.OK
+    status = host.status(lambda status: status.base == status.head)
+    host.until(lambda: host.resume.seq == status.head, "the rest")
+    assert all(2_400 < value < 2_600 for value in host.values(CHIP))  # the emulator's chip has 25 degrees
+    assert host.values(A0) == sampled(board)
+    settled = [each for each in board.adc_log() if each.channel == CHIP_INPUT]
+    assert len(settled) == 241 * len(host.values(CHIP))  # each after 240 conversions of settling
+    times = [r.time for event in host.took for r in event.readings.readings() if r.channel == A0]
+    assert {after - before for before, after in pairwise(times)} <= {99, 100, 101}
+
+
+@pytest.mark.reads_signal
+@pytest.mark.reads_chip
+def test_the_temperature_of_the_chip_waits_while_an_input_is_too_fast(board, registry, connect):
+    host = enrolled(board, registry, connect, 50_000)
+    assert host.configure(CHIP, 1_000).code is Code.OK
+    host.until(lambda: len(host.values(A0)) >= 150, "3 seconds of readings")
+    assert host.values(CHIP) == []
+    assert host.configure(A0, 20_000).code is Code.OK
+    host.until(lambda: len(host.values(CHIP)) >= 2, "temperatures beside a slower input")
 
 
 @pytest.mark.cuts_power
