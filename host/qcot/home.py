@@ -26,6 +26,9 @@ from qcot.settings import Settings, as_toml, load_settings
 NO_HOME = Problem("no-home", "Run `qcot init` first, or name the right folder with --home or QCOT_HOME.")
 HOME_EXISTS = Problem("home-exists", "Use it as it is, or name an empty folder with --home.")
 HOME_UNUSABLE = Problem("home-unusable", "Name a folder that you may write to with --home or QCOT_HOME.")
+KEY_LOST = Problem(
+    "key-lost", "Restore it from your backup, or make another home with --home and enrol the boards there anew."
+)
 PUBLIC_KEY_FILE = Problem("public-key-file", "Copy the file again from the home where `qcot init` made it.")
 NOT_TRUSTED = Problem("not-trusted", "Copy that installation's .pub file into the trusted folder named above.")
 
@@ -73,12 +76,18 @@ class Home:
         return load_settings(self.settings_file)
 
     def bridge_key(self) -> SigningKey:
-        """The bridge's ML-DSA-65 key; raises ``key-file-...``."""
-        return SigningKey(ML_DSA_65, keyfile.load(self.keys / "bridge.seed"))
+        """The bridge's ML-DSA-65 key; raises ``key-lost`` or ``key-file-...``."""
+        return self._key("bridge.seed", ML_DSA_65)
 
     def gateway_key(self) -> SigningKey:
-        """The gateway's ML-DSA-44 key; raises ``key-file-...``."""
-        return SigningKey(ML_DSA_44, keyfile.load(self.keys / "gateway.seed"))
+        """The gateway's ML-DSA-44 key; raises ``key-lost`` or ``key-file-...``."""
+        return self._key("gateway.seed", ML_DSA_44)
+
+    def _key(self, name: str, algorithm: Algorithm) -> SigningKey:
+        path = self.keys / name
+        if not path.exists():
+            raise QcotError(KEY_LOST, f"{path} is not there")
+        return SigningKey(algorithm, keyfile.load(path))
 
     def trusted_bridges(self) -> dict[str, PublicKey]:
         """The bridges that the gateway listens to, by name."""

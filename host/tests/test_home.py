@@ -58,3 +58,12 @@ def test_a_key_of_another_algorithm_is_refused(tmp_path: Path) -> None:
     home = create_home(tmp_path, Settings())
     with pytest.raises(QcotError, match="ML-DSA-44 is needed"):
         read_public_key(home.trusted / "bridges" / "bridge.pub", ML_DSA_44)
+
+
+def test_a_home_whose_key_is_gone_says_what_that_means(tmp_path: Path) -> None:
+    home = create_home(tmp_path, Settings())
+    (home.keys / "gateway.seed").unlink()
+    with pytest.raises(QcotError, match="key-lost") as caught:
+        home.gateway_key()
+    assert "backup" in caught.value.problem.remedy
+    assert home.bridge_key()

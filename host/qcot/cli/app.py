@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import signal
 import sys
 import tempfile
 import traceback
-from pathlib import Path
 from types import FrameType
 
 import typer
@@ -17,6 +17,7 @@ from qcot.cli.common import err, report
 from qcot.errors import Problem, QcotError
 
 INTERNAL = Problem("internal-error", "This is a bug in qcot. Report it with the file named above.")
+DISK_FULL = Problem("disk-full", "Free some space where the output goes, then run it again.")
 
 MODULES = {
     "qcot.cli.services": ("init", "broker", "bridge", "gateway", "up"),
@@ -64,11 +65,11 @@ def _add_commands(wanted: str | None) -> None:
                 app.command(name)(command)
 
 
-def _crash_file(error: BaseException) -> Path:
+def _crash(error: BaseException) -> QcotError:
     """Keep the traceback for the bug report; a user is shown its place, not its text."""
     with tempfile.NamedTemporaryFile("w", prefix="qcot-crash-", suffix=".txt", delete=False) as file:
         traceback.print_exception(error, file=file)
-    return Path(file.name)
+    return QcotError(INTERNAL, f"{type(error).__name__}; details are in {file.name}")
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
@@ -94,6 +95,9 @@ def run() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        report(QcotError(DISK_FULL, str(error)) if error.errno == errno.ENOSPC else _crash(error), as_json)
+        sys.exit(1)
     except Exception as error:  # the last line of defence
-        report(QcotError(INTERNAL, f"{type(error).__name__}; details are in {_crash_file(error)}"), as_json)
+        report(_crash(error), as_json)
         sys.exit(1)

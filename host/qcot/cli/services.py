@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 import signal
 import socket
@@ -26,7 +27,7 @@ from qcot.cli.live import site_table
 from qcot.errors import Problem, QcotError
 from qcot.gateway.events import Snapshot
 from qcot.gateway.gateway import Gateway
-from qcot.home import create_home
+from qcot.home import create_home, default_home
 from qcot.services import make_bridge, make_gateway, tls_files
 from qcot.settings import NAME_PATTERN, make_settings
 
@@ -83,6 +84,8 @@ def init(
         return
     out.print(f"home      {place.path}", markup=False, soft_wrap=True)
     out.print(f"settings  {place.settings_file}", markup=False, soft_wrap=True)
+    if place.path != default_home() and "QCOT_HOME" not in os.environ:
+        out.print(f"next      export QCOT_HOME={place.path.resolve()}", markup=False, soft_wrap=True)
     out.print("next      qcot flash uno; qcot enroll --rate A0=100; qcot up")
 
 

@@ -5,6 +5,8 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -215,6 +217,14 @@ def test_boards_says_what_to_do_where_there_are_none(run: Run, home: Home, monke
     assert "qcot emulate uno" in out
     assert "qcot enroll PORT" in out
     assert json.loads(run("boards", "--json")[1]) == {"ports": [], "boards": []}
+
+
+def test_output_that_nobody_can_take_is_no_bug(home: Home) -> None:
+    words = [sys.executable, "-c", "from qcot.cli.main import main; main()", "ledger", "list", "--home", home.path]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("disk-full: ")
 
 
 def test_errors_are_json_where_json_was_asked_for(run: Run) -> None:
