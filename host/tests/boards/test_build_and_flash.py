@@ -3,10 +3,11 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from qcot.boards.build import build, flash_image, project_root
+from qcot.boards.build import build, flash_image, pio_environment, project_root
 from qcot.boards.errors import (
     BOOTLOADER_SILENT,
     BUILD_FAILED,
@@ -166,3 +167,37 @@ def test_a_core_folder_is_made_from_the_distributions_tools(tmp_path: Path, proj
     names = {path.name for kind in ("packages", "platforms") for path in (core / kind).iterdir()}
     assert names == {"tool-scons", "native", "atmelavr"}
     assert '"enable_telemetry": false' in (core / "appstate.json").read_text()
+
+
+def test_pio_run_itself_fails_as_often_as_it_is_asked_and_tells_sizes_when_there_is_nothing_to_build(
+    tmp_path: Path,
+) -> None:
+    """Limits lowered in a copy of the gate, on the firmware of this project."""
+    real = project_root()
+    root = tmp_path / "project"
+    (root / "firmware").mkdir(parents=True)
+    shutil.copy(real / "platformio.ini", root)
+    shutil.copytree(real / "firmware" / "platform", root / "firmware" / "platform")
+    for name in ("src", "lib"):
+        (root / "firmware" / name).symlink_to(real / "firmware" / name)
+    gate = root / "firmware" / "platform" / "gate.py"
+    fair, within = gate.read_text(), "ram=1300"
+    assert within in fair
+
+    def pio_run() -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "platformio", "run", "-e", "uno"],
+            cwd=root,
+            env=pio_environment(real),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    for limit in ("ram=900", "ram=900", within, within, "ram=900"):
+        gate.write_text(fair.replace(within, limit))
+        status, said = pio_run()
+        assert (status == 0) == (limit is within), said
+        assert "uno: flash " in said
+        assert ("static RAM is " in said) == (limit is not within)
