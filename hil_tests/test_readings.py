@@ -140,6 +140,15 @@ def test_a_ring_that_overflows_says_in_the_chain_how_many_it_lost(board, registr
     assert len(host.values(A0)) + host.losses() == len(sampled(board))
 
 
+@pytest.mark.small_ring
+def test_the_stack_keeps_a_margin_where_it_is_deepest(board, registry, connect):
+    host = enrolled(board, registry, connect, 200_000)
+    for channel in range(7):
+        assert host.configure(channel, 50_000).code is Code.OK
+    host.until(lambda: len(host.values(SUPPLY)) >= 50, "a second of all channels")
+    assert host.status().free_ram >= 200
+
+
 @pytest.mark.keeps_running
 def test_a_host_that_comes_back_goes_on_where_it_was(board, registry, connect):
     host = enrolled(board, registry, connect)
