@@ -6,8 +6,12 @@ computed again, and the store's own tables are then compared with what came out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from qcot.errors import Problem, QcotError
 from qcot.ledger import checkpoint, merkle, qblock, rules, transactions
@@ -25,14 +29,17 @@ from qcot.ledger.problems import (
 from qcot.ledger.reader import Reader, StoredRun
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
-from qcot.ledger.transactions import EnrolmentEntry
+from qcot.ledger.transactions import EnrolmentEntry, Transaction
 from qcot.ledger.trust import Trust
 
 TRANSACTION_FIRST_BYTE = 0xD2
 _PROGRESS_EVERY = 64
+_AHEAD = 64  # leaves whose signatures are checked while those before them are judged
 
 Progress = Callable[[int, int], None]
 """Called with leaves done and leaves in all."""
+
+_Checked: TypeAlias = "Future[tuple[Transaction, QcotError | None]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +95,43 @@ def verify(ledger: Reader, trust: Trust, *, shots: int = 0, seed: int = 0, progr
         run = _Run(ledger, trust, shots, seed)
         failure = None
         try:
-            for leaf, raw in ledger.leaves(0, size):
-                run.leaf(leaf, raw)
+            for leaf, raw, checked in _ahead(ledger.leaves(0, size), trust):
+                run.leaf(leaf, raw, checked)
                 if progress is not None and (leaf % _PROGRESS_EVERY == 0 or leaf == size - 1):
                     progress(leaf + 1, size)
             run.tables()
         except QcotError as error:
             failure = Failure(run.at, run.what, error.problem, error.reason)
     return Result(run.counts, run.tree.size, run.tree.root(), run.signed, failure)
+
+
+def _ahead(leaves: Iterator[tuple[int, bytes]], trust: Trust) -> Iterator[tuple[int, bytes, _Checked | None]]:
+    """The same leaves, those of transactions with their signatures being checked on other cores meanwhile."""
+    pool = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), "signatures")  # OpenSSL works without the interpreter
+    waiting: deque[tuple[int, bytes, _Checked | None]] = deque()
+    try:
+        for leaf, raw in leaves:
+            is_transaction = raw[:1] == bytes((TRANSACTION_FIRST_BYTE,))
+            waiting.append((leaf, raw, pool.submit(_authenticate, raw, trust) if is_transaction else None))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _authenticate(raw: bytes, trust: Trust) -> tuple[Transaction, QcotError | None]:
+    """The transaction, and what is wrong with who signed it; raises what is wrong with its form."""
+    transaction = transactions.parse(raw)
+    key = trust.bridges.get(transaction.bridge)
+    if key is None:
+        return transaction, QcotError(BRIDGE_NOT_TRUSTED, f"no key of bridge {transaction.bridge} was given")
+    try:
+        transaction.verify(key)
+    except QcotError as error:
+        return transaction, error
+    return transaction, None
 
 
 class _Run:
@@ -117,12 +153,12 @@ class _Run:
         self.at: int | None = None
         self.what = "ledger"
 
-    def leaf(self, at: int, raw: bytes) -> None:
+    def leaf(self, at: int, raw: bytes, checked: _Checked | None) -> None:
         self.at, self.what = at, f"leaf {at}"
-        kind = raw[0] if raw else None
-        if kind == TRANSACTION_FIRST_BYTE:
-            self._transaction(at, raw)
-        elif kind == qblock.FIRST_BYTE:
+        is_qblock = raw[:1] == bytes((qblock.FIRST_BYTE,))
+        if checked is not None:
+            self._transaction(at, *checked.result())
+        elif is_qblock:
             self._qblock(at, raw)
         else:
             raise QcotError(BAD_LEAF, f"begins with {raw[:1].hex() or 'nothing'}: no transaction and no Qblock header")
@@ -131,7 +167,7 @@ class _Run:
             if self._ledger.node(level, index) != digest:
                 raise QcotError(INDEX_DIFFERS, f"stored tree node {level}/{index} is not the hash of its leaves")
         self.counts = replace(self.counts, leaves=at + 1)
-        if kind == qblock.FIRST_BYTE:
+        if is_qblock:
             self._checkpoint(at + 1)
 
     def tables(self) -> None:
@@ -156,14 +192,11 @@ class _Run:
                 raise QcotError(INDEX_DIFFERS, reason)
         self.counts = replace(counts, devices=len(self._devices))
 
-    def _transaction(self, at: int, raw: bytes) -> None:
-        transaction = transactions.parse(raw)
+    def _transaction(self, at: int, transaction: Transaction, wrong: QcotError | None) -> None:
         bridge, sequence = transaction.bridge, transaction.sequence
         self.what = f"leaf {at}, transaction {sequence} of bridge {bridge}"
-        key = self._trust.bridges.get(bridge)
-        if key is None:
-            raise QcotError(BRIDGE_NOT_TRUSTED, f"no key of bridge {bridge} was given")
-        transaction.verify(key)
+        if wrong is not None:
+            raise wrong
         if transaction.site != self._ledger.site:
             raise QcotError(WRONG_SITE, f"site {transaction.site}, this ledger is that of {self._ledger.site}")
         self._sequence(bridge, sequence)
