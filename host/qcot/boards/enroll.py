@@ -25,19 +25,19 @@ from qcot.link.transport import SerialPort
 
 SILENT = Problem(
     "board-silent",
-    "check the cable and the port, and that the board has QCoT's firmware (`qcot flash`); then try again",
+    "Check the cable and the port, and that the board has QCoT's firmware (`qcot flash`); then try again.",
 )
 ENROLLED_ELSEWHERE = Problem(
     "enrolled-elsewhere",
-    "restore keys/boards/<id>.key from the home that enrolled it, or erase the board (hold D12 to GND while it resets)",
+    "Restore keys/boards/<id>.key from the home that enrolled it, or erase the board: hold D12 to GND in a reset.",
 )
-DAMAGED = Problem("identity-damaged", "erase the board (hold D12 to GND while it resets), then enrol it again")
-ENROL_REFUSED = Problem("enrol-refused", "erase the board (hold D12 to GND while it resets), then enrol it again")
+DAMAGED = Problem("identity-damaged", "Erase the board (hold D12 to GND while it resets), then enrol it again.")
+ENROL_REFUSED = Problem("enrol-refused", "Erase the board (hold D12 to GND while it resets), then enrol it again.")
 UNPROVEN = Problem(
-    "enrolment-unproven", "run the same command again: the key is kept, and the board is asked whether it has it"
+    "enrolment-unproven", "Run the same command again: the key is kept, and the board is asked whether it has it."
 )
-NO_CHANNEL = Problem("no-channel", "name channels that the board has; the reason lists them")
-RATE_REFUSED = Problem("rate-refused", "give 0 or 0.1 to 200 readings a second")
+NO_CHANNEL = Problem("no-channel", "Name channels that the board has; the reason lists them.")
+RATE_REFUSED = Problem("rate-refused", "Give 0 or 0.1 to 200 readings a second.")
 
 ENROL_TIMEOUT = 3.0
 _POLL = 0.02
@@ -67,14 +67,15 @@ def enroll(
     `no-channel`, `rate-refused`, `port-...` and `key-file-...`.
     """
     end = time.monotonic() + window
-    link = _open_port(str(port), end)
+    link = _open_port(str(port), end, progress)
     try:
         return _Dialogue(link, registry, end, progress).run(rates or {})
     finally:
         link.close()
 
 
-def _open_port(path: str, end: float) -> SerialPort:
+def _open_port(path: str, end: float, progress: Callable[[str], None]) -> SerialPort:
+    told = False
     while True:
         try:
             return SerialPort(path)
@@ -82,6 +83,9 @@ def _open_port(path: str, end: float) -> SerialPort:
             # A running bridge lets go of a board that is not enrolled every few seconds.
             if error.problem is not PORT_BUSY or time.monotonic() >= end:
                 raise
+            if not told:
+                progress(f"{path} is in use: waiting until it is let go")
+                told = True
         time.sleep(0.1)
 
 

@@ -9,19 +9,25 @@ class BoardError(QcotError):
     """A board, its firmware or its port is not as it should be."""
 
 
-NO_PROJECT = Problem("no-project", "run this inside a clone of the QCoT repository")
-UNKNOWN_BOARD = Problem("unknown-board", "name an environment of platformio.ini: uno, megaatmega2560 or native")
-NO_PLATFORMIO = Problem("no-platformio", "run `make setup`, which installs PlatformIO and makes its core folder")
-BUILD_FAILED = Problem("build-failed", "mend what the compiler names; `pio run -v` shows each command")
+NO_PROJECT = Problem("no-project", "Run this inside a clone of the QCoT repository.")
+UNKNOWN_BOARD = Problem("unknown-board", "Name an environment of platformio.ini: uno, megaatmega2560 or native.")
+NO_PLATFORMIO = Problem("no-platformio", "Run `make setup`, which installs PlatformIO and makes its core folder.")
+BUILD_FAILED = Problem("build-failed", "Mend what the compiler names; `pio run -v` shows each command.")
 BOOTLOADER_SILENT = Problem(
     "bootloader-silent",
-    "check that the board is of that kind and that nothing else has its port open, press its reset button, try again",
+    "Check that the board is of that kind and that nothing else has its port open, press its reset button, try again.",
 )
-UPLOAD_FAILED = Problem("upload-failed", "try again with a short cable and without a hub; the log above names the step")
-NO_EMULATOR = Problem("no-emulator", "run `make setup`, which installs the compiler, libsimavr-dev and gcc-avr")
-EMULATOR_FAILED = Problem("emulator-failed", "mend what the message names; the board's log is in its state folder")
-EMULATOR_SILENT = Problem("emulator-silent", "see if the machine is overloaded; the log is in the board's state folder")
-EMULATOR_GONE = Problem("emulator-gone", "start the emulated board again; its log is in its state folder")
-STATE_IN_USE = Problem("state-in-use", "stop the other simulated board that runs on this state folder, or name another")
-BAD_SIGNAL = Problem("bad-signal", "give a CSV of ADC counts from 0 to 1023: one column, or a time and a count")
-NO_RECORDINGS = Problem("no-recordings", "install the package heartpy, or give a CSV of your own with --signal")
+UPLOAD_FAILED = Problem(
+    "upload-failed", "Try again with a short cable and without a hub; the log above names the step."
+)
+NO_EMULATOR = Problem("no-emulator", "Run `make setup`, which installs the compiler, libsimavr-dev and gcc-avr.")
+EMULATOR_FAILED = Problem("emulator-failed", "Mend what the message names; the board's log is in its state folder.")
+EMULATOR_SILENT = Problem(
+    "emulator-silent", "See if the machine is overloaded; the log is in the board's state folder."
+)
+EMULATOR_GONE = Problem("emulator-gone", "Start the emulated board again; its log is in its state folder.")
+STATE_IN_USE = Problem(
+    "state-in-use", "Stop the other simulated board that runs on this state folder, or name another."
+)
+BAD_SIGNAL = Problem("bad-signal", "Give a CSV of ADC counts from 0 to 1023: one column, or a time and a count.")
+NO_RECORDINGS = Problem("no-recordings", "Install the package heartpy, or give a CSV of your own with --signal.")

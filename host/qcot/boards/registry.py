@@ -17,7 +17,7 @@ from qcot.errors import Problem, QcotError
 from qcot.link.keys import DEVICE_SIZE
 from qcot.link.messages import Channel
 
-BAD_RECORD = Problem("bad-board-record", "restore the file from a backup, or erase the board and enrol it again")
+BAD_RECORD = Problem("bad-board-record", "Restore the file from a backup, or erase the board and enrol it again.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,10 @@ CHAIN_BROKEN = Problem("chain-broken", "Reset the board; if it goes on, look for
 BAD_CHECKPOINT = Problem("bad-checkpoint", "Ask for the checkpoint again; it is not C2SP tlog-checkpoint text.")
 CHECKPOINT_UNSIGNED = Problem("checkpoint-unsigned", "Check that the verifier key is that of this log.")
 BAD_PROOF = Problem("bad-proof", "Ask for the proof again; it is not C2SP tlog-proof text.")
-BAD_VERIFIER_KEY = Problem("bad-verifier-key", "Give it as name+hex key id+base64, as `qcot init` printed it.")
+BAD_VERIFIER_KEY = Problem(
+    "bad-verifier-key",
+    "Give it as name+hex key id+base64, as an evidence file has it, or the file trusted/gateways/NAME.pub.",
+)
 
 # Qblock headers.
 BAD_QBLOCK = Problem("bad-qblock", "Restore the ledger from a copy that verifies; this is not a Qblock header.")
@@ -58,7 +61,9 @@ INDEX_DIFFERS = Problem(
 CHECKPOINT_MISSING = Problem("checkpoint-missing", "Restore the ledger from a copy that verifies.")
 
 # The store.
-LEDGER_MISSING = Problem("ledger-missing", "Run `qcot gateway` once, or name the right home with --home.")
+LEDGER_MISSING = Problem(
+    "ledger-missing", "Run `qcot up` (or `qcot gateway`) once, or name the right home with --home."
+)
 LEDGER_LOCKED = Problem("ledger-locked", "Stop the other gateway first: one process writes a ledger.")
 LEDGER_CORRUPT = Problem(
     "ledger-corrupt", "Stop, keep this file, and restore the newest copy for which `qcot ledger verify` holds."

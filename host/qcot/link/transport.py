@@ -28,8 +28,9 @@ class SerialPort:
         try:
             self._serial = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
         except (OSError, ValueError) as error:
-            problem = _PROBLEMS.get(getattr(error, "errno", None), NOT_A_PORT)
-            raise LinkError(problem, f"{path}: {error}") from error
+            code = getattr(error, "errno", None)
+            reason = os.strerror(code) if code else str(error)  # pyserial says it twice
+            raise LinkError(_PROBLEMS.get(code, NOT_A_PORT), f"{path}: {reason}") from error
         self.path = path
         self.fd: int = self._serial.fileno()
         os.set_blocking(self.fd, False)
