@@ -163,7 +163,7 @@ def test_a_corrupted_outbox_is_refused_by_name_and_left_as_it_is(tmp_path, damag
     path.write_bytes(data)
     with pytest.raises(QcotError, match="outbox-corrupt") as caught:
         Store(path, SITE, BRIDGE)
-    assert "move the file aside" in caught.value.problem.remedy
+    assert "Move the file aside" in caught.value.problem.remedy
     assert path.read_bytes() == data
 
 
