@@ -16,6 +16,7 @@ from qcot.boards.build import TARGETS
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.recording import Signal
 from qcot.boards.registry import BoardRegistry
+from qcot.link.session import LISTEN
 
 from host import Host
 
@@ -99,12 +100,15 @@ def registry(tmp_path: Path) -> BoardRegistry:
 
 
 @pytest.fixture
-def connect(board: EmulatedBoard | RealBoard, registry: BoardRegistry, tmp_path: Path) -> Iterator[Callable[[], Host]]:
+def connect(
+    env: str, board: EmulatedBoard | RealBoard, registry: BoardRegistry, tmp_path: Path
+) -> Iterator[Callable[[], Host]]:
     """Opens the board's port; what went over it stays in line.log."""
     opened: list[Host] = []
 
     def open_port() -> Host:
-        opened.append(Host(board.port, registry, tmp_path / "line.log"))
+        listen = 0.0 if env == "native" else LISTEN  # no bootloader, no reset
+        opened.append(Host(board.port, registry, tmp_path / "line.log", listen))
         return opened[-1]
 
     yield open_port

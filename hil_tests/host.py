@@ -13,7 +13,7 @@ from qcot.boards.registry import BoardRegistry
 from qcot.link.events import Event, Resume, SawHello, SawResult, SawStatus, SessionOpened, TookReadings
 from qcot.link.frames import wire
 from qcot.link.messages import Hello, Status
-from qcot.link.session import Session
+from qcot.link.session import LISTEN, Session
 from qcot.link.transport import SerialPort
 
 E = TypeVar("E", bound=Event)
@@ -23,11 +23,11 @@ PATIENCE_S = 30.0
 class Host:
     """Reads, writes and remembers. ``acknowledges`` off plays a host that has no disk."""
 
-    def __init__(self, port: str, registry: BoardRegistry, log: Path) -> None:
+    def __init__(self, port: str, registry: BoardRegistry, log: Path, listen: float = LISTEN) -> None:
         self._registry = registry
         self._log = log.open("a")
         self.serial = SerialPort(port)
-        self.session = Session()
+        self.session = Session(listen=listen)
         self.resume = Resume()
         self.acknowledges = True
         self.answers_hello = True

@@ -108,7 +108,7 @@ class _Dialogue:
         if fresh:
             self._progress(f"{hello.model}: giving it an identity")
             self._give_identity()
-            self._session = Session(takes_readings=False)  # which asks for HELLO at once
+            self._session = Session(takes_readings=False, listen=0.0)  # which asks for HELLO at once
             hello = self._hello()
         if not hello.enrolled:
             raise QcotError(UNPROVEN, "the board says that it has no identity")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qcot.bridge.intake import Limits
 from qcot.crypto.signing import PublicKey, SigningKey
+from qcot.link.session import LISTEN
 from qcot.mqtt import TlsFiles
 
 AUTO_PORTS = ("/dev/serial/by-id/*", "/dev/ttyACM*", "/dev/ttyUSB*")
@@ -44,6 +45,8 @@ class BridgeConfig:
     ports: tuple[str, ...] = ("auto",)
     rates: Rates = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    listen_s: float = LISTEN
+    """How long a port is only listened to after it was opened; 0 where no board has a bootloader."""
 
     @property
     def outbox(self) -> Path:

@@ -94,7 +94,7 @@ class BoardPort:
 
     def open(self, now: float) -> bool:
         """Try the port; when that fails it is told as trouble and tried again later."""
-        self._session = Session()
+        self._session = Session(listen=self._hub.config.listen_s)
         self._status = None
         try:
             self._serial = SerialPort(self.path)

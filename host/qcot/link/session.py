@@ -64,6 +64,9 @@ PACE = 0.005
 ONLINE = 6.0
 COMMAND_TIMEOUT = 0.5
 COMMAND_TRIES = 6
+LISTEN = 3.0
+"""A host that has opened a port says nothing for so long or until it hears a frame: a Mega's bootloader that hears
+anything in its first seconds waits for more, and the board never starts."""
 OPEN_TIMEOUT = 0.5
 IDENTIFY_EVERY = (0.2, 1.0)
 
@@ -116,7 +119,7 @@ class _Pending:
 class Session:
     """Feed ``receive``, write what ``poll`` gives, ``open`` on SawHello, ``acknowledge`` what is stored."""
 
-    def __init__(self, *, takes_readings: bool = True) -> None:
+    def __init__(self, *, takes_readings: bool = True, listen: float = LISTEN) -> None:
         """Without ``takes_readings`` only commands pass: the board keeps its readings for whoever follows its chain."""
         self._takes_readings = takes_readings
         self._decoder = FrameDecoder()
@@ -127,7 +130,9 @@ class Session:
         self._ack: int | None = None
         self._count = dict.fromkeys(("forged", "replayed", "malformed", "ahead", "repeated"), 0)
         self._quiet_until = 0.0
-        self._identify_at = 0.0
+        self._listen = listen
+        self._identify_at: float | None = None  # until the first poll
+        self._heard = False
         self._identify_gap = IDENTIFY_EVERY[0]
         self._began = False
         self.wanted = 0
@@ -171,6 +176,8 @@ class Session:
         """What ``frames`` tell. Each is judged after the events before it were dealt with, so take them all."""
         for frame in frames:
             events: list[Event] = []
+            if not self._heard:
+                self._heard, self._identify_at = True, now
             self._take(frame, now, events)
             yield from events
 
@@ -191,7 +198,7 @@ class Session:
                     self._opened(offer, frame, now, events)
                 else:
                     # The session stands on the board's side but its OPENED was lost: ask for a new nonce.
-                    self._identify_at = min(self._identify_at, now)
+                    self._identify_at = now
             elif live or (offer and frame.type == Opened.TYPE):
                 self._trouble(events, FORGED, f"no key of this session makes the MAC of a {_name(frame.type)} frame")
             # Else it may belong to the session of whoever had this port before, and nobody here can judge it.
@@ -309,6 +316,8 @@ class Session:
     def poll(self, now: float, events: list[Event] | None = None) -> bytes:
         """What to write now, perhaps nothing. A command given up is told in ``events``."""
         self._expire(now, events if events is not None else [])
+        if self._identify_at is None:
+            self._identify_at = now + self._listen
         if now < self._quiet_until:
             return b""
         raw = self._next(now)
@@ -348,7 +357,7 @@ class Session:
             raw = self._seal(live, waiting.body)
             waiting.counter = live.sent
             return raw
-        if (offer or not self.online(now)) and now >= self._identify_at:
+        if (offer or not self.online(now)) and self._identify_at is not None and now >= self._identify_at:
             # A nonce that was offered without an answer is stale or spent: ask for another.
             self._offer = None
             self._identify_at = now + self._identify_gap

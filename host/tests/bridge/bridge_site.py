@@ -142,7 +142,7 @@ class Home:
             "gateway": GATEWAY_KEY.public_key, "broker": Broker(broker.host, broker.port),
             "ports": (str(self.ports / "*"),), "limits": Limits(wait_s=0.05),
         }  # fmt: skip
-        return BridgeConfig(**(values | options))
+        return BridgeConfig(**(values | {"listen_s": 0.0} | options))
 
     def close(self):
         for board in self.boards:

@@ -454,7 +454,7 @@ from qcot.bridge.daemon import Bridge
 from qcot.bridge.intake import Limits
 home = Path({home!r})
 Bridge(BridgeConfig("home", "bridge", "default", home, BRIDGE_KEY, GATEWAY_KEY.public_key,
-    Broker("127.0.0.1", {port}), ports=(str(home / "ports" / "*"),), limits=Limits(wait_s=0.05))).run()
+    Broker("127.0.0.1", {port}), ports=(str(home / "ports" / "*"),), limits=Limits(wait_s=0.05), listen_s=0.0)).run()
 """
 
 

@@ -19,7 +19,7 @@ from qcot.link.events import (
 )
 from qcot.link.frames import FrameDecoder, seal, wire
 from qcot.link.messages import Ack, Code, Hello, Opened, Readings, Result, Status
-from qcot.link.session import PACE, Session
+from qcot.link.session import LISTEN, PACE, Session
 
 DEVICE = bytes.fromhex("0102030405060708")
 
@@ -90,7 +90,21 @@ def test_a_session_opens_and_every_reading_arrives_once_in_order(line):
 
 
 def test_the_first_byte_on_the_line_is_a_delimiter():
-    assert Session().poll(0.0)[:1] == b"\0"
+    session = Session()
+    session.poll(0.0)
+    assert session.poll(LISTEN)[:1] == b"\0"
+
+
+def test_a_host_is_silent_until_it_hears_a_frame_so_that_no_bootloader_takes_its_words_for_its_own():
+    session = Session()
+    assert [session.poll(at / 10) for at in range(30)] == [b""] * 30
+    assert session.poll(LISTEN) != b""
+    session = Session()
+    assert session.poll(0.0) == b""
+    list(session.receive(b"\x55\xaa\0garbage\0", 0.1))
+    assert session.poll(0.2) == b""
+    list(session.receive(b"\0" + wire(seal(Status.TYPE, bytes(24))), 0.3))
+    assert session.poll(0.3) != b""
 
 
 def test_nothing_is_acknowledged_before_it_is_stored(line):
@@ -286,7 +300,7 @@ def test_a_lost_opened_costs_a_second_and_no_alarm():
         wire(frame.raw) for frame in FrameDecoder().feed(b"\0" + data) if frame.type != Opened.TYPE
     )
     line.sample(20)
-    line.run(0.4)
+    line.run(1.5)
     assert line.board.mac is not None
     assert line.session.device is None
     line.to_host = lambda data: data
