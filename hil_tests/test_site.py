@@ -14,6 +14,7 @@ import pytest
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.recording import heartpy_recordings
 from qcot.demo.account import readings_of
+from qcot.errors import QcotError
 from qcot.home import Home
 from qcot.ledger.reader import Reader
 
@@ -62,7 +63,7 @@ class Site:
             with Reader.open(self.home.ledger) as ledger:
                 state = ledger.devices().get(device)
                 return state.next_seq if state else 0
-        except Exception:  # not made yet
+        except QcotError:  # not made yet
             return 0
 
     def values(self, device: bytes) -> list[int]:

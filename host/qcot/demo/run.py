@@ -36,8 +36,10 @@ from qcot.settings import BridgeSettings, BrokerSettings, GatewaySettings, Setti
 ENV = "uno"
 CHANNEL = "A0"
 RATE_HZ = 100.0
+# What qcot.boards.flash runs against a bootloader; each board's own HELLO then has to name the uploaded image.
 UPLOADED_WITH = "platformio, avrdude -c arduino, optiboot"
 NOT_EMPTY = Problem("folder-not-new", "Name a folder with --keep that is empty or not there yet.")
+OTHER_IMAGE = Problem("other-image", "Run it again; the upload was read back, yet the board runs something else.")
 STALLED = Problem("demo-stalled", "Run it again on a machine that is less busy; the table shows what did not move.")
 STALL_S = 60.0
 LOOK_EVERY_S = 0.25
@@ -110,7 +112,11 @@ class Demo:
 
     def _enrol(self, board: EmulatedBoard, home: Home) -> bytes:
         found = enroll(board.port, BoardRegistry(home.path)).board
-        self.say(f"enrolled board {found.device.hex()} ({found.model}, {len(found.channels)} channels)")
+        if found.image != build(ENV).image:
+            raise QcotError(OTHER_IMAGE, f"board {found.device.hex()} says that it runs {found.image.hex()}")
+        self.say(
+            f"enrolled board {found.device.hex()} ({found.model}, {len(found.channels)} channels), runs that image"
+        )
         return found.device
 
     # The site
