@@ -51,8 +51,14 @@ def test_an_open_and_close_too_quick_to_see_still_resets(start: StartBoard) -> N
         assert link.read(1) == b"S"
     for _ in range(3):
         os.close(os.open(board.port, os.O_RDWR | os.O_NOCTTY))
-    with open_port(board) as link:
-        assert booted(link) == (EXTRF, 1)
+    greeting = b""
+    for _ in range(5):  # on a loaded machine the opener's own flush may take the greeting: open again, it greets again
+        with open_port(board) as link:
+            link.timeout = 3.0
+            greeting = link.read(3)
+        if greeting:
+            break
+    assert greeting == bytes((ord("B"), EXTRF, 1))
 
 
 def test_a_second_opener_does_not_reset(start: StartBoard) -> None:
