@@ -24,6 +24,7 @@ MODULES = {
     "qcot.cli.boards": ("boards", "flash", "emulate", "enroll"),
     "qcot.cli.ledger": ("ledger", "verify"),
     "qcot.cli.demo": ("demo",),
+    "qcot.cli.quantum.group": ("quantum",),
 }
 """Where each command is. Only the module of the command that is run is loaded: a command line must answer at once."""
 

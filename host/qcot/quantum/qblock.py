@@ -3,7 +3,7 @@
     |Q_n> = 2^(-n/2) sum_x exp i [ sum_j theta_j x_j + sum_j phi_j x_j x_(j+1) ] |x>
 
 One qubit a Qblock: H, P(theta_j), and CP(phi_j) to its successor, a weighted graph state (QUMA 4.1 and 5.6 as put right
-in docs/quantum.md). Times are in ms since Qblock 0, phases and angles in radians.
+in docs/quantum/qblocks.md). Times are in ms since Qblock 0, phases and angles in radians.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The walk hash: 256 bits from a two-walker quantum walk on a 7 by 7 torus, in exact integers.
 
-Definition, vectors and what the hash is not (a security primitive): docs/quantum.md, section "Walk hash".
+Definition, vectors and what the hash is not (a security primitive): docs/quantum/walk-hash.md.
 """
 
 from __future__ import annotations
