@@ -16,7 +16,10 @@ FALSE_ALARM = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A measured value with its confidence interval, beside what theory says (None: theory has no closed form)."""
+    """A measured value with its confidence interval, beside what theory says (None: theory has no closed form).
+
+    ``chance`` is the probability, were theory right, of being at least so far off; None where that is not known.
+    """
 
     name: str
     measured: float
@@ -24,11 +27,17 @@ class Estimate:
     high: float
     samples: int
     theory: float | None = None
+    chance: float | None = None
 
     @property
     def agrees(self) -> bool | None:
-        """Whether theory lies in the interval; None where theory says nothing."""
-        return None if self.theory is None else self.low <= self.theory <= self.high
+        """Whether measured and theory may differ by chance; None where theory says nothing.
+
+        One right value in a hundred lies outside its 99 % interval, so what counts is a chance below FALSE_ALARM.
+        """
+        if self.theory is None:
+            return None
+        return self.low <= self.theory <= self.high or (self.chance is not None and self.chance >= FALSE_ALARM)
 
 
 def proportion(
@@ -36,7 +45,8 @@ def proportion(
 ) -> Estimate:
     """Successes of trials with the exact (Clopper-Pearson) interval, never narrower than ``confidence`` says."""
     interval = stats.binomtest(successes, trials).proportion_ci(confidence, method="exact")
-    return Estimate(name, successes / trials, float(interval.low), float(interval.high), trials, theory)
+    chance = None if theory is None else float(stats.binomtest(successes, trials, theory).pvalue)
+    return Estimate(name, successes / trials, float(interval.low), float(interval.high), trials, theory, chance)
 
 
 def mean(name: str, samples: Sequence[float], theory: float | None = None, confidence: float = CONFIDENCE) -> Estimate:
@@ -44,8 +54,11 @@ def mean(name: str, samples: Sequence[float], theory: float | None = None, confi
     count = len(samples)
     middle = math.fsum(samples) / count
     spread = math.sqrt(math.fsum((sample - middle) ** 2 for sample in samples) / (count - 1))
-    half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * spread / math.sqrt(count)
-    return Estimate(name, middle, middle - half, middle + half, count, theory)
+    error = spread / math.sqrt(count)
+    half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error
+    off = None if theory is None or not error else abs(middle - theory) / error
+    chance = None if off is None else float(2 * stats.t.sf(off, count - 1))
+    return Estimate(name, middle, middle - half, middle + half, count, theory, chance)
 
 
 def binomial_bounds(trials: int, probability: float, false_alarm: float = FALSE_ALARM) -> tuple[int, int]:
