@@ -25,6 +25,7 @@ MODULES = {
     "qcot.cli.ledger": ("ledger", "verify"),
     "qcot.cli.demo": ("demo",),
     "qcot.cli.quantum.group": ("quantum",),
+    "qcot.cli.reproduce": ("reproduce",),
 }
 """Where each command is. Only the module of the command that is run is loaded: a command line must answer at once."""
 
