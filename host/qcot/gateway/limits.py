@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from qcot.rates import Bucket, Rate
+
+__all__ = ["MAX_DEVICES", "Bucket", "Limiter", "Limits", "Rate"]
 
 MAX_DEVICES = 65_536
 """A bridge may name devices without end; buckets of more than these are forgotten, the longest unused first."""
 
 
 @dataclass(frozen=True)
-class Rate:
-    """``per_s`` a second on average, ``burst`` at once: what an outage of that many has to catch up."""
-
-    per_s: float
-    burst: float
-
-
-@dataclass(frozen=True)
 class Limits:
     """Transactions of one bridge, readings of one device, and answers to what nobody known has signed."""
 
-    bridge: Rate = Rate(2_000, 50_000)
-    device: Rate = Rate(2_000, 1_000_000)
-    unsigned_answers: Rate = Rate(50, 200)
-
-
-class Bucket:
-    """A token bucket that starts full. Time comes from the caller, in seconds of any clock that never goes back."""
-
-    __slots__ = ("_at", "_rate", "_tokens")
-
-    def __init__(self, rate: Rate, now: float) -> None:
-        self._rate = rate
-        self._tokens = rate.burst
-        self._at = now
-
-    def has(self, tokens: float, now: float) -> bool:
-        """Whether ``tokens`` could be taken now. More than the burst pass when it is full, or they never would."""
-        self._tokens = min(self._rate.burst, self._tokens + max(0.0, now - self._at) * self._rate.per_s)
-        self._at = max(self._at, now)
-        return self._tokens >= min(tokens, self._rate.burst)
-
-    def take(self, tokens: float) -> None:
-        """Take what :meth:`has` allowed."""
-        self._tokens -= tokens
+    bridge: Rate = field(default=Rate(2_000, 50_000))
+    device: Rate = field(default=Rate(2_000, 1_000_000))
+    unsigned_answers: Rate = field(default=Rate(50, 200))
 
 
 class Limiter:
