@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from qcot.errors import QcotError
+from qcot.errors import Problem, QcotError
 from qcot.quantum import problems
 from qcot.quantum.backends import MAX_SEED, ideal_backend, run_circuits
+from qcot.quantum.backends.problems import BACKEND_GONE, BACKEND_TOO_SMALL
+from qcot.quantum.problems import RUN_FAILED
 from qcot.quantum.qblock import QblockPhases, run_local_check
 from qiskit import QuantumCircuit
 from qiskit.providers.fake_provider import GenericBackendV2
@@ -48,9 +50,13 @@ def test_simulator_is_made_once() -> None:
     assert ideal_backend(3) is ideal_backend(1)
 
 
-def test_wide_circuit_runs_as_matrix_product_state() -> None:
-    result = run_circuits([chain(40)], 200, 1)
-    assert result.backend == "aer_simulator_matrix_product_state"
+@pytest.mark.parametrize(("angle", "method"), [(None, "stabilizer"), (0.1, "matrix_product_state")])
+def test_wide_circuit_runs_in_the_method_that_fits_its_gates(angle: float | None, method: str) -> None:
+    circuit = QuantumCircuit(40, 40)
+    if angle:
+        circuit.p(angle, 0)
+    result = run_circuits([circuit.compose(chain(40))], 200, 1)
+    assert result.backend == f"aer_simulator_{method}"
     assert set(result.counts[0]) == {"0" * 40, "1" * 40}
 
 
@@ -80,19 +86,26 @@ class Short(AerSimulator):
 
 
 FAILURES = {
-    "too little memory": (lambda: AerSimulator(method="statevector", max_memory_mb=1), chain(22), "memory"),
-    "too few qubits": (lambda: GenericBackendV2(2, seed=1), chain(3), ""),
-    "gone": (Vanishing, chain(2), "gone"),
-    "a shot short": (Short, chain(2), "99 counts of 100 shots"),
-    "nothing measured": (AerSimulator, chain(2, measured=False), ""),
+    "too little memory": (RUN_FAILED, lambda: AerSimulator(method="statevector", max_memory_mb=1), chain(22), "memory"),
+    "too few qubits": (
+        BACKEND_TOO_SMALL,
+        lambda: GenericBackendV2(2, seed=1),
+        chain(3),
+        "generic_backend_2q has 2 qubits",
+    ),
+    "gone": (BACKEND_GONE, Vanishing, chain(2), "gone"),
+    "a shot short": (RUN_FAILED, Short, chain(2), "99 counts of 100 shots"),
+    "nothing measured": (RUN_FAILED, AerSimulator, chain(2, measured=False), ""),
 }
 
 
-@pytest.mark.parametrize(("make", "circuit", "why"), FAILURES.values(), ids=FAILURES.keys())
-def test_run_that_failed_is_an_error_and_never_a_count(make: Any, circuit: QuantumCircuit, why: str) -> None:
+@pytest.mark.parametrize(("problem", "make", "circuit", "why"), FAILURES.values(), ids=FAILURES.keys())
+def test_run_that_failed_is_an_error_and_never_a_count(
+    problem: Problem, make: Any, circuit: QuantumCircuit, why: str
+) -> None:
     with pytest.raises(QcotError) as failed:
         run_circuits([circuit], 100, 0, make())
-    assert failed.value.problem is problems.RUN_FAILED
+    assert failed.value.problem is problem
     assert why in failed.value.reason
     assert len(failed.value.reason) > 10
 

@@ -1,0 +1,60 @@
+"""IBM's machines through qiskit-ibm-runtime, an optional extra: the primitive SamplerV2, and who may use it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from qcot.errors import QcotError
+from qcot.quantum.backends.kinds import Counts, Runtime
+from qcot.quantum.backends.loading import load_qiskit
+from qcot.quantum.backends.problems import IBM_MISSING, IBM_NO_TOKEN, IBM_REFUSED
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit.providers import BackendV2
+
+TOKEN, CHANNEL, INSTANCE = "QISKIT_IBM_TOKEN", "QISKIT_IBM_CHANNEL", "QISKIT_IBM_INSTANCE"
+LOCAL = "local"
+"""The channel of the runtime's local testing mode: fake machines, no account, no network."""
+
+
+def ibm_backend(name: str) -> Runtime:
+    """The machine ``name`` of the account that QISKIT_IBM_TOKEN or a saved account opens.
+
+    QISKIT_IBM_CHANNEL and QISKIT_IBM_INSTANCE are passed on where set. Raises `quantum-ibm-missing` without the extra,
+    `quantum-ibm-no-token` before anything is sent, and `quantum-ibm-refused`.
+    """
+    if find_spec("qiskit_ibm_runtime") is None:
+        raise QcotError(IBM_MISSING, "qiskit-ibm-runtime is not installed")
+    load_qiskit()
+    from qiskit_ibm_runtime import QiskitRuntimeService
+
+    named = {"token": TOKEN, "channel": CHANNEL, "instance": INSTANCE}
+    account = {key: os.environ[variable] for key, variable in named.items() if os.environ.get(variable)}
+    if "token" not in account and account.get("channel") != LOCAL and not QiskitRuntimeService.saved_accounts():
+        raise QcotError(IBM_NO_TOKEN, f"{TOKEN} is not set and no account is saved")
+    try:
+        return Runtime(QiskitRuntimeService(**account).backend(name))
+    except Exception as error:  # the network, the account, the name: the library has its own class for each
+        raise QcotError(IBM_REFUSED, f"ibm:{name}: {error}") from error
+
+
+def sample(device: BackendV2, circuits: Sequence[QuantumCircuit], shots: int, seed: int) -> list[Counts]:
+    """One job of SamplerV2. It transpiles nothing: ``circuits`` are in the device's own gates already."""
+    load_qiskit()
+    from qiskit_ibm_runtime import SamplerV2
+
+    sampler = SamplerV2(mode=device)
+    sampler.options.simulator.seed_simulator = seed  # local testing mode; a machine has no seed
+    result = sampler.run(list(circuits), shots=shots).result()
+    return [_counts(circuit, part.data) for circuit, part in zip(circuits, result, strict=True)]
+
+
+def _counts(circuit: QuantumCircuit, data: Any) -> Counts:
+    """Counts over all classical registers, the last one leftmost as everywhere in Qiskit."""
+    registers = [data[register.name].get_bitstrings() for register in reversed(circuit.cregs)]
+    return dict(Counter("".join(shot) for shot in zip(*registers, strict=True)))
