@@ -8,6 +8,7 @@
 | trusted/bridges/NAME.pub, trusted/gateways/NAME.pub | the public keys that this installation believes |
 | ledger/ledger.sqlite | the gateway's log |
 | bridge/outbox.sqlite | the bridge's outbox |
+| kme/ | a key server's keys, each end's, and kme/tls, the certificates of its clients |
 """
 
 from __future__ import annotations
@@ -58,6 +59,11 @@ class Home:
     def outbox(self) -> Path:
         """The bridge's outbox."""
         return self.path / "bridge" / "outbox.sqlite"
+
+    @property
+    def kme(self) -> Path:
+        """What a key server here keeps."""
+        return self.path / "kme"
 
     @property
     def keys(self) -> Path:

@@ -27,6 +27,7 @@ NOT_SETTINGS = {"QCOT_HOME", "QCOT_PROJECT"}
 
 NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
+SaeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -79,6 +80,18 @@ class GatewaySettings(_Section):
     shots: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
 
 
+class QkdSettings(_Section):
+    """Keys from a key server (ETSI GS QKD 014), under which transactions are sealed; off without ``url``."""
+
+    url: Annotated[str, Field(pattern=r"^https://[^/\s?#@]+(/[^\s?#]*)?$", max_length=500)] | None = None
+    tls: Path = Path("kme/tls")
+    """Folder with ca.crt, and SAE.crt and SAE.key of each end that runs here."""
+    saes: dict[Name, SaeId] = {}
+    """SAE IDs of bridges and gateways, by their names, where the two differ."""
+    rekey_s: Annotated[float, Field(ge=1, le=86_400)] = 3600.0
+    rekey_messages: Annotated[int, Field(ge=1, le=1 << 20)] = 65_536
+
+
 class _Variables(EnvSettingsSource):
     """The QCOT_* variables: lists and tables in JSON, and what is not JSON as it stands, to be refused by its name."""
 
@@ -100,6 +113,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     bridge: BridgeSettings = BridgeSettings()
     gateway: GatewaySettings = GatewaySettings()
+    qkd: QkdSettings = QkdSettings()
 
     @property
     def log_origin(self) -> str:
@@ -198,7 +212,12 @@ wait_ms = {bridge.wait_ms}           # ... or after this time
 name = "{gateway.name}"
 interval_s = {gateway.interval_s}       # a Qblock closes after this time ...
 max_transactions = {gateway.max_transactions}  # ... or at this many transactions
-shots = {gateway.shots}            # of the local quantum check of each Qblock
+shots = {gateway.shots}            # of the local quantum check of each Qblock ...
+backend = {json.dumps(gateway.backend)}       # ... on this: ideal, noisy, noisy:FILE.json, ibm:NAME, or MODULE:ATTRIBUTE
+
+# With a key server, transactions are sealed on their way (docs/quantum/key-delivery.md); the same at both ends:
+# [qkd]
+# url = "https://127.0.0.1:8014"
 """
 
 
@@ -206,6 +225,7 @@ __all__ = [
     "BridgeSettings",
     "BrokerSettings",
     "GatewaySettings",
+    "QkdSettings",
     "Settings",
     "as_toml",
     "load_settings",

@@ -6,7 +6,8 @@ from qcot.errors import Problem
 
 # What the server answers.
 BAD_REQUEST = Problem("kme-bad-request", "Send what ETSI GS QKD 014 v1.1.1 defines; the reason names what is wrong.")
-BAD_SIZE = Problem("kme-size", "Ask for a multiple of 8 bits within the limits that status names.")
+BAD_SIZE = Problem("kme-size", "Ask for a multiple of 8 bits.")
+OUT_OF_RANGE = Problem("kme-size-out-of-range", "Ask for a size within the limits that status names.")
 TOO_MANY_KEYS = Problem("kme-too-many-keys", "Ask for as many keys at once as status allows, and again for more.")
 TOO_MANY_SAES = Problem("kme-too-many-saes", "Name one slave SAE: the link has two ends.")
 BAD_EXTENSION = Problem("kme-extension", "Leave mandatory extensions out: this server knows none.")
