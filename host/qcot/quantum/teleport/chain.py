@@ -114,7 +114,7 @@ def predict(chain: Chain) -> Prediction:
     # Each of a link's two memories also holds its qubit while its own attempt is heralded.
     heralding = math.exp(-2 * chain.hops * chain.attempt_ms / chain.t2_ms)
     news = math.exp(-chain.distance_km / LIGHT_KM_MS / chain.t2_ms)
-    coherence = heralding * waiting * news
+    coherence = min(1.0, heralding * waiting * news)  # the last of many sums may be rounded up
     correlation = chain.werner**chain.hops
     pair = (1 + correlation * (1 + 2 * coherence)) / 4
     return Prediction(
