@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qcot.bridge.intake import Limits
+from qcot.channel.sealer import Sealing
 from qcot.crypto.signing import PublicKey, SigningKey
 from qcot.link.session import LISTEN
 from qcot.mqtt import TlsFiles
@@ -47,6 +48,9 @@ class BridgeConfig:
     limits: Limits = field(default_factory=Limits)
     listen_s: float = LISTEN
     """How long a port is only listened to after it was opened; 0 where no board has a bootloader."""
+    gateway_name: str = "gateway"
+    sealing: Sealing | None = None
+    """Whence keys come under which transactions are sealed; None sends them as they are."""
 
     @property
     def outbox(self) -> Path:

@@ -26,6 +26,8 @@ from qcot.bridge.port import BoardPort, Hub
 from qcot.bridge.publisher import Publisher
 from qcot.bridge.snapshot import BridgeView, TroubleView, last_will
 from qcot.bridge.store import Store
+from qcot.channel.sealer import Sealer
+from qcot.channel.secret import Names
 from qcot.errors import Problem, QcotError
 from qcot.mqtt import Ack, MqttLink, receipt_topic, status_topic, tx_topic
 
@@ -53,6 +55,7 @@ class Bridge:
 
     def __init__(self, config: BridgeConfig) -> None:
         self._config = config
+        self._topic = tx_topic(config.site, config.name)
         self._store = Store(config.outbox, config.site, config.name)
         identity = Identity(config.site, config.name, config.policy, config.key)
         self._intake = Intake(self._store, identity, config.limits, clock=time.monotonic, wall=_wall)
@@ -65,6 +68,7 @@ class Bridge:
             password=config.broker.password,
             will=(status_topic(config.site, config.name), last_will(config.site, config.name)),
         )
+        self._sealer = self._make_sealer()
         self._publisher = Publisher(
             self._store,
             config.gateway,
@@ -73,6 +77,7 @@ class Bridge:
             send=self._send,
             renumber=self._intake.renumber,
             trouble=partial(self._trouble, "gateway"),
+            hear=self._sealer.hear if self._sealer else lambda answer: answer,
         )
         self._hub = Hub(
             config=config,
@@ -310,11 +315,30 @@ class Bridge:
         self._pump()
 
     def _pump(self) -> None:
-        if self._mqtt.connected:
+        # Without a key nothing goes out: the outbox keeps it, and the trouble says why.
+        if self._mqtt.connected and self._publisher.backlog and (self._sealer is None or self._sealer.ready()):
             self._publisher.pump(time.monotonic())
 
     def _send(self, raw: bytes) -> None:
-        self._mqtt.publish(tx_topic(self._config.site, self._config.name), raw)
+        self._mqtt.publish(self._topic, self._sealer.seal(raw) if self._sealer else raw)
+
+    def _make_sealer(self) -> Sealer | None:
+        config = self._config
+        if config.sealing is None:
+            return None
+        return Sealer(
+            Names(config.site, config.name, config.gateway_name),
+            self._topic,
+            config.sealing,
+            clock=time.monotonic,
+            wall=_wall,
+            changed=lambda: self._from_thread(self._pump),
+            failed=lambda problem, reason: self._from_thread(self._trouble, "channel", problem, reason),
+        )
+
+    def _from_thread(self, call: Callable[..., None], *arguments: Any) -> None:
+        if self._loop:
+            _hand_over(self._loop, call, *arguments)
 
     def _beat(self) -> None:
         self._pump()
@@ -344,6 +368,7 @@ class Bridge:
             pending=self._intake.pending,
             outbox=self._publisher.backlog,
             refused=self._publisher.refused,
+            channel=self._sealer.state if self._sealer else "off",
             troubles=tuple(self._troubles.values()),
         )
 

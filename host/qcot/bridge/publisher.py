@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from qcot.bridge.problems import BAD_RECEIPT, GATEWAY_BEHIND, HELD_UP, REFUSED, RENUMBERED
 from qcot.bridge.store import Refusal, Settled, Store
+from qcot.channel import problems as channel
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
 from qcot.ledger import receipts
@@ -20,14 +21,17 @@ from qcot.ledger.receipts import Answer, Receipt, Status
 WINDOW = 16
 RECEIPT_TIMEOUT = (5.0, 60.0)
 LATER_DELAY = (0.5, 30.0)
-PASSING = frozenset({SEQUENCE_AHEAD.name, LIMIT.name, BUSY.name})
+PASSING = frozenset({SEQUENCE_AHEAD.name, LIMIT.name, BUSY.name}) | channel.PASSING
 """Why a gateway says LATER when all is well; for any other reason somebody has to act."""
 
 _log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """What of the outbox is on its way. ``send`` takes one transaction, or raises QcotError when it can't."""
+    """What of the outbox is on its way. ``send`` takes one transaction, or raises QcotError when it can't.
+
+    ``hear`` puts an answer in terms of the transactions in the outbox, where something else was sent in their place.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Publisher:
         send: Callable[[bytes], None],
         renumber: Callable[[int], None],
         trouble: Callable[[Problem, str], None],
+        hear: Callable[[Answer], Answer] = lambda answer: answer,
         window: int = WINDOW,
     ) -> None:
         self._store = store
@@ -47,6 +52,7 @@ class Publisher:
         self._send = send
         self._renumber = renumber
         self._trouble = trouble
+        self._hear = hear
         self._window = window
         self._backlog = store.counts()[1]
         self._next = 0
@@ -106,8 +112,9 @@ class Publisher:
         except QcotError as error:
             self._trouble(BAD_RECEIPT, str(error))
             return
-        accepted = [each.hash for each in receipt.answers if each.status is Status.ACCEPTED]
-        refused = [each for each in receipt.answers if each.status is Status.REFUSED]
+        answers = [self._hear(each) for each in receipt.answers]
+        accepted = [each.hash for each in answers if each.status is Status.ACCEPTED]
+        refused = [each for each in answers if each.status is Status.REFUSED]
         reused = {each.hash for each in refused if each.name == SEQUENCE_REUSED.name}
         if receipt.next_sequence > self._store.next_sequence or self._store.holds(reused):
             # The outbox is older than what the gateway has from this bridge: it was lost, or restored.
@@ -125,7 +132,7 @@ class Publisher:
             self._deadline = now + self._timeout
             self._hold_until = 0.0
         # An answer to what somebody else sent by this bridge's topic is nothing to wait for.
-        later = [each for each in receipt.answers if each.status is Status.LATER and self._store.holds([each.hash])]
+        later = [each for each in answers if each.status is Status.LATER and self._store.holds([each.hash])]
         if later:
             self._come_again(later, receipt.next_sequence, now)
 
@@ -147,8 +154,8 @@ class Publisher:
         self._rewind()
         if now < self._hold_until:
             return  # the same for all that were on their way together
-        for reason in {f"{each.name}: {each.reason}" for each in later if each.name not in PASSING}:
-            self._trouble(HELD_UP, reason)
+        for name, reason in {(each.name, each.reason) for each in later if each.name not in PASSING}:
+            self._trouble(channel.TELLS.get(name, HELD_UP), f"{name}: {reason}")
         if any(each.name == SEQUENCE_AHEAD.name for each in later) and self._fell_behind(wanted):
             return
         self._hold_until = now + self._delay

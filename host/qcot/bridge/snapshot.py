@@ -61,6 +61,8 @@ class BridgeView:
     pending: int = 0
     outbox: int = 0
     refused: int = 0
+    channel: str = "off"
+    """Whether transactions are sealed, and under what."""
     troubles: tuple[TroubleView, ...] = ()
 
     def to_json(self, time: int) -> bytes:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from qcot.channel import message
+from qcot.channel.opener import Opener
+from qcot.channel.problems import OFF
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
 from qcot.gateway.problems import OVERSIZE, UNKNOWN_BRIDGE, WRONG_BRIDGE
@@ -33,8 +36,13 @@ class Rejected:
     reason: str
 
 
-def examine(payload: bytes, *, bridge: str, bridges: Mapping[str, PublicKey]) -> Transaction | Rejected:
-    """Return the transaction in ``payload`` if ``bridge``, whose topic it came by, signed it as its own."""
+def examine(
+    payload: bytes, *, bridge: str, bridges: Mapping[str, PublicKey], opener: Opener | None = None
+) -> Transaction | Rejected:
+    """Return the transaction in ``payload`` if ``bridge``, whose topic it came by, signed it as its own.
+
+    With an ``opener`` only if that bridge sealed it, too; without one only if it is not sealed.
+    """
     digest = sha256(payload).digest()
     if len(payload) > MAX_PAYLOAD:
         return Rejected(
@@ -45,6 +53,16 @@ def examine(payload: bytes, *, bridge: str, bridges: Mapping[str, PublicKey]) ->
         return Rejected(
             digest, UNKNOWN_SEQUENCE, Status.LATER, UNKNOWN_BRIDGE, f"this gateway has no key of bridge {bridge}"
         )
+    try:
+        payload = _unsealed(payload, bridge, opener)
+    except QcotError as error:
+        # Whoever is on the broker can send such a thing: it uses up nothing, and nothing is put aside for it.
+        return Rejected(digest, UNKNOWN_SEQUENCE, Status.LATER, error.problem, error.reason)
+    return _signed(payload, bridge, key)
+
+
+def _signed(payload: bytes, bridge: str, key: PublicKey) -> Transaction | Rejected:
+    digest = sha256(payload).digest()
     try:
         transaction = transactions.parse(payload)
     except QcotError as error:
@@ -57,3 +75,11 @@ def examine(payload: bytes, *, bridge: str, bridges: Mapping[str, PublicKey]) ->
         reason = f"it names bridge {transaction.bridge}, its topic {bridge}"
         return Rejected(digest, transaction.sequence, Status.LATER, WRONG_BRIDGE, reason)
     return transaction
+
+
+def _unsealed(payload: bytes, bridge: str, opener: Opener | None) -> bytes:
+    if opener is not None:
+        return opener.open(bridge, payload)
+    if message.is_sealed(payload):
+        raise QcotError(OFF, "this gateway has no key server: nothing sealed can be opened")
+    return payload

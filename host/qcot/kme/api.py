@@ -23,6 +23,7 @@ from qcot.kme.problems import (
     NO_SAE,
     NO_SUCH_KEY,
     NOT_YOURS,
+    OUT_OF_ORDER,
     OUT_OF_RANGE,
     TOO_FAST,
     TOO_MANY_KEYS,
@@ -44,7 +45,11 @@ _MESSAGES = {
     NO_SUCH_KEY: "one or more keys specified are not found on KME",
 }
 """Words that the standard itself gives (clauses 5.2 and 5.3); other refusals say their reason."""
-_STATUS = {NO_SAE: 401, NOT_YOURS: 401, EXHAUSTED: 503, TOO_FAST: 503}
+STATUS = {
+    BAD_REQUEST: 400, BAD_SIZE: 400, OUT_OF_RANGE: 400, TOO_MANY_KEYS: 400, TOO_MANY_SAES: 400, BAD_EXTENSION: 400,
+    NO_SUCH_KEY: 400, NO_SAE: 401, NOT_YOURS: 401, EXHAUSTED: 503, TOO_FAST: 503, OUT_OF_ORDER: 503,
+}  # fmt: skip
+"""What is answered, and under which HTTP status (clause 5)."""
 _REQUEST = {"number", "size", "additional_slave_SAE_IDs", "extension_mandatory", "extension_optional"}
 
 
@@ -132,11 +137,16 @@ def keys_body(keys: Sequence[DeliveredKey]) -> dict[str, Any]:
 
 
 def error_body(error: QcotError) -> tuple[int, dict[str, Any]]:
-    """HTTP status and error (clause 6.5); the details say our name, reason and remedy."""
+    """HTTP status and error (clause 6.5); the details say our name, reason and remedy.
+
+    What is not a client's business (the server's disk) is told by its name alone.
+    """
+    if error.problem not in STATUS:
+        error = QcotError(OUT_OF_ORDER, error.problem.name)
     problem = error.problem
     message = _MESSAGES.get(problem, error.reason)
     details = [{"name": problem.name, "reason": error.reason, "remedy": problem.remedy}]
-    return _STATUS.get(problem, 400), {"message": message, "details": details}
+    return STATUS[problem], {"message": message, "details": details}
 
 
 def require_sae(name: object, problem: Problem = BAD_REQUEST) -> str:
