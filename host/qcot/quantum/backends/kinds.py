@@ -14,6 +14,14 @@ Counts: TypeAlias = Mapping[str, int]
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What one circuit gave: counts, and, where that was asked for, every shot in the order in which it was taken."""
+
+    counts: Counts
+    memory: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Sized:
     """A simulator that is made as wide as the circuits that it is to run."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from qcot.errors import QcotError
 from qcot.quantum.backends.fitting import fitted
-from qcot.quantum.backends.kinds import Backend, Counts, Runtime, Sized
+from qcot.quantum.backends.kinds import Backend, Counts, Runtime, Seen, Sized
 from qcot.quantum.backends.problems import BACKEND_GONE
 from qcot.quantum.backends.runtime import sample
 from qcot.quantum.backends.simulators import ideal_for
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_SHOTS = 1_000_000
 MAX_SEED = (1 << 63) - 1
+SEED_STEP = 2113
+"""From one circuit's seed to the next within a job of Aer's: so a run in several jobs counts what one job would."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class RunResult:
     """Counts of circuits that ran: one mapping a circuit, from bit string (bit 0 rightmost) to times seen.
 
     ``seed`` is the one given; a backend that takes none, as hardware, ignores it. ``seconds`` is the time from the
-    first job's start to the last one's result, and no part of what makes two results equal.
+    first job's start to the last one's result, and no part of what makes two results equal. ``memory`` is every shot of
+    every circuit in the order in which they were taken, empty unless it was asked for.
     """
 
     backend: str
@@ -36,12 +40,20 @@ class RunResult:
     seed: int
     counts: tuple[Counts, ...]
     seconds: float = field(compare=False)
+    memory: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
 
 
 def run_circuits(
-    circuits: Sequence[QuantumCircuit], shots: int, seed: int, backend: Backend | None = None
+    circuits: Sequence[QuantumCircuit],
+    shots: int,
+    seed: int,
+    backend: Backend | None = None,
+    *,
+    memory: bool = False,
 ) -> RunResult:
     """Run measured ``circuits``, each ``shots`` times; in one job, or as many as the backend's limit takes.
+
+    ``memory``: also give every shot in order, which counts forget.
 
     Raises QcotError on bad shots or seed, on a backend that is too small, and when a job fails in any way or returns
     fewer counts than shots: a run that failed is never an empty count.
@@ -52,25 +64,27 @@ def run_circuits(
         raise QcotError(RUN_FAILED, "no circuit was given")
     device, count = _device(circuits, backend)
     name = str(device.name)
-    counts: list[Counts] = []
+    found: list[Seen] = []
     try:
         ready = fitted(circuits, device, ours=backend is None)
         began = time.perf_counter()
         limit = device.max_circuits or len(ready)
         for start in range(0, len(ready), limit):
-            # Circuit i of a job draws from seed + i on Aer; so it does in the next job.
-            counts += count(device, ready[start : start + limit], shots, (seed + start) & MAX_SEED)
+            part = ready[start : start + limit]
+            found += count(device, part, shots, (seed + SEED_STEP * start) & MAX_SEED, memory=memory)
         seconds = time.perf_counter() - began
     except QcotError:
         raise
     except OSError as error:  # ConnectionError, TimeoutError, and what HTTP clients raise
-        raise QcotError(BACKEND_GONE, f"{name}: {error}, after {len(counts)} of {len(circuits)} circuits") from error
+        raise QcotError(BACKEND_GONE, f"{name}: {error}, after {len(found)} of {len(circuits)} circuits") from error
     except Exception as error:  # a backend may raise anything; all of it means that nothing was counted
         raise QcotError(RUN_FAILED, f"{name}: {error}") from error
-    for index, seen in enumerate(counts):
-        if sum(seen.values()) != shots:
-            raise QcotError(RUN_FAILED, f"{name}: circuit {index} has {sum(seen.values())} counts of {shots} shots")
-    return RunResult(name, shots, seed, tuple(counts), seconds)
+    for index, seen in enumerate(found):
+        if sum(seen.counts.values()) != shots:
+            got = sum(seen.counts.values())
+            raise QcotError(RUN_FAILED, f"{name}: circuit {index} has {got} counts of {shots} shots")
+    kept = tuple(seen.memory for seen in found) if memory else ()
+    return RunResult(name, shots, seed, tuple(seen.counts for seen in found), seconds, kept)
 
 
 def require_shots(shots: int) -> None:
@@ -85,7 +99,12 @@ def require_seed(seed: int) -> None:
         raise QcotError(BAD_SEED, f"seed is {seed!r}")
 
 
-_Count = Callable[["BackendV2", Sequence["QuantumCircuit"], int, int], list[Counts]]
+class _Count(Protocol):
+    """One job."""
+
+    def __call__(
+        self, device: BackendV2, circuits: Sequence[QuantumCircuit], shots: int, seed: int, *, memory: bool
+    ) -> list[Seen]: ...
 
 
 def _device(circuits: Sequence[QuantumCircuit], backend: Backend | None) -> tuple[BackendV2, _Count]:
@@ -99,14 +118,19 @@ def _device(circuits: Sequence[QuantumCircuit], backend: Backend | None) -> tupl
     return backend, _run
 
 
-def _run(device: BackendV2, circuits: Sequence[QuantumCircuit], shots: int, seed: int) -> list[Counts]:
+def _run(device: BackendV2, circuits: Sequence[QuantumCircuit], shots: int, seed: int, *, memory: bool) -> list[Seen]:
     """One job of BackendV2.run."""
-    seeded = {"seed_simulator": seed} if "seed_simulator" in getattr(device, "options", ()) else {}
-    result = device.run(list(circuits), shots=shots, **seeded).result()
+    options: dict[str, Any] = {"memory": True} if memory else {}
+    if "seed_simulator" in getattr(device, "options", ()):
+        options["seed_simulator"] = seed
+    result = device.run(list(circuits), shots=shots, **options).result()
     if not result.success:
         raise QcotError(RUN_FAILED, f"{device.name}: {_why(result)}")
+    if memory:
+        shots_of = [tuple(bits.replace(" ", "") for bits in result.get_memory(index)) for index in range(len(circuits))]
+        return [Seen(dict(Counter(each)), each) for each in shots_of]
     found = [result.get_counts(index) for index in range(len(circuits))]
-    return [{bits.replace(" ", ""): times for bits, times in seen.items()} for seen in found]
+    return [Seen({bits.replace(" ", ""): times for bits, times in seen.items()}) for seen in found]
 
 
 def _why(result: Any) -> str:

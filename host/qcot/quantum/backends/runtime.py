@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from qcot.errors import QcotError
-from qcot.quantum.backends.kinds import Counts, Runtime
+from qcot.quantum.backends.kinds import Runtime, Seen
 from qcot.quantum.backends.loading import load_qiskit
 from qcot.quantum.backends.problems import IBM_MISSING, IBM_NO_TOKEN, IBM_REFUSED
 
@@ -43,7 +43,7 @@ def ibm_backend(name: str) -> Runtime:
         raise QcotError(IBM_REFUSED, f"ibm:{name}: {error}") from error
 
 
-def sample(device: BackendV2, circuits: Sequence[QuantumCircuit], shots: int, seed: int) -> list[Counts]:
+def sample(device: BackendV2, circuits: Sequence[QuantumCircuit], shots: int, seed: int, *, memory: bool) -> list[Seen]:
     """One job of SamplerV2. It transpiles nothing: ``circuits`` are in the device's own gates already."""
     load_qiskit()
     from qiskit_ibm_runtime import SamplerV2
@@ -51,10 +51,11 @@ def sample(device: BackendV2, circuits: Sequence[QuantumCircuit], shots: int, se
     sampler = SamplerV2(mode=device)
     sampler.options.simulator.seed_simulator = seed  # local testing mode; a machine has no seed
     result = sampler.run(list(circuits), shots=shots).result()
-    return [_counts(circuit, part.data) for circuit, part in zip(circuits, result, strict=True)]
+    taken = [_shots(circuit, part.data) for circuit, part in zip(circuits, result, strict=True)]
+    return [Seen(dict(Counter(each)), each if memory else ()) for each in taken]
 
 
-def _counts(circuit: QuantumCircuit, data: Any) -> Counts:
-    """Counts over all classical registers, the last one leftmost as everywhere in Qiskit."""
+def _shots(circuit: QuantumCircuit, data: Any) -> tuple[str, ...]:
+    """Every shot over all classical registers, the last one leftmost as everywhere in Qiskit."""
     registers = [data[register.name].get_bitstrings() for register in reversed(circuit.cregs)]
-    return dict(Counter("".join(shot) for shot in zip(*registers, strict=True)))
+    return tuple("".join(shot) for shot in zip(*registers, strict=True))

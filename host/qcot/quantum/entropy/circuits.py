@@ -27,9 +27,9 @@ def coins(lanes: int) -> QuantumCircuit:
 def toss(lanes: int, samples: int, seed: int, backend: Backend | None) -> tuple[Bits, RunResult]:
     """``samples`` rows of one bit a qubit, in the order in which they were measured.
 
-    Counts forget the order, and with it what the health tests look for; so each row is a job's circuit with one shot.
+    Counts forget the order, and with it what the health tests look for.
     """
-    result = run_circuits([coins(lanes)] * samples, 1, seed, backend)
-    rows = "".join(next(iter(seen)) for seen in result.counts)
+    result = run_circuits([coins(lanes)], samples, seed, backend, memory=True)
+    rows = "".join(result.memory[0])
     bits: Bits = np.frombuffer(rows.encode(), np.uint8).reshape(samples, lanes)[:, ::-1] - np.uint8(ord("0"))
     return bits, result

@@ -120,7 +120,7 @@ class EntropySource:
         if not (STARTUP_SAMPLES <= startup <= MAX_SAMPLES and 1 <= lanes <= MAX_LANES):
             raise QcotError(BAD_SAMPLES, f"{startup} samples of {lanes} qubits")
         self._backend, self._lanes, self._claimed, self._startup = backend, lanes, claimed, startup
-        self._seed, self._tossed = seed, 0
+        self._seed, self._jobs = seed, 0
         self._physical = is_physical(backend) if physical is None else physical
         self._tests = HealthTests.start(lanes, claimed)
         self._assessment: Assessment | None = None
@@ -182,10 +182,9 @@ class EntropySource:
         return Assessment(backend, self._physical, self._lanes, self._startup, ones, self._claimed, least)
 
     def _toss(self, samples: int) -> tuple[Bits, str]:
-        # Row i of a job draws from seed + i on Aer: a seed that moved on by less would toss the same coins again.
-        seed = secrets.randbelow(MAX_SEED) if self._seed is None else (self._seed + self._tossed) & MAX_SEED
+        seed = secrets.randbelow(MAX_SEED) if self._seed is None else (self._seed + self._jobs) & MAX_SEED
         bits, result = toss(self._lanes, samples, seed, self._backend)
-        self._tossed += samples
+        self._jobs += 1
         return bits, result.backend
 
     def _test(self, bits: Bits) -> None:
