@@ -82,7 +82,7 @@ class Fields:
             raise QcotError(TOO_LARGE, f"{self.where} lists {len(value)} {key}")
         return [Fields(item, f"{key}[{index}]") for index, item in enumerate(value)]
 
-    def object(self, key: str) -> Fields:
+    def nested(self, key: str) -> Fields:
         """An object."""
         return Fields(self.take(key), f"{self.where}.{key}")
 

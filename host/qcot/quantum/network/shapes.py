@@ -171,7 +171,7 @@ def qnet_topology(top: Fields, name: str) -> Topology:
     for each in top.items("links", MAX_CHANNELS):
         ends = (each.name("node1"), each.name("node2"))
         for key, kind in (("cchannel", classical), ("qchannel", quantum)):
-            channel = each.object(key)
+            channel = each.nested(key)
             distance = channel.number("distance", MAX_DISTANCE_M)
             delay = channel.number("delay", MAX_DELAY_NS * PS_PER_NS, distance * VACUUM_NS_PER_M * PS_PER_NS)
             attenuation = channel.number("attenuation", MAX_LOSS_DB, ATTENUATION_DB_PER_KM) if kind is quantum else 0.0

@@ -77,7 +77,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Topology:
-    """A network; sound only as :func:`sound_topology` returns it. ``ignored``: what a file says and nothing here uses."""
+    """A network; sound only as :func:`sound_topology` returns it. ``ignored``: what a file says in vain."""
 
     name: str
     nodes: tuple[Node, ...]

@@ -1,0 +1,132 @@
+"""Keys for every pair of members, made over the links' loss and noise, and kept at both ends until they are burnt.
+
+Each pair has two stocks, one for each direction of validation, so that who asks never names a key that the other end
+has burnt by asking, too.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qcot.quantum.network.wire import QUBIT_NS, Steps, Wire
+from qcot.quantum.qkd import Key, MemoryKeys
+
+if TYPE_CHECKING:
+    from qcot.quantum.network.faults import Fault
+    from qcot.quantum.network.journal import Journal, Streams
+    from qcot.quantum.network.topology import Pair, Path
+
+FIRST_PHOTONS = 40_000
+"""That arrive in the first try: some thousand sifted bits, below which finite keys are short or none."""
+TRIES = 3
+"""Each twice as long as the one before."""
+MAX_PHOTONS = 4_000_000
+
+
+@dataclass(frozen=True)
+class PairKeys:
+    """How two members came by their keys. ``wanted`` and ``made`` count keys of 32 bytes; ``why`` says why none."""
+
+    ends: Pair
+    photons: int
+    sifted: int
+    qber: float | None
+    wanted: int
+    made: int
+    why: str
+
+
+class GuessedKeys:
+    """The key source of one who has none: whatever it is asked for, it makes up."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        self._random = random
+
+    def take(self) -> Key:
+        """A made-up key."""
+        return Key(uuid.UUID(bytes=self._random.bytes(16), version=4), self._random.bytes(32))
+
+    def take_by_id(self, key_id: uuid.UUID, /) -> Key:
+        """A made-up secret under the id that was asked for."""
+        return Key(key_id, self._random.bytes(32))
+
+
+class KeyRing:
+    """All keys of all members. ``wanted`` says how many validations of (verifier, prover) the run may need."""
+
+    def __init__(self, wanted: Mapping[Pair, int]) -> None:
+        self._wanted = wanted
+        self._verifying: dict[Pair, MemoryKeys] = {}
+        self._proving: dict[Pair, MemoryKeys] = {}
+        self.pairs: list[PairKeys] = []
+
+    def verifying(self, verifier: str, prover: str) -> MemoryKeys:
+        """The verifier's own stock for validating ``prover``."""
+        return self._verifying.setdefault((verifier, prover), MemoryKeys())
+
+    def proving(self, verifier: str, prover: str) -> MemoryKeys:
+        """The prover's own stock for being validated by ``verifier``."""
+        return self._proving.setdefault((verifier, prover), MemoryKeys())
+
+    def left(self) -> int:
+        """Keys that no verifier used."""
+        return sum(stock.available() for stock in self._verifying.values())
+
+    def distribute(self, wire: Wire, journal: Journal, streams: Streams, fault: Fault | None) -> Steps:
+        """Make keys for all pairs at once; takes as long as the slowest."""
+        slowest = 0
+        for ends in combinations(wire.topology.members, 2):
+            path = wire.path("quantum", *ends)
+            if path is None:
+                journal.note(ends[0], "no keys", peer=ends[1], why="no quantum path")
+                self.pairs.append(PairKeys(ends, 0, 0, None, self._need(ends), 0, "no quantum path"))
+                continue
+            made = self._make(
+                ends, path, streams, tapped=fault is not None and fault.taps_keys and on(fault.link, path)
+            )
+            self.pairs.append(made)
+            slowest = max(slowest, made.photons * QUBIT_NS + 10 * path.delay_ns)
+            journal.note(
+                ends[0], "keys" if made.made else "no keys", peer=ends[1], photons=made.photons, sifted=made.sifted,
+                qber=None if made.qber is None else round(made.qber, 6), keys=made.made, why=made.why,
+            )  # fmt: skip
+        yield wire.env.timeout(slowest)
+
+    def _need(self, ends: Pair) -> int:
+        return self._wanted.get(ends, 0) + self._wanted.get(ends[::-1], 0)
+
+    def _make(self, ends: Pair, path: Path, streams: Streams, tapped: bool) -> PairKeys:
+        from qcot.quantum.qkd import distribute
+
+        need, photons, sifted, spent = self._need(ends), int(FIRST_PHOTONS / path.transmittance), 0, 0
+        secrets: list[bytes] = []
+        qber, why = None, ""
+        for _ in range(TRIES):
+            run = distribute("bb84", min(photons, MAX_PHOTONS), link_of(path, tapped), streams.seed("keys"))
+            secrets += run.keys
+            spent, sifted = spent + min(photons, MAX_PHOTONS), sifted + run.sifted
+            qber, why = run.qber, run.why
+            if len(secrets) >= need or tapped:
+                break
+            photons *= 2
+        self._share(ends, secrets[:need], streams.random("keys"))
+        return PairKeys(ends, spent, sifted, qber, need, min(len(secrets), need), "" if secrets else why)
+
+    def _share(self, ends: Pair, secrets: list[bytes], random: np.random.Generator) -> None:
+        """The same keys to both ends, first for one direction of validation and then for the other."""
+        keys = [Key(uuid.UUID(bytes=random.bytes(16), version=4), secret) for secret in secrets]
+        half = len(keys) * self._wanted.get(ends, 0) // max(1, self._need(ends))
+        for (verifier, prover), own in ((ends, keys[:half]), (ends[::-1], keys[half:])):
+            self.verifying(verifier, prover).add(own)
+            self.proving(verifier, prover).add(own)
+
+
+def on(link: frozenset[str], path: Path) -> bool:
+    """Whether ``path`` goes over ``link``."""
+    return any(frozenset(ends) == link for ends in pairwise(path.nodes))
