@@ -1,6 +1,8 @@
 """The circuits of a validation: one pair each, of two qubits and whatever an attacker adds.
 
 Qubit 0 stays with the verifier, qubit 1 travels. Classical bits 0 and 1 are the pair's; an attacker's follow.
+Barriers stand where a half changes hands: a transpiler that saw the whole would cancel the preparation of a pair
+against its Bell measurement, and no link would be left to be noisy.
 """
 
 from __future__ import annotations
@@ -62,6 +64,7 @@ def bell_circuit(symbol: Symbol, attack: Attack | None = None) -> QuantumCircuit
     if attack is None or attack.place == "way":
         encode(circuit, symbol, 1)
     _attacked(circuit, attack, "encoding")
+    circuit.barrier()
     circuit.cx(0, 1)
     circuit.h(0)
     circuit.measure([0, 1], [0, 1])
@@ -137,11 +140,11 @@ def _pair(attack: Attack | None) -> QuantumCircuit:
     circuit = QuantumCircuit(2 + own[0], 2 + own[1])
     circuit.h(0)
     circuit.cx(0, 1)
+    circuit.barrier()
     return circuit
 
 
 def _attacked(circuit: QuantumCircuit, attack: Attack | None, place: str) -> None:
     if attack is not None and attack.place == place:
-        circuit.barrier()
         attack.touch(circuit, attack.angle or 0.0)
         circuit.barrier()

@@ -200,6 +200,7 @@ def bell_state_circuit(symbol: Symbol, basis: Basis) -> QuantumCircuit:
     circuit.h(0)
     circuit.cx(0, 1)
     encode(circuit, symbol, 1)
+    circuit.barrier()
     if basis == "X":
         circuit.h([0, 1])
     circuit.measure([0, 1], [0, 1])
