@@ -91,9 +91,10 @@ class KmeClient:
     def dec_keys(self, master: str, ids: Sequence[uuid.UUID], bits: int = api.KEY_BITS) -> tuple[DeliveredKey, ...]:
         """The keys that ``master`` was given under ``ids``, in that order."""
         body = self._ask("POST", f"{_sae(master)}/dec_keys", {"key_IDs": [{"key_ID": str(each)} for each in ids]})
-        keys = {key.id: key for key in _keys(body, bits)}
-        if keys.keys() != set(ids):
-            _bad("other keys than were asked for")
+        found = _keys(body, bits)
+        keys = {key.id: key for key in found}
+        if keys.keys() != set(ids) or len(found) != len(ids):
+            _bad("other keys than were asked for, or one of them twice")
         return tuple(keys[each] for each in ids)
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
