@@ -24,6 +24,7 @@ MODULES = {
     "qcot.cli.boards": ("boards", "flash", "emulate", "enroll"),
     "qcot.cli.ledger": ("ledger", "verify"),
     "qcot.cli.demo": ("demo",),
+    "qcot.cli.kme": ("kme",),
     "qcot.cli.quantum.group": ("quantum",),
     "qcot.cli.reproduce": ("reproduce",),
 }
