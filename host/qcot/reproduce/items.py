@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qcot.errors import Problem, QcotError
-from qcot.reproduce import attacks, collapse, identity, signatures, structure
+from qcot.reproduce import attacks, collapse, identity, signatures, structure, walk
 from qcot.reproduce.model import Item
 
 NO_SUCH_ITEM = Problem("no-such-item", "Name one or more of those listed above, each with its own --only.")
@@ -13,6 +13,8 @@ NO_SUCH_ITEM = Problem("no-such-item", "Name one or more of those listed above, 
 ITEMS = (
     Item("fig3", "QUMA Fig. 3", "collapse of a measured qubit", collapse.run),
     Item("fig7", "QUMA Fig. 7", "who validates whom in the six-node network", identity.network),
+    Item("fig10", "QUMA Fig. 10", "quantum walk on a ring of four", walk.ring),
+    Item("fig11", "QUMA Fig. 11", "walk hashes of altered messages", walk.sensitivity),
     Item("fig12", "QUMA Fig. 12", "attacks on a validation", attacks.run),
     Item("table1", "QUMA Table 1", "what a classical block and a Qblock hold", structure.run),
     Item("table3", "QUMA Table 3", "record hashes", identity.hashes),
