@@ -27,6 +27,8 @@ FIRST_PHOTONS = 40_000
 TRIES = 3
 """Each twice as long as the one before."""
 MAX_PHOTONS = 4_000_000
+SIFTING_TRIPS = 10
+"""Messages of a key distribution, one after the other: bases, samples, parities, hash (counted as time only)."""
 
 
 @dataclass(frozen=True)
@@ -80,23 +82,22 @@ class KeyRing:
 
     def distribute(self, wire: Wire, journal: Journal, streams: Streams, fault: Fault | None) -> Steps:
         """Make keys for all pairs at once; takes as long as the slowest."""
-        slowest = 0
+        done: list[tuple[int, PairKeys]] = []
         for ends in combinations(wire.topology.members, 2):
             path = wire.path("quantum", *ends)
             if path is None:
-                journal.note(ends[0], "no keys", peer=ends[1], why="no quantum path")
-                self.pairs.append(PairKeys(ends, 0, 0, None, self._need(ends), 0, "no quantum path"))
+                done.append((0, PairKeys(ends, 0, 0, None, self._need(ends), 0, "no quantum path")))
                 continue
-            made = self._make(
-                ends, path, streams, tapped=fault is not None and fault.taps_keys and on(fault.link, path)
-            )
-            self.pairs.append(made)
-            slowest = max(slowest, made.photons * QUBIT_NS + 10 * path.delay_ns)
+            tapped = fault is not None and fault.taps_keys and on(fault.link, path)
+            made = self._make(ends, path, streams, tapped)
+            done.append((made.photons * QUBIT_NS + SIFTING_TRIPS * path.delay_ns, made))
+        self.pairs += [made for _, made in done]
+        for at_ns, made in sorted(done, key=lambda each: each[0]):
+            yield wire.env.timeout(at_ns - wire.env.now)
             journal.note(
-                ends[0], "keys" if made.made else "no keys", peer=ends[1], photons=made.photons, sifted=made.sifted,
-                qber=None if made.qber is None else round(made.qber, 6), keys=made.made, why=made.why,
+                made.ends[0], "keys" if made.made else "no keys", peer=made.ends[1], photons=made.photons,
+                sifted=made.sifted, qber=None if made.qber is None else round(made.qber, 6), keys=made.made, why=made.why,
             )  # fmt: skip
-        yield wire.env.timeout(slowest)
 
     def _need(self, ends: Pair) -> int:
         return self._wanted.get(ends, 0) + self._wanted.get(ends[::-1], 0)

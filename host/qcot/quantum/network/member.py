@@ -131,7 +131,7 @@ class Member:
             self._note("qblock dropped", bookkeeper=chosen, agreed=agreed)
             return False
         self.chain.append(block)
-        self._note("qblock appended", height=block.height, hash=block.hash[:12], agreed=agreed)
+        self._note("qblock appended", hash=block.hash[:12], agreed=agreed)
         return True
 
     def _make(self, attempt: int, draw: str, due: Mapping[str, Record]) -> Block:
@@ -140,7 +140,7 @@ class Member:
         if fault is not None and fault.tampers is not None and attempt == 0:
             block = fault.tampers(block)
         block = block.checked(self._local_check(block))
-        self._note("qblock made", height=block.height, hash=block.hash[:12], records=len(block.records))
+        self._note("qblock made", hash=block.hash[:12], records=len(block.records))
         return block
 
     def _examine(self, block: Block, chosen: str, draw: str, due: Mapping[str, Record]) -> Steps:
@@ -175,7 +175,7 @@ class Member:
         return votes >= self.world.quorum
 
     def _note(self, what: str, **detail: Any) -> None:
-        self.world.journal.note(self.name, what, **detail)
+        self.world.journal.note(self.name, what, block=self._height, **detail)
 
     @property
     def _now(self) -> int:

@@ -57,7 +57,7 @@ def validation(world: World, height: int, ends: Pair, claimed: str, subject: str
         found = early
     verifier, prover = ends
     world.journal.note(
-        verifier, found.why or "identity accepted", peer=prover, claimed=claimed, subject=subject[:12],
+        verifier, found.why or "identity accepted", block=height, peer=prover, claimed=claimed, subject=subject[:12],
         check_errors=found.errors, mismatches=found.mismatches,
     )  # fmt: skip
     counted = found.errors, found.mismatches
