@@ -39,7 +39,13 @@ def ideal_for(circuits: Sequence[QuantumCircuit]) -> BackendV2:
 
 def runs_as_is(circuit: QuantumCircuit, device: BackendV2) -> bool:
     """Whether ``device`` knows every operation of the circuit, branches and loops included."""
-    return _operations(circuit) <= set(device.operation_names) | NOT_OPERATIONS
+    return _operations(circuit) <= _known(device)
+
+
+@cache
+def _known(device: BackendV2) -> frozenset[str]:
+    """The device's operations. Aer builds its whole target anew whenever it is asked, which takes about 1 ms."""
+    return NOT_OPERATIONS.union(device.operation_names)
 
 
 def _operations(circuit: QuantumCircuit) -> set[str]:
