@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from qcot.errors import Problem, QcotError
-from qcot.quantum.backends import MAX_SEED, Backend
+from qcot.quantum.backends import MAX_SEED, Backend, RunResult, require_seed
 from qcot.quantum.entropy.circuits import toss
 from qcot.quantum.entropy.estimators import assess
 from qcot.quantum.entropy.extractor import extract, extractable, needed
@@ -28,6 +28,7 @@ from qcot.quantum.entropy.problems import BAD_SAMPLES, BAD_SIZE, STARTUP
 STARTUP_SAMPLES = 1024
 """Fewest samples that the start-up test takes of every qubit (4.3, requirement 10); none of them is ever output."""
 MAX_SAMPLES = 1_000_000
+DEFAULT_SAMPLES = 4096
 LANES = 8
 MAX_LANES = 20
 CLAIMED = 0.9
@@ -66,6 +67,8 @@ class Assessment:
     claimed: float
     estimates: dict[str, float]
     """Least estimate over the qubits, by estimator."""
+    seconds: float
+    """Of the run that took the samples."""
 
     @property
     def min_entropy(self) -> float:
@@ -113,12 +116,14 @@ class EntropySource:
         *,
         lanes: int = LANES,
         claimed: float = CLAIMED,
-        startup: int = STARTUP_SAMPLES,
+        startup: int = DEFAULT_SAMPLES,
         seed: int | None = None,
         physical: bool | None = None,
     ) -> None:
         if not (STARTUP_SAMPLES <= startup <= MAX_SAMPLES and 1 <= lanes <= MAX_LANES):
             raise QcotError(BAD_SAMPLES, f"{startup} samples of {lanes} qubits")
+        if seed is not None:
+            require_seed(seed)
         self._backend, self._lanes, self._claimed, self._startup = backend, lanes, claimed, startup
         self._seed, self._jobs = seed, 0
         self._physical = is_physical(backend) if physical is None else physical
@@ -167,7 +172,7 @@ class EntropySource:
         return self.draw(size).data
 
     def _start(self) -> Assessment:
-        bits, backend = self._toss(self._startup)
+        bits, run = self._toss(self._startup)
         try:
             self._test(bits)
         except QcotError as error:
@@ -179,13 +184,14 @@ class EntropySource:
                 reason = f"the {name} estimate of a qubit is {estimate:.3f} bits a sample, {self._claimed} are claimed"
                 raise self._fail(STARTUP, reason)
         ones = tuple(float(each) for each in bits.mean(axis=0))
-        return Assessment(backend, self._physical, self._lanes, self._startup, ones, self._claimed, least)
+        return Assessment(
+            run.backend, self._physical, self._lanes, self._startup, ones, self._claimed, least, run.seconds
+        )
 
-    def _toss(self, samples: int) -> tuple[Bits, str]:
+    def _toss(self, samples: int) -> tuple[Bits, RunResult]:
         seed = secrets.randbelow(MAX_SEED) if self._seed is None else (self._seed + self._jobs) & MAX_SEED
-        bits, result = toss(self._lanes, samples, seed, self._backend)
         self._jobs += 1
-        return bits, result.backend
+        return toss(self._lanes, samples, seed, self._backend)
 
     def _test(self, bits: Bits) -> None:
         try:
