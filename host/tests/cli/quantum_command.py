@@ -1,4 +1,4 @@
-"""Runs `qcot quantum ...` as the program does, in this process, so that Qiskit is imported once."""
+"""Runs `qcot ...` as the program does, in this process, so that Qiskit is imported once."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def quantum(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `qcot quantum` with these words; gives exit status, standard output and standard error."""
+def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `qcot` with these words; gives exit status, standard output and standard error."""
 
     def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["qcot", "quantum", *map(str, words)])
+        monkeypatch.setattr("sys.argv", ["qcot", *map(str, words)])
         monkeypatch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
         # The group loads only the technique that the command line names, when it is imported.
         monkeypatch.delitem(sys.modules, "qcot.cli.quantum.group", raising=False)
@@ -30,3 +30,9 @@ def quantum(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     monkeypatch.setenv("COLUMNS", "200")
     return run
+
+
+@pytest.fixture
+def quantum(program: Run) -> Run:
+    """Run `qcot quantum` with these words."""
+    return lambda *words: program("quantum", *words)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from qcot.quantum.attacks import ATTACKS
-from quantum_command import Run, quantum
+from quantum_command import Run, program, quantum
 
-__all__ = ["quantum"]
+__all__ = ["program", "quantum"]
 
 
 def test_help_has_an_example_and_names_every_attack(quantum: Run) -> None:

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from quantum_command import Run, quantum
+from quantum_command import Run, program, quantum
 
-__all__ = ["quantum"]
+__all__ = ["program", "quantum"]
 
 
 def test_help_has_an_example(quantum: Run) -> None:
