@@ -21,7 +21,9 @@ from qcot.quantum.audit.theory import (
     nearest,
     nearest_probability,
     probability,
+    third_of_a_turn,
     two_nearest_probability,
+    worst_phase,
 )
 
 __all__ = [
@@ -44,5 +46,7 @@ __all__ = [
     "recover_time",
     "success_against_bits",
     "textbook_circuit",
+    "third_of_a_turn",
     "two_nearest_probability",
+    "worst_phase",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qcot.quantum.audit import theory
@@ -51,7 +51,9 @@ def recover_time(
     backend: Backend | None = None,
 ) -> Audit:  # fmt: skip
     """Recover ``t_ms`` from U = CP(2 pi t / 2^42); compared with ``recorded``, or else with itself."""
-    return _audit(Phase(t_ms, T_BITS), 0, t_ms if recorded is None else recorded, bits, shots, seed, backend)
+    phase = Phase(t_ms, T_BITS)
+    run = run_circuits([iterative_circuit(phase, bits)], shots, seed, backend)
+    return _audit(phase, 0, t_ms if recorded is None else recorded, bits, run)
 
 
 def audit_qblock(
@@ -63,8 +65,8 @@ def audit_qblock(
     Compared with ``recorded``, or else with the time that it was prepared from.
     """
     phase = Phase(prepared.link, LINK_BITS)
-    offset = 1 << (T_BITS - 1)
-    return _audit(phase, offset, prepared.t_ms if recorded is None else recorded, bits, shots, seed, backend)
+    run = run_circuits([iterative_circuit(phase, bits)], shots, seed, backend)
+    return _audit(phase, 1 << (T_BITS - 1), prepared.t_ms if recorded is None else recorded, bits, run)
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,16 @@ class Success:
 
 
 def success_against_bits(
-    phase: Phase, bits: Sequence[int], shots: int = 1024, seed: int = 0, backend: Backend | None = None
+    phase: Phase | Callable[[int], Phase],
+    bits: Sequence[int],
+    shots: int = 1024,
+    seed: int = 0,
+    backend: Backend | None = None,
 ) -> Success:
-    """Measure each number of bits against the closed forms, in one run."""
-    run = run_circuits([iterative_circuit(phase, each) for each in bits], shots, seed, backend)
-    rows = [_success(phase, each, seen, shots) for each, seen in zip(bits, run.counts, strict=True)]
+    """Measure each number of bits against the closed forms, in one run: of one phase, or of one for each number."""
+    cases = [(phase if isinstance(phase, Phase) else phase(each), each) for each in bits]
+    run = run_circuits([iterative_circuit(*case) for case in cases], shots, seed, backend)
+    rows = [_success(*case, seen, shots) for case, seen in zip(cases, run.counts, strict=True)]
     return Success(tuple(rows), run)
 
 
@@ -120,10 +127,7 @@ def figure_13(
     return Figure13(phase, bits, textbook, iterative, run)
 
 
-def _audit(
-    phase: Phase, offset: int, recorded: int, bits: int, shots: int, seed: int, backend: Backend | None
-) -> Audit:
-    run = run_circuits([iterative_circuit(phase, bits)], shots, seed, backend)
+def _audit(phase: Phase, offset: int, recorded: int, bits: int, run: RunResult) -> Audit:
     found: dict[int | None, int] = {}
     for outcome, times in sorted(run.counts[0].items(), key=lambda each: (-each[1], each[0])):
         time = ((int(outcome, 2) << phase.bits) >> bits) - offset
@@ -139,6 +143,6 @@ def _success(phase: Phase, bits: int, seen: Counts, shots: int) -> SuccessRow:
     nearest, two_nearest = (min(chance, 1.0) for chance in chances)
     return SuccessRow(
         bits,
-        proportion(f"{bits} bits, nearest", one, shots, nearest),
-        proportion(f"{bits} bits, two nearest", one + two, shots, two_nearest),
+        proportion(f"{bits}: nearest", one, shots, nearest),
+        proportion(f"{bits}: two nearest", one + two, shots, two_nearest),
     )

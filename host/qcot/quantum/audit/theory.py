@@ -46,6 +46,16 @@ class Phase:
         return Phase((self.numerator << power) % (1 << self.bits), self.bits)
 
 
+def third_of_a_turn() -> Phase:
+    """A third of a turn in 64 bits: off by a third of a step, whatever the number of bits."""
+    return Phase((1 << MAX_BITS) // 3, MAX_BITS)
+
+
+def worst_phase(bits: int) -> Phase:
+    """Half a step of an estimate of ``bits`` bits: its nearest outcome is as unlikely as it gets, 4/pi^2."""
+    return Phase(1, bits + 1)
+
+
 def require_bits(bits: int, most: int = MAX_BITS) -> None:
     """Refuse what is not a whole number of bits from 1 to ``most``."""
     if type(bits) is not int or not 1 <= bits <= most:

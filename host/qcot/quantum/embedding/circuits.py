@@ -41,7 +41,7 @@ def dataset_circuit(data: DataSet) -> QuantumCircuit:
     undo = QuantumCircuit(data.width)
     left = {int(record, 2): amplitude for record, amplitude in data.amplitudes.items()}
     while len(left) > 1:
-        _merge(undo, left)
+        left = _merge(undo, left)
     (last,) = left
     for qubit in _ones(last):
         undo.x(qubit)
@@ -55,8 +55,8 @@ def measured(circuit: QuantumCircuit) -> QuantumCircuit:
     return whole
 
 
-def _merge(circuit: QuantumCircuit, left: dict[int, float]) -> None:
-    """Append gates that turn two of the basis states in ``left`` into one, and say in ``left`` what the state is now."""
+def _merge(circuit: QuantumCircuit, left: dict[int, float]) -> dict[int, float]:
+    """Append gates that turn two of the basis states in ``left`` into one; gives the state that is left after them."""
     width = circuit.num_qubits
     one, tells = _singled_out(list(left), {}, width)
     *_, target = tells
@@ -65,36 +65,33 @@ def _merge(circuit: QuantumCircuit, left: dict[int, float]) -> None:
     two, tells_two = _singled_out(alike, others, width)
     controls = [qubit for qubit in tells_two if qubit != target]
 
-    def apply(change: dict[int, float]) -> None:
-        left.clear()
-        left.update(change)
-
-    def cnot(control: int, qubit: int) -> None:
-        circuit.cx(control, qubit)
-        apply({x ^ ((x >> control & 1) << qubit): amplitude for x, amplitude in left.items()})
-
-    def flip(qubit: int) -> None:
-        circuit.x(qubit)
-        apply({x ^ 1 << qubit: amplitude for x, amplitude in left.items()})
-
+    flips = 0
     if not one >> target & 1:
-        flip(target)
-        one, two = one ^ 1 << target, two ^ 1 << target
-    for qubit in _ones((one ^ two) & ~(1 << target)):
-        cnot(target, qubit)
-        one ^= 1 << qubit
+        circuit.x(target)
+        flips = 1 << target
+    differ = (one ^ two) & ~(1 << target)
+    for qubit in _ones(differ):
+        circuit.cx(target, qubit)
     for qubit in controls:
         if not two >> qubit & 1:
-            flip(qubit)
-            one, two = one ^ 1 << qubit, two ^ 1 << qubit
+            circuit.x(qubit)
+            flips |= 1 << qubit
+
+    def moved(x: int) -> int:
+        """Where the gates so far take basis state x; flips of controls come after the CNOTs, and commute with them."""
+        x ^= flips
+        return x ^ differ if x >> target & 1 else x
+
+    left = {moved(x): amplitude for x, amplitude in left.items()}
+    one, two = moved(one), moved(two)
     # Now `one` is `two` with the target set, and no other state has all controls set.
     angle = -2 * math.atan2(left[one], left[two])
     if controls:
         circuit.mcry(angle, controls, target)
     else:
         circuit.ry(angle, target)
-    merged = math.hypot(left[one], left[two])
-    apply({x: amplitude for x, amplitude in left.items() if x != one} | {two: merged})
+    left[two] = math.hypot(left.pop(one), left[two])
+    return left
 
 
 def _singled_out(states: list[int], tells: dict[int, int], width: int) -> tuple[int, dict[int, int]]:

@@ -119,7 +119,7 @@ def one_qubit(bits: int) -> Claim:
         f"4.3, {bits} bits in one qubit",
         "a sequence of n bits can be stored using only one quantum bit",
         f"one qubit yields at most 1 bit; {bits} bits are read from it right with probability at most {best:.4g}",
-        "Holevo's bound: accessible information is at most the entropy of the mean state, one bit a qubit.",
+        "Holevo: the bits that can be read are at most the entropy of the mean state, one a qubit. Nayak: the odds.",
         None,
         None,
     )
