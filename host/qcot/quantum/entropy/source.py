@@ -12,6 +12,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -93,10 +94,16 @@ class Draw:
     """Of the extracted ones; 0 from a simulator. The operating system's bytes are not counted here."""
 
 
+def fitting(backend: Backend | None) -> int:
+    """LANES, or as many as ``backend`` has."""
+    device = getattr(backend, "device", backend)
+    return min(LANES, getattr(device, "num_qubits", None) or LANES)
+
+
 def is_physical(backend: Backend | None) -> bool:
     """Whether ``backend`` is known to measure qubits. What cannot be told from a simulator counts as one."""
-    device = getattr(backend, "device", backend)
-    return type(device).__module__ == "qiskit_ibm_runtime.ibm_backend" and getattr(device, "simulator", True) is False
+    device: Any = getattr(backend, "device", backend)
+    return type(device).__module__ == "qiskit_ibm_runtime.ibm_backend" and not device.configuration().simulator
 
 
 class EntropySource:
@@ -106,6 +113,7 @@ class EntropySource:
     `entropy-startup`, `entropy-repetition` or `entropy-proportion`; no bit of the failing batch is used. A run that
     fails by itself (`quantum-run-failed`) gives nothing and may be tried again.
 
+    ``lanes``: how many qubits; by default 8, or as many as the backend has.
     ``physical``: whether the device is credited with entropy; by default only a machine that is known to be one.
     ``seed`` makes a simulator's bits the same again, though never the output, which os.urandom is mixed into.
     """
@@ -114,12 +122,13 @@ class EntropySource:
         self,
         backend: Backend | None = None,
         *,
-        lanes: int = LANES,
+        lanes: int | None = None,
         claimed: float = CLAIMED,
         startup: int = DEFAULT_SAMPLES,
         seed: int | None = None,
         physical: bool | None = None,
     ) -> None:
+        lanes = fitting(backend) if lanes is None else lanes
         if not (STARTUP_SAMPLES <= startup <= MAX_SAMPLES and 1 <= lanes <= MAX_LANES):
             raise QcotError(BAD_SAMPLES, f"{startup} samples of {lanes} qubits")
         if seed is not None:

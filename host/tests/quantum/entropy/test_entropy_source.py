@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,11 +13,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qcot.errors import QcotError
-from qcot.quantum.backends import MAX_SEED, named_backend
+from qcot.quantum.backends import MAX_SEED, Runtime, named_backend
 from qcot.quantum.entropy import EntropySource, State, extractor, random_bytes
 from qcot.quantum.entropy import source as module
 from qcot.quantum.entropy.circuits import coins, toss
 from qcot.quantum.statistics import binomial_bounds
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+from qiskit_ibm_runtime.ibm_backend import IBMBackend
+from qiskit_ibm_runtime.models import QasmBackendConfiguration
 
 
 def stuck(bits: Bits) -> Bits:
@@ -113,6 +117,22 @@ def test_a_simulator_is_credited_with_nothing() -> None:
         found = source.start()
         assert (found.physical, found.credited) == (False, 0.0)
         assert source.draw(64).credited_bits == 0
+
+
+@pytest.mark.parametrize("simulator", [False, True])
+def test_a_machine_of_ibms_is_physical_unless_it_says_that_it_simulates(simulator: bool) -> None:
+    described = FakeManilaV2()._get_conf_dict_from_json() | {"simulator": simulator}
+    machine = IBMBackend(QasmBackendConfiguration.from_dict(described), None, None)
+    assert module.is_physical(Runtime(machine)) is not simulator
+    assert not module.is_physical(Runtime(FakeManilaV2()))
+
+
+def test_ibms_sampler_gives_its_shots_in_order() -> None:
+    """Its local testing mode on a noisy stand-in of five qubits."""
+    found = EntropySource(Runtime(FakeManilaV2()), startup=1_024, seed=2)
+    assert found.start().lanes == 5
+    assert found.start().backend == "fake_manila"
+    assert len(found.random_bytes(32)) == 32
 
 
 def test_a_device_is_credited_by_its_worst_qubit_and_never_above_the_claim() -> None:
@@ -232,6 +252,8 @@ def test_a_source_that_cannot_be_is_refused(options: dict[str, float], name: str
     assert caught.value.problem.name == name
 
 
-def test_a_device_with_too_few_qubits_is_named() -> None:
+def test_a_small_device_is_used_as_it_is_and_never_beyond() -> None:
+    device = CoinDevice(4, partial(sound, width=4))
+    assert EntropySource(device).start().lanes == 4
     with pytest.raises(QcotError, match="quantum-backend-too-small"):
-        EntropySource(CoinDevice(4, sound)).start()
+        EntropySource(device, lanes=5).start()
