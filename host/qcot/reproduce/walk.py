@@ -20,11 +20,12 @@ def ring(how: Run) -> Result:
     rows = [row(each, "one step, to the neighbours", True, "coin H, from node 0 with coin 0") for each in found.nodes]
     rows += [
         exact(
-            "period of the walk in steps", "nothing", theory="8", measured=str(found.period), paper_holds=False,
+            "period of the walk in steps", "the hash walks on a cycle of four nodes",
+            theory="8", measured=str(found.period), paper_holds=False,
             why="after 8 steps with one coin every state is what it was: a ring of four forgets what drove it",
         ),
         exact(
-            "largest share of cells that two walkers can occupy", "nothing",
+            "largest share of cells that two walkers can occupy", "the hash walks on a cycle of four nodes",
             theory="25 % of 4 x 4, 100 % of 7 x 7",
             measured=", ".join(f"{100 * share:.0f} % of {side} x {side}" for side, share in found.reached),
             paper_holds=False, why="on an even ring walkers that always move keep their parity; hence 7 here",
