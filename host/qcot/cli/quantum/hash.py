@@ -30,20 +30,21 @@ if TYPE_CHECKING:
     from qcot.quantum.walk.samples import Samples
 
 EXPLAINS = """\
-Two walkers step on a torus of 7 by 7 cells. At each step a unitary coin, one of four as the last two message bits say, \
-tosses the walkers' two coins, and each walker steps up or down as its coin says. The digest is read from the \
+Two walkers step on a torus of 7 by 7 cells. At each step a unitary coin, one of four as the last two message bits \
+say, tosses the walkers' two coins, and each walker steps up or down as its coin says. The digest is read from the \
 probabilities of 32 cells.
-This is computed in exact integers, so every machine gets the same digest; no quantum computer is needed, and none makes \
-it safer. The hash has good statistics and no proof of security: SHA-256 carries the weight wherever it matters.
+This is computed in exact integers, so every machine gets the same digest; no quantum computer is needed, and none \
+makes it safer. The hash has good statistics and no proof of security: SHA-256 carries the weight wherever it matters.
 The circuit is the walk's first step: toss W of coins c1 and c2, then walkers b and a move by 1 up or down."""
 COMPARED = """
 Beside it the same walk ran as a circuit. That is a cross-check of the definition and not a way to the digest: shots \
 count cells roughly, the digest needs 40 bits of each probability. Fidelity 1 is the exact walk, 0 is uniform noise."""
 TESTED = """\
-The literature's tests of hash functions: random messages of 256 bits are hashed, and again with one bit flipped, put in, \
-taken out. Theory is what a random function gives. To pass says that the statistics are good; it proves no security."""
-STEPS_ON_A_MACHINE = 4
-"""A noisy machine has lost the state after these."""
+The literature's tests of hash functions: random messages of 256 bits are hashed, and again with one bit flipped, \
+added, removed. Theory is what a random function gives. To pass says that the statistics are good; it proves nothing \
+about attacks."""
+STEPS_ON_A_MACHINE = 2
+"""A noisy machine has all but lost the state after these."""
 MAX_FILE = 1 << 16
 SHOTS = 4096
 

@@ -8,15 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from qcot.errors import QcotError
-from qcot.quantum.backends import Backend, run_circuits
+from qcot.quantum.backends import Backend, require_shots, run_circuits
 from qcot.quantum.statistics import Estimate, mean
 from qcot.quantum.walk.circuits import driven_by, walk_circuit
 from qcot.quantum.walk.definition import CELLS, SCALE_BITS, SIDE, Bits
 from qcot.quantum.walk.hashing import walk
-from qcot.quantum.walk.problems import BAD_STEPS
+from qcot.quantum.walk.problems import BAD_STEPS, TOO_FEW_SHOTS
 
 MOST_STEPS = 4096
 """Of a circuit: a simulator takes a second for so many."""
+FEWEST_SHOTS = 100
 _WIDTH = SIDE.bit_length()
 _OUTCOMES = 1 << 2 * _WIDTH
 
@@ -54,11 +55,14 @@ def probabilities(choices: Bits) -> npt.NDArray[np.float64]:
 def compare(bits: Bits, shots: int, seed: int, backend: Backend | None = None, steps: int | None = None) -> Comparison:
     """Run the first ``steps`` steps (None: all) of the message's walk on ``backend`` and hold them to the exact walk.
 
-    Raises QcotError on steps that the walk has not or a circuit should not, and what `run_circuits` raises.
+    Raises QcotError on steps that the walk has not or a circuit should not, on few shots, and what `run_circuits` does.
     """
     choices = driven_by(bits, steps)
     if len(choices) > MOST_STEPS:
         raise QcotError(BAD_STEPS, f"the circuit would have {len(choices):,} steps")
+    require_shots(shots)
+    if shots < FEWEST_SHOTS:
+        raise QcotError(TOO_FEW_SHOTS, f"shots are {shots}")
     ran = run_circuits([walk_circuit(choices)], shots, seed, backend)
     every = np.zeros(_OUTCOMES, np.int64)
     for outcome, times in ran.counts[0].items():
@@ -82,12 +86,9 @@ def compare(bits: Bits, shots: int, seed: int, backend: Backend | None = None, s
 
 
 def _cross_entropy(exact: npt.NDArray[np.float64], grid: npt.NDArray[np.int64]) -> Estimate:
-    """Linear cross-entropy: the mean exact probability of what was seen, scaled to 1 (exact) and 0 (uniform noise).
-
-    Scores are rounded, so that those of a flat distribution are equal to the last bit.
-    """
+    """Linear cross-entropy: the mean exact probability of what was seen, scaled to 1 (exact) and 0 (uniform noise)."""
     padded = np.zeros(grid.shape)
     padded[:SIDE, :SIDE] = exact
-    scores = ((padded - 1 / _OUTCOMES) / ((padded**2).sum() - 1 / _OUTCOMES)).round(12)
+    scores = (padded - 1 / _OUTCOMES) / ((padded**2).sum() - 1 / _OUTCOMES)
     samples = np.repeat(scores.ravel(), grid.ravel())
     return mean(f"fidelity over {CELLS} cells", samples.tolist(), 1.0)

@@ -47,10 +47,10 @@ ALTERATIONS = (
     Alteration("flipped", "one bit flipped", lambda bits, random: flip(bits, int(random.integers(len(bits))))),
     Alteration(
         "added",
-        "one bit put in",
+        "one bit added",
         lambda bits, random: np.insert(bits, random.integers(len(bits) + 1), random.integers(2, dtype=np.uint8)),
     ),
-    Alteration("removed", "one bit taken out", lambda bits, random: np.delete(bits, random.integers(len(bits)))),
+    Alteration("removed", "one bit removed", lambda bits, random: np.delete(bits, random.integers(len(bits)))),
 )
 """Conditions C2 to C4 of the literature's sensitivity test; C1 is the message as it is."""
 

@@ -41,7 +41,7 @@ def sensitivity(samples: Samples) -> tuple[Estimate, ...]:
     """Mean changed bits when one bit of the message is flipped, added, removed."""
     return tuple(
         mean(
-            f"bits changed, {each.does}",
+            f"bits changed, {each.name}",
             changed_bits(samples.original, samples.altered[each.name]).tolist(),
             DIGEST_BITS / 2,
         )
@@ -52,9 +52,9 @@ def sensitivity(samples: Samples) -> tuple[Estimate, ...]:
 def diffusion(samples: Samples) -> tuple[Estimate, ...]:
     """Share and spread of the bits that one flipped bit changes, and the extremes."""
     changed = _flipped(samples)
-    share = mean("share of bits changed (%)", (100 * changed / DIGEST_BITS).tolist(), 50.0)
-    spread = _deviation("standard deviation (bits)", changed, math.sqrt(DIGEST_BITS) / 2)
-    in_percent = _scaled(spread, 100 / DIGEST_BITS, "standard deviation (%)")
+    share = mean("bits changed (%)", (100 * changed / DIGEST_BITS).tolist(), 50.0)
+    spread = _deviation("std. deviation (bits)", changed, math.sqrt(DIGEST_BITS) / 2)
+    in_percent = _scaled(spread, 100 / DIGEST_BITS, "std. deviation (%)")
     fewest = _fewest("fewest bits changed", int(changed.min()), len(changed))
     most = _most("most bits changed", int(changed.max()), len(changed))
     return share, spread, in_percent, fewest, most
@@ -65,8 +65,8 @@ def uniformity(samples: Samples) -> tuple[Estimate, ...]:
     changes = np.unpackbits(samples.original ^ samples.altered["flipped"], axis=1).sum(axis=0, dtype=np.int64)
     ones = np.unpackbits(samples.original, axis=1).sum(axis=0, dtype=np.int64)
     return (
-        _chi_square("chi-square a position, changed", changes, samples.count),
-        _chi_square("chi-square a position, set", ones, samples.count),
+        _chi_square("chi-square, bits changed", changes, samples.count),
+        _chi_square("chi-square, bits set", ones, samples.count),
     )
 
 
@@ -95,9 +95,7 @@ def birthday(samples: Samples) -> tuple[Estimate, ...]:
     numbers = np.ascontiguousarray(whole[:, :4]).view(">u4")[:, 0].astype(np.uint64)
     pairs = math.comb(len(whole), 2)
     return tuple(
-        _poisson(
-            f"equal pairs in the first {bits} bits", _equal_pairs(numbers >> np.uint64(32 - bits)), pairs, 0.5**bits
-        )
+        _poisson(f"equal pairs in {bits} bits", _equal_pairs(numbers >> np.uint64(32 - bits)), pairs, 0.5**bits)
         for bits in BIRTHDAY_BITS
     )
 
