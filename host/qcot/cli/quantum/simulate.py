@@ -50,7 +50,7 @@ def simulate(
 ) -> None:
     """Simulate the hospital network and its protocol (QUMA 5 and 6), or what a fault does to it.
 
-    Example: `qcot quantum simulate --fault node-down:C --blocks 3 --log events.jsonl --png network.png`
+    Example: qcot quantum simulate --fault node-down:C --blocks 3 --log events.jsonl --png network.png
     """
     from qcot.quantum.backends import named_backend
     from qcot.quantum.network import Settings, choose_fault, load_topology
@@ -99,7 +99,9 @@ def _facts(done: Simulation) -> dict[str, object]:
         aim = f" ({'-'.join(done.fault.target)})" if done.fault.target else ""
         facts["fault"] = f"{done.fault.name}{aim}: {done.fault.does}"
         facts["should show"] = done.fault.seen
-        facts["showed"] = "yes" if done.detected else "NO"
+        facts["showed"] = {True: "yes", False: "NO", None: "nothing met it; publish more, or aim elsewhere"}[
+            done.detected
+        ]
     facts["replicas"] = "agree" if done.agrees else "NO AGREEMENT"
     facts["simulated"] = f"{done.simulated_ns / NS_PER_S:.3f} s"
     return facts | {

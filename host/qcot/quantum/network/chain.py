@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qcot.quantum.qblock import PATCH_BLOCKS, LocalCheck, QblockPhases, phases_from, run_local_check
@@ -41,7 +42,7 @@ class Record:
 
     def describes(self, body: bytes) -> bool:
         """Whether both hashes are those of ``body``."""
-        return self.sha256 == hashlib.sha256(body).hexdigest() and self.walk_hash == walk_hash(body).hex()
+        return self.sha256 == hashlib.sha256(body).hexdigest() and self.walk_hash == walked(body).hex()
 
 
 @dataclass(frozen=True)
@@ -80,18 +81,24 @@ class Block:
     @property
     def due_phases(self) -> QblockPhases:
         """The phases that follow from its content."""
-        return phases_from(walk_hash(bytes.fromhex(digest(self.content))), self.t_ms)
+        return phases_from(walked(bytes.fromhex(digest(self.content))), self.t_ms)
 
     def sealed(self) -> Block:
         """The same content with the hashes and h that follow from it."""
         hashed = digest(self.content)
-        qhash = walk_hash(bytes.fromhex(hashed))
+        qhash = walked(bytes.fromhex(hashed))
         return replace(self, hash=hashed, qhash=qhash.hex(), h=phases_from(qhash, self.t_ms).h)
 
     def checked(self, check: LocalCheck) -> Block:
         """The same Qblock with what its bookkeeper's local check counted."""
         zeros = tuple(each for each in (check.zeros_newest, check.zeros_middle) if each is not None)
         return replace(self, zeros=zeros, backend=check.backend, shots=check.shots, seed=check.seed)
+
+
+@lru_cache(maxsize=1024)
+def walked(message: bytes) -> bytes:
+    """Walk hash of ``message``: every node computes it, this process does it once for all."""
+    return walk_hash(message)
 
 
 def digest(value: Mapping[str, Any]) -> str:

@@ -96,7 +96,7 @@ class KeyRing:
             yield wire.env.timeout(at_ns - wire.env.now)
             journal.note(
                 made.ends[0], "keys" if made.made else "no keys", peer=made.ends[1], photons=made.photons,
-                sifted=made.sifted, qber=None if made.qber is None else round(made.qber, 6), keys=made.made, why=made.why,
+                sifted=made.sifted, qber=made.qber, keys=made.made, why=made.why,
             )  # fmt: skip
 
     def _need(self, ends: Pair) -> int:

@@ -78,6 +78,9 @@ class Member:
 
     def _judge_one(self, sender: str, record: Record) -> Steps:
         world = self.world
+        if record.origin == self.name:
+            self._note("identity refused", peer=sender, claimed=self.name, subject=record.id[:12], why="not mine")
+            return False
         checkup = yield from validation(world, self._height, (self.name, sender), record.origin, record.id)
         if not checkup.accepted:
             return False

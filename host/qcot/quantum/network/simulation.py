@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING
 
 from qcot.quantum.backends import require_seed
@@ -73,10 +73,16 @@ class Simulation:
 
     @property
     def detected(self) -> bool | None:
-        """Whether the fault showed as it should; None without one."""
+        """Whether the fault showed as it should; None without one, or where no validation went over a tapped link."""
         if self.fault is None:
             return None
-        return any(event.what in self.fault.expects for event in self.events)
+        shown = any(event.what in self.fault.expects for event in self.events)
+        if self.fault.taps_validation and not shown:
+            halves = (event for event in self.events if event.what == "qubits" and event.detail["topic"] == "halves")
+            ways = ((each.node, *each.detail["via"], each.detail["to"]) for each in halves)
+            met = any(frozenset(ends) == self.fault.link for way in ways for ends in pairwise(way))
+            return False if met else None
+        return shown
 
     @property
     def longest(self) -> tuple[Block, ...]:

@@ -112,8 +112,8 @@ class Wire:
         Both ends drop what was lost: the receiver says which slots clicked. So the number sent is negative binomial.
         """
         path = self.path("quantum", source, target)
-        sent = wanted + int(self._photons.negative_binomial(wanted, path.transmittance)) if path else 0
-        if path is None or sent > MAX_QUBITS:
+        sent = self._needed(wanted, path) if path else MAX_QUBITS
+        if path is None or sent >= MAX_QUBITS:
             why = "no path" if path is None else "too much loss"
             self.journal.note(source, "lost", to=target, topic=topic, qubits=wanted, why=why)
             yield self.env.timeout(self.patience_ns)
@@ -129,8 +129,12 @@ class Wire:
     def passages(self, count: int, source: str, target: str) -> int:
         """How many qubits to send over a channel so that ``count`` arrive (drawn, not counted as traffic)."""
         path = self.path("quantum", source, target)
-        if path is None:
-            return count
+        return self._needed(count, path) if path else count
+
+    def _needed(self, count: int, path: Path) -> int:
+        """A drawn number to send so that ``count`` arrive; MAX_QUBITS where it would be that or more."""
+        if count >= MAX_QUBITS * path.transmittance:
+            return MAX_QUBITS
         return min(count + int(self._photons.negative_binomial(count, path.transmittance)), MAX_QUBITS)
 
     def _post(self, source: str, target: str, topic: str, body: Body) -> Steps:
