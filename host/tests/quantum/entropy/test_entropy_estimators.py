@@ -102,7 +102,7 @@ def test_estimates_of_a_biased_coin_stay_below_its_entropy_but_for_chance(bias: 
     assert min(found.values()) > 0.5 * -math.log2(bias)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(BITS)
 def test_estimates_are_between_0_and_1_and_blind_to_the_names_of_the_values(bits: np.ndarray) -> None:
     found = assess(bits)

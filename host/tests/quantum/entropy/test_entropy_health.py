@@ -72,7 +72,7 @@ def failing_batch(samples: list[int], tests: HealthTests, size: int) -> tuple[in
     return None
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32), st.sampled_from([0.5, 0.6, 0.75, 0.93]), st.sampled_from([1, 7, 64, 1000, 1024, 3000]))
 def test_batches_of_any_size_fail_where_the_standard_does(seed: int, bias: float, size: int) -> None:
     samples = (np.random.default_rng(seed).random(2_500) < bias).astype(int).tolist()
@@ -102,6 +102,7 @@ def test_one_bad_qubit_among_twenty_is_named() -> None:
         HealthTests.start(20, 0.9).after(samples)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 1), min_size=0, max_size=60))
 def test_longest_run_is_the_longest(values: list[int]) -> None:
     text = "".join(map(str, values))

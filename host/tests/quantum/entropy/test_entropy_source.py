@@ -43,7 +43,7 @@ def draw_often(source: EntropySource) -> None:
 
 
 def made(make: Maker, **options: object) -> EntropySource:
-    return EntropySource(CoinDevice(8, make), **options)  # type: ignore[arg-type]
+    return EntropySource(CoinDevice(8, make), startup=1_024, **options)  # type: ignore[arg-type]
 
 
 def test_a_sound_source_starts_and_gives_what_is_asked() -> None:
@@ -70,7 +70,7 @@ def test_a_fault_from_the_start_is_found_before_any_bit_is_used(fault: Callable[
     ("fault", "name"), [(stuck, "entropy-repetition"), (biased, "entropy-proportion")], ids=["stuck", "biased"]
 )
 def test_a_fault_in_use_turns_the_source_off_for_good(fault: Callable[[Bits], Bits], name: str) -> None:
-    source = made(after(4_096 + 200, one_qubit(fault)))
+    source = made(after(1_024 + 200, one_qubit(fault)))
     source.random_bytes(32)
     with pytest.raises(QcotError, match="qubit 3") as caught:
         draw_often(source)
@@ -89,7 +89,7 @@ def test_a_run_that_fails_gives_nothing_and_may_be_tried_again() -> None:
     def gone(shots: int, random: np.random.Generator) -> Bits:
         raise ConnectionError("no route")
 
-    source = made(after(4_096, gone))
+    source = made(after(1_024, gone))
     source.start()
     with pytest.raises(QcotError, match="no route"):
         source.random_bytes(1)
@@ -104,7 +104,7 @@ def test_start_up_samples_are_never_used() -> None:
         asked.append(shots)
         return sound(shots, random)
 
-    source = made(make, startup=1_024)
+    source = made(make)
     source.start()
     rows = source.sample(10)
     assert asked == [1_024, 10]
@@ -137,11 +137,11 @@ def test_ibms_sampler_gives_its_shots_in_order() -> None:
 
 def test_a_device_is_credited_by_its_worst_qubit_and_never_above_the_claim() -> None:
     worse = one_qubit(lambda bits: bits | (np.arange(len(bits)) % 5 == 0))  # 60 % ones
-    found = made(worse, physical=True, claimed=0.5).start()
-    assert found.credited == found.min_entropy == 0.5
+    found = made(worse, physical=True, claimed=0.25).start()
+    assert found.credited == found.min_entropy == 0.25
     found = made(worse, physical=True).start()
     assert found.credited == min(found.estimates.values()) < 0.6
-    assert found.ones[3] == max(found.ones) == pytest.approx(0.6, abs=0.03)
+    assert found.ones[3] == max(found.ones) == pytest.approx(0.6, abs=0.06)
 
 
 @settings(max_examples=30)
@@ -179,8 +179,13 @@ def test_the_same_coins_never_give_the_same_output() -> None:
 
     assert made(known).sample(50).tolist() == made(known).sample(50).tolist()
     assert made(known).random_bytes(32) != made(known).random_bytes(32)
-    assert EntropySource(seed=1).sample(9).tolist() == EntropySource(seed=1).sample(9).tolist()
-    assert EntropySource(seed=1).random_bytes(32) != EntropySource(seed=1).random_bytes(32)
+    assert (
+        EntropySource(seed=1, startup=1_024).sample(9).tolist()
+        == EntropySource(seed=1, startup=1_024).sample(9).tolist()
+    )
+    assert EntropySource(seed=1, startup=1_024).random_bytes(32) != EntropySource(seed=1, startup=1_024).random_bytes(
+        32
+    )
 
 
 def test_a_seed_tosses_other_coins_in_each_job() -> None:

@@ -23,7 +23,7 @@ def within(estimate: Estimate, theory: float) -> bool:
 @pytest.mark.parametrize("chain", PERFECT, ids=lambda chain: f"{chain.hops} hops")
 def test_perfect_links_deliver_every_state_untouched(chain: Chain, feed_forward: bool) -> None:
     circuits = [teleport_circuit(predict(chain), each, undo=True, feed_forward=feed_forward) for each in INPUTS]
-    for counts in run_circuits(circuits, 40, 3).counts:
+    for counts in run_circuits(circuits, 20, 3).counts:
         assert {bits[-1] for bits in counts} == {"0"}
 
 
@@ -48,22 +48,22 @@ def test_without_feed_forward_the_receiver_holds_the_state_itself(state: object)
     ids=str,
 )
 def test_measured_fidelity_is_the_closed_form(chain: Chain) -> None:
-    found = measure(chain, 500, 11)
+    found = measure(chain, 250, 11)
     assert within(found.mean, found.prediction.fidelity)
     assert [each.name[-1] for each in found.axes] == ["X", "Y", "Z"]
     assert found.mean.agrees
     for axis in found.axes:
         assert axis.theory is not None
         assert within(axis, axis.theory)
-    assert (found.shots, found.seed, found.backend) == (500, 11, "aer_simulator_statevector")
+    assert (found.shots, found.seed, found.backend) == (250, 11, "aer_simulator_statevector")
 
 
 def test_deferred_correction_loses_as_much_as_feed_forward() -> None:
     predicted = predict(Chain(3, 60, 0.93, 2))
     circuits = [teleport_circuit(predicted, each, undo=True, feed_forward=False) for each in INPUTS]
-    run = run_circuits(circuits, 500, 2)
+    run = run_circuits(circuits, 250, 2)
     kept = sum(times for counts in run.counts for bits, times in counts.items() if bits[-1] == "0")
-    low, high = binomial_bounds(3_000, predicted.fidelity)
+    low, high = binomial_bounds(1_500, predicted.fidelity)
     assert low <= kept <= high
 
 

@@ -14,7 +14,7 @@ from qcot.quantum.teleport.layers import MAX_MESSAGE, frame, to_bits, to_bytes
 PERFECT = Chain(2, 10, fidelity=1, t2_ms=math.inf)
 
 
-@pytest.mark.parametrize("message", ["21.5 °C", "温度", "a"])
+@pytest.mark.parametrize("message", ["1 °C", "温"])
 def test_a_message_arrives_as_it_was_over_perfect_links(message: str) -> None:
     journey = send(message, PERFECT, 1)
     assert (journey.text, journey.intact, journey.flipped, journey.bit_errors) == (message, True, 0, 0)
@@ -38,14 +38,14 @@ def test_it_travels_the_four_layers_in_order() -> None:
 
 
 def test_flipped_qubits_are_as_many_as_the_noise_says() -> None:
-    journey = send("21.5 °C", Chain(3, 30, fidelity=0.9), 5)
+    journey = send("21.5", Chain(3, 30, fidelity=0.9), 5)
     low, high = binomial_bounds(journey.bits, journey.prediction.bit_error)
     assert low <= journey.flipped <= high
     assert journey.raw_error.agrees
 
 
 def test_a_damaged_message_is_never_taken_for_a_reading() -> None:
-    journey = send("21.5", Chain(3, 30, fidelity=0.8), 5)
+    journey = send("on", Chain(3, 30, fidelity=0.8), 5)
     assert journey.bit_errors > 0
     assert not journey.intact
     assert "no reading" in journey.steps[-1].did
@@ -53,10 +53,10 @@ def test_a_damaged_message_is_never_taken_for_a_reading() -> None:
 
 def test_voting_over_repeats_mends_what_one_pass_breaks() -> None:
     chain = Chain(2, 30, fidelity=0.9)
-    assert not send("21.5", chain, 3).intact
-    mended = send("21.5", chain, 3, repeats=31)
+    assert not send("on", chain, 1).intact
+    mended = send("on", chain, 1, repeats=31)
     assert mended.flipped > 0
-    assert (mended.bit_errors, mended.text) == (0, "21.5")
+    assert (mended.bit_errors, mended.text) == (0, "on")
 
 
 @pytest.mark.parametrize("message", ["", "x" * (MAX_MESSAGE + 1), "°" * 33, "\ud800"])
