@@ -6,6 +6,7 @@ qubits -> health tests -> Toeplitz extractor -> HKDF keyed with os.urandom -> ou
 from __future__ import annotations
 
 import enum
+import itertools
 import math
 import os
 import secrets
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from qcot.errors import Problem, QcotError
 from qcot.quantum.backends import MAX_SEED, Backend, RunResult, require_seed
 from qcot.quantum.entropy.circuits import toss
-from qcot.quantum.entropy.estimators import assess
+from qcot.quantum.entropy.estimators import assess, most_common_value
 from qcot.quantum.entropy.extractor import extract, extractable, needed
 from qcot.quantum.entropy.health import Bits, HealthTests
 from qcot.quantum.entropy.problems import BAD_SAMPLES, BAD_SIZE, STARTUP
@@ -192,6 +193,10 @@ class EntropySource:
             if estimate < FLOOR * self._claimed:
                 reason = f"the {name} estimate of a qubit is {estimate:.3f} bits a sample, {self._claimed} are claimed"
                 raise self._fail(STARTUP, reason)
+        for one, other in itertools.combinations(range(self._lanes), 2):
+            alike = most_common_value(bits[:, one] ^ bits[:, other])
+            if alike < FLOOR * self._claimed:
+                raise self._fail(STARTUP, f"qubits {one} and {other} follow each other: {alike:.3f} bits between them")
         ones = tuple(float(each) for each in bits.mean(axis=0))
         return Assessment(
             run.backend, self._physical, self._lanes, self._startup, ones, self._claimed, least, run.seconds

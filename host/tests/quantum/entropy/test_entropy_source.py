@@ -66,6 +66,17 @@ def test_a_fault_from_the_start_is_found_before_any_bit_is_used(fault: Callable[
     assert source.state is State.FAILED
 
 
+@pytest.mark.parametrize("flip", [0, 1])
+def test_qubits_that_follow_each_other_are_found_before_any_bit_is_used(flip: int) -> None:
+    def copied(shots: int, random: np.random.Generator) -> Bits:
+        rows = sound(shots, random)
+        rows[:, 6] = rows[:, 2] ^ flip
+        return rows
+
+    with pytest.raises(QcotError, match="entropy-startup: qubits 2 and 6 follow each other"):
+        made(copied).random_bytes(1)
+
+
 @pytest.mark.parametrize(
     ("fault", "name"), [(stuck, "entropy-repetition"), (biased, "entropy-proportion")], ids=["stuck", "biased"]
 )
