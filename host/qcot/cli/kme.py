@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 from contextlib import closing
 from dataclasses import asdict
@@ -99,6 +100,7 @@ def serve(
             signal.signal(each, stop)
         if as_json:
             print_json({"url": server.url, "link": f"simulated {protocol.value}", "stored": kme.stored()})
+            sys.stdout.flush()  # who reads it waits for it
         else:
             out.print(f"kme: {server.url}, a simulated {protocol.value} link; Ctrl-C stops", markup=False)
         while not stopped.wait(3600):

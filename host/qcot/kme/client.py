@@ -110,9 +110,9 @@ class KmeClient:
                 ) as response:  # fmt: skip
                     raw = self._read(response)
         except requests.exceptions.SSLError as error:
-            raise QcotError(TLS_REFUSED, f"{url}: {_short(error)}") from error
+            raise QcotError(TLS_REFUSED, f"{url}: {_why(error)}") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise QcotError(UNREACHABLE, f"{url}: {_short(error)}") from error
+            raise QcotError(UNREACHABLE, f"{url}: {_why(error)}") from error
         if response.status_code != 200:
             _refused(response.status_code, raw, is_enc=path.endswith("enc_keys"))
         answer = api.load_json(raw, BAD_ANSWER)
@@ -173,8 +173,12 @@ def _sae(name: str) -> str:
     return quote(api.require_sae(name, BAD_SAE), safe="")
 
 
-def _short(error: Exception) -> str:
-    return str(error)[:300]
+def _why(error: BaseException) -> str:
+    """What the libraries in between have wrapped: `Connection refused`, and not where in which pool."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return said[:300] or type(error).__name__
 
 
 def _bad(reason: str) -> NoReturn:

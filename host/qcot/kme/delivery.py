@@ -175,6 +175,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     # One server owns a link's state; EXTRA also syncs the folder, so that no power cut brings a struck-out note back.
     for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = DELETE", "synchronous = EXTRA"):
         db.execute(f"PRAGMA {pragma}").fetchall()
+    db.executescript("BEGIN EXCLUSIVE; COMMIT")  # the lock comes with the first write, and stays
     path.chmod(0o600)
     return db
 

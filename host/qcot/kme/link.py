@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 
 def simulated(protocol: Protocol = "bb84", photons: int = 1_000_000) -> Run:
     """The link of qcot.quantum.qkd, with a new seed each time."""
-    from qcot.quantum.qkd import LinkParameters, distribute
+    from qcot.quantum.qkd import distribute
+    from qcot.quantum.qkd.link import LinkParameters
 
     def run() -> tuple[Sequence[bytes], str]:
         done = distribute(protocol, photons, LinkParameters(), secrets.randbits(63))

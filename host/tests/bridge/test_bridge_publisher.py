@@ -82,7 +82,25 @@ def test_an_answer_that_only_a_person_can_change_is_told_with_name_and_reason_an
     assert one.held() == []
 
 
-@pytest.mark.parametrize("name", ["sequence-ahead", "limit", "busy"])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("channel-plaintext", "channel-held-up"), ("channel-off", "channel-held-up"), ("channel-level", "channel-held-up"),
+        ("channel-key-unavailable", "channel-held-up"), ("channel-forged", "channel-held-up"),
+        ("channel-key-unknown", "channel-rekeyed"),
+    ],
+)  # fmt: skip
+def test_what_a_gateway_says_of_the_channel_is_told_with_its_own_remedy_and_nothing_is_given_up(site, name, told):
+    one = site()
+    held = one.held()
+    one.pump()
+    one.receive(later(held[0][1], name, "so it is"))
+    assert one.troubles == [(told, f"{name}: so it is")]
+    assert one.held() == held
+    assert one.pump(LATER_DELAY[0]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["sequence-ahead", "limit", "busy", "channel-key-wait", "channel-replayed"])
 def test_an_answer_that_passes_by_itself_is_no_trouble(site, name):
     one = site()
     one.pump()

@@ -140,7 +140,7 @@ def _until_killed(folder, die_at):
 def test_a_server_killed_at_any_statement_gives_no_key_twice_and_no_two_ends_different_ones(tmp_path):
     at, ended, seen = 0, False, 0
     while not ended:
-        at += 3
+        at += 5
         folder = tmp_path / str(at)
         with filled(folder, 8):
             pass
