@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import TYPE_CHECKING
+
 from qcot.bridge.config import BridgeConfig, Broker, Rates
 from qcot.bridge.daemon import Bridge
 from qcot.bridge.intake import Limits
+from qcot.channel.opener import Opening
+from qcot.channel.sealer import Rekey, Sealing
 from qcot.errors import Problem, QcotError
 from qcot.gateway.config import GatewayConfig
 from qcot.gateway.gateway import Gateway
 from qcot.home import Home
+from qcot.kme.api import DeliveredKey
 from qcot.mqtt import TlsFiles
 from qcot.settings import BrokerSettings
 
+if TYPE_CHECKING:
+    from qcot.kme.client import KmeClient
+
+NO_KME = Problem("kme-not-set", "Name a key server by url under [qkd] in qcot.toml, or by QCOT_QKD__URL.")
 HALF_TLS = Problem("tls-incomplete", "Give ca, certificate and key together under [broker], or none of them.")
 
 
@@ -23,6 +33,38 @@ def tls_files(home: Home, broker: BrokerSettings) -> TlsFiles | None:
     if broker.ca is None or broker.certificate is None or broker.key is None:
         raise QcotError(HALF_TLS, f"of ca, certificate and key, {sum(path is not None for path in given)} are given")
     return TlsFiles(home.path / broker.ca, home.path / broker.certificate, home.path / broker.key)
+
+
+def kme_client(home: Home, name: str) -> KmeClient:
+    """A client of the settings' key server as bridge or gateway ``name``; raises `kme-not-set` or `kme-tls-files`."""
+    from qcot.kme.client import KmeClient
+    from qcot.kme.tls import TlsFiles
+
+    qkd = home.settings().qkd
+    if qkd.url is None:
+        raise QcotError(NO_KME, f"{home.settings_file} names no url under [qkd]")
+    return KmeClient(qkd.url, TlsFiles.of(home.path / qkd.tls, qkd.sae_of(name)))
+
+
+def _sealing(home: Home) -> Sealing | None:
+    settings = home.settings()
+    if settings.qkd.url is None:
+        return None
+    client, gateway = kme_client(home, settings.bridge.name), settings.qkd.sae_of(settings.gateway.name)
+    rekey = Rekey(settings.qkd.rekey_messages, settings.qkd.rekey_s)
+    return Sealing(lambda: client.enc_keys(gateway)[0], rekey)
+
+
+def _opening(home: Home) -> Opening | None:
+    settings = home.settings()
+    if settings.qkd.url is None:
+        return None
+    client = kme_client(home, settings.gateway.name)
+
+    def ask(bridge: str, key_id: uuid.UUID) -> DeliveredKey:
+        return client.dec_keys(settings.qkd.sae_of(bridge), [key_id])[0]
+
+    return Opening(ask, settings.qkd.rekey_s)
 
 
 def make_bridge(home: Home, *, ports: tuple[str, ...] | None = None, rates: Rates | None = None) -> Bridge:
@@ -43,6 +85,8 @@ def make_bridge(home: Home, *, ports: tuple[str, ...] | None = None, rates: Rate
         ports=settings.bridge.ports if ports is None else ports,
         rates=settings.bridge.rates if rates is None else rates,
         limits=Limits(settings.bridge.readings, settings.bridge.wait_ms / 1000),
+        gateway_name=settings.gateway.name,
+        sealing=_sealing(home),
     )
     return Bridge(config)
 
@@ -63,5 +107,6 @@ def make_gateway(home: Home) -> Gateway:
         interval_s=settings.gateway.interval_s,
         max_transactions=settings.gateway.max_transactions,
         shots=settings.gateway.shots,
+        opening=_opening(home),
     )
     return Gateway(config)

@@ -91,6 +91,10 @@ class QkdSettings(_Section):
     rekey_s: Annotated[float, Field(ge=1, le=86_400)] = 3600.0
     rekey_messages: Annotated[int, Field(ge=1, le=1 << 20)] = 65_536
 
+    def sae_of(self, name: str) -> str:
+        """The SAE ID of bridge or gateway ``name``."""
+        return self.saes.get(name, name)
+
 
 class _Variables(EnvSettingsSource):
     """The QCOT_* variables: lists and tables in JSON, and what is not JSON as it stands, to be refused by its name."""

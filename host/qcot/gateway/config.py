@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qcot.channel.opener import Opening
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, PublicKey, SigningKey
 from qcot.errors import QcotError
 from qcot.gateway.limits import Limits
@@ -41,6 +42,8 @@ class GatewayConfig:
     shots: int = 1024
     seed: Callable[[], int] = random_seed
     limits: Limits = field(default_factory=Limits)
+    opening: Opening | None = None
+    """Whence the keys come under which transactions are sealed; None takes them unsealed only."""
 
     def __post_init__(self) -> None:
         """Refuse, before anything is opened, what could not work.

@@ -17,6 +17,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Protocol
 
+from qcot.channel.opener import Opener
 from qcot.errors import QcotError
 from qcot.gateway.books import Books
 from qcot.gateway.config import GatewayConfig
@@ -75,6 +76,7 @@ class Worker:
     ) -> None:
         self._config, self._books, self._outlet = config, books, outlet
         self._wake, self._clock = wake, clock
+        self._opener = Opener(config.site, config.name, config.opening) if config.opening else None
         self._held: list[_Held] = []
         self._closing: Future[Header] | None = None
         self._header: Header | None = None
@@ -130,7 +132,7 @@ class Worker:
         raises what cannot pass by itself, as `ledger-corrupt`.
         """
         for message in messages:
-            content = examine(message.payload, bridge=message.bridge, bridges=self._config.bridges)
+            content = examine(message.payload, bridge=message.bridge, bridges=self._config.bridges, opener=self._opener)
             self._held.append(_Held(message, content))
         if self._trouble is not None and time.monotonic() < self._retry_at:
             return

@@ -85,9 +85,9 @@ def test_an_answer_that_only_a_person_can_change_is_told_with_name_and_reason_an
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("channel-plaintext", "channel-held-up"), ("channel-off", "channel-held-up"), ("channel-level", "channel-held-up"),
-        ("channel-key-unavailable", "channel-held-up"), ("channel-forged", "channel-held-up"),
-        ("channel-key-unknown", "channel-rekeyed"),
+        ("channel-plaintext", "channel-held-up"), ("channel-off", "channel-held-up"),
+        ("channel-level", "channel-held-up"), ("channel-key-unavailable", "channel-held-up"),
+        ("channel-forged", "channel-held-up"), ("channel-key-unknown", "channel-rekeyed"),
     ],
 )  # fmt: skip
 def test_what_a_gateway_says_of_the_channel_is_told_with_its_own_remedy_and_nothing_is_given_up(site, name, told):
