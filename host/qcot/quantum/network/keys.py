@@ -16,6 +16,7 @@ import numpy as np
 
 from qcot.quantum.network.wire import QUBIT_NS, Steps, Wire
 from qcot.quantum.qkd import Key, MemoryKeys
+from qcot.quantum.qkd.link import LinkParameters
 
 if TYPE_CHECKING:
     from qcot.quantum.network.faults import Fault
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 FIRST_PHOTONS = 40_000
 """That arrive in the first try: some thousand sifted bits, below which finite keys are short or none."""
+MAX_LOSS_DB = 20_000.0
+LEAST_TRANSMITTANCE = 1e-9
 TRIES = 3
 """Each twice as long as the one before."""
 MAX_PHOTONS = 4_000_000
@@ -105,7 +108,12 @@ class KeyRing:
     def _make(self, ends: Pair, path: Path, streams: Streams, tapped: bool) -> PairKeys:
         from qcot.quantum.qkd import distribute
 
-        need, photons, sifted, spent = self._need(ends), int(FIRST_PHOTONS / path.transmittance), 0, 0
+        need, photons, sifted, spent = (
+            self._need(ends),
+            int(FIRST_PHOTONS / max(path.transmittance, LEAST_TRANSMITTANCE)),
+            0,
+            0,
+        )
         secrets: list[bytes] = []
         qber, why = None, ""
         for _ in range(TRIES):
@@ -126,6 +134,16 @@ class KeyRing:
         for (verifier, prover), own in ((ends, keys[:half]), (ends[::-1], keys[half:])):
             self.verifying(verifier, prover).add(own)
             self.proving(verifier, prover).add(own)
+
+
+def link_of(path: Path, tapped: bool) -> LinkParameters:
+    """The path as one link: of its loss only the product of length and attenuation counts."""
+    return LinkParameters(
+        distance_km=min(path.loss_db, MAX_LOSS_DB),
+        attenuation_db_per_km=1.0,
+        depolarizing=path.depolarizing,
+        eavesdropper=1.0 if tapped else 0.0,
+    )
 
 
 def on(link: frozenset[str], path: Path) -> bool:
