@@ -13,7 +13,7 @@ import pytest
 from board_peer import Board, PtyBoard
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry
-from qcot.broker import Mosquitto
+from qcot.broker import Mosquitto, make_certificates
 from qcot.home import create_home
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
@@ -73,10 +73,6 @@ class Site:
     def set_channel(self, is_on):
         self.values["qkd"] = self.values["qkd"] if is_on else {}
         self._write()
-
-    def command(self, *words):
-        done = subprocess.run([*QCOT, *words, "--home", self.home.path], capture_output=True, text=True, check=True)
-        return done.stdout
 
     @contextmanager
     def kme(self):
@@ -138,7 +134,7 @@ def site(tmp_path):
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(tmp_path))
         made = Site(tmp_path, broker)
-        made.command("kme", "certificates")
+        make_certificates(made.home.kme / "tls", "127.0.0.1", "bridge", "gateway")
         stack.callback(made.spy.stop, 0)
         stack.callback(made.board.__exit__)
         yield made
