@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -24,12 +25,11 @@ MAX_FILE = 1 << 16
 ONE_QUBIT = ("id", "sx", "x")
 TWO_QUBIT = ("cx",)
 NOISELESS = ("rz",)  # a change of frame on hardware: takes no time and makes no error
-CONTROL = ("if_else", "while_loop", "for_loop", "switch_case", "break_loop", "continue_loop", "reset", "delay")
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member of the noise file: ``low`` to ``high``, both included; 0 where it is left out."""
+    """A member of the noise file: from 0 to ``high``, both included; 0 where it is left out."""
 
     name: str
     high: float
@@ -70,11 +70,11 @@ def parse_noise(data: bytes, where: str = "noise") -> Noise:
         raise QcotError(NOISE_FILE, f"{where} is not JSON: {error}") from error
     if not isinstance(members, dict):
         raise QcotError(NOISE_FILE, f"{where} is not a JSON object")
-    wrong = [f"{name}: no such member" for name in members if name not in {each.name for each in MEMBERS}]
+    wrong = [f"{reprlib.repr(name)} is no member" for name in members if name not in {each.name for each in MEMBERS}]
     for member in MEMBERS:
         value = members.get(member.name, 0)
         if type(value) not in (int, float) or not 0 <= value <= member.high:
-            wrong.append(f"{member.name} is {value!r:.40}, not a number from 0 to {member.high:g}")
+            wrong.append(f"{member.name} is {reprlib.repr(value)}, not a number from 0 to {member.high:g}")
     if wrong:
         raise QcotError(NOISE_FILE, f"{where}: " + "; ".join(wrong))
     noise = Noise(**{name: float(value) for name, value in members.items()})

@@ -12,6 +12,7 @@ from qcot.errors import QcotError
 from qcot.quantum.backends.kinds import Runtime, Seen
 from qcot.quantum.backends.loading import load_qiskit
 from qcot.quantum.backends.problems import IBM_MISSING, IBM_NO_TOKEN, IBM_REFUSED
+from qcot.quantum.problems import RUN_FAILED
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -35,24 +36,38 @@ def ibm_backend(name: str) -> Runtime:
 
     named = {"token": TOKEN, "channel": CHANNEL, "instance": INSTANCE}
     account = {key: os.environ[variable] for key, variable in named.items() if os.environ.get(variable)}
-    if "token" not in account and account.get("channel") != LOCAL and not QiskitRuntimeService.saved_accounts():
-        raise QcotError(IBM_NO_TOKEN, f"{TOKEN} is not set and no account is saved")
     try:
-        return Runtime(QiskitRuntimeService(**account).backend(name))
+        known = "token" in account or account.get("channel") == LOCAL or QiskitRuntimeService.saved_accounts()
+        backend = QiskitRuntimeService(**account).backend(name) if known else None
     except Exception as error:  # the network, the account, the name: the library has its own class for each
         raise QcotError(IBM_REFUSED, f"ibm:{name}: {error}") from error
+    if backend is None:
+        raise QcotError(IBM_NO_TOKEN, f"{TOKEN} is not set and no account is saved")
+    return Runtime(backend)
 
 
 def sample(device: BackendV2, circuits: Sequence[QuantumCircuit], shots: int, seed: int, *, memory: bool) -> list[Seen]:
     """One job of SamplerV2. It transpiles nothing: ``circuits`` are in the device's own gates already."""
     load_qiskit()
-    from qiskit_ibm_runtime import SamplerV2
-
-    sampler = SamplerV2(mode=device)
+    for circuit in circuits:
+        if len(circuit.clbits) != sum(register.size for register in circuit.cregs):
+            raise QcotError(RUN_FAILED, f"{device.name}: the sampler reads registers, a circuit has bits outside them")
+    sampler = _sampler_class()(mode=device)
     sampler.options.simulator.seed_simulator = seed  # local testing mode; a machine has no seed
     result = sampler.run(list(circuits), shots=shots).result()
     taken = [_shots(circuit, part.data) for circuit, part in zip(circuits, result, strict=True)]
     return [Seen(dict(Counter(each)), each if memory else ()) for each in taken]
+
+
+def _sampler_class() -> Any:
+    """SamplerV2; qiskit-ibm-runtime 0.50 announced its end, and what takes its place has the same interface."""
+    try:
+        from qiskit_ibm_runtime import SamplerV2
+    except ImportError:
+        from qiskit_ibm_runtime.executor_sampler import Sampler
+
+        return Sampler
+    return SamplerV2
 
 
 def _shots(circuit: QuantumCircuit, data: Any) -> tuple[str, ...]:

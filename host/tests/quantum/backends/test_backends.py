@@ -11,7 +11,8 @@ from qcot.quantum.backends import MAX_SEED, ideal_backend, run_circuits
 from qcot.quantum.backends.problems import BACKEND_GONE, BACKEND_TOO_SMALL
 from qcot.quantum.problems import RUN_FAILED
 from qcot.quantum.qblock import QblockPhases, run_local_check
-from qiskit import QuantumCircuit
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit.library import QFTGate, StatePreparation
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
 
@@ -114,6 +115,92 @@ def test_one_failed_circuit_fails_the_whole_run() -> None:
     with pytest.raises(QcotError) as failed:
         run_circuits([chain(2), chain(22)], 100, 0, AerSimulator(method="statevector", max_memory_mb=1))
     assert failed.value.problem is problems.RUN_FAILED
+
+
+class Leaving(AerSimulator):
+    """A machine that takes two circuits a job, and is gone while the second job runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs = 0
+
+    @property
+    def max_circuits(self) -> int:
+        return 2
+
+    def run(self, circuits: Any, **options: Any) -> Any:
+        self.jobs += 1
+        job = super().run(circuits, **options)
+        if self.jobs == 2:
+            job.result = self.leave
+        return job
+
+    @staticmethod
+    def leave() -> Any:
+        raise TimeoutError("no answer from the control room")
+
+
+def test_backend_that_goes_away_in_mid_run_is_an_error_by_name_and_keeps_no_count() -> None:
+    with pytest.raises(QcotError) as failed:
+        run_circuits([chain(2)] * 5, 100, 0, Leaving())
+    assert failed.value.problem is BACKEND_GONE
+    assert failed.value.reason == "aer_simulator: no answer from the control room, after 2 of 5 circuits"
+
+
+class Few(AerSimulator):
+    """Takes three circuits a job."""
+
+    @property
+    def max_circuits(self) -> int:
+        return 3
+
+
+def test_run_in_several_jobs_counts_what_one_job_would() -> None:
+    circuits = [chain(width) for width in (2, 3, 2, 2, 4, 2, 2)]
+    assert run_circuits(circuits, 300, 9, Few()).counts == run_circuits(circuits, 300, 9, AerSimulator()).counts
+
+
+def test_circuits_of_a_run_draw_independently() -> None:
+    assert len({tuple(seen.items()) for seen in run_circuits([chain(2)] * 20, 10_000, 1).counts}) > 10
+
+
+def test_result_says_how_long_it_took_and_equality_does_not_ask() -> None:
+    once, again = (run_circuits([chain(2)], 10, 1) for _ in range(2))
+    assert once.seconds > 0
+    assert once == again
+
+
+@pytest.mark.parametrize("width", [2, 40])
+@pytest.mark.parametrize("angle", [0.0, 0.7])
+def test_measurement_feedback_and_reset_run_in_every_method(width: int, angle: float) -> None:
+    last = width - 1
+    circuit = QuantumCircuit(QuantumRegister(width), ClassicalRegister(1, "first"), ClassicalRegister(2, "second"))
+    if angle:
+        circuit.p(angle, 0)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(last)
+    circuit.reset(0)
+    circuit.measure([0, last], [1, 2])
+    # The last register is leftmost, and no space stands between them.
+    assert run_circuits([circuit], 20, 1).counts == ({"101": 20},)
+
+
+def test_gates_made_of_others_run_on_the_ideal_simulator_at_any_width() -> None:
+    prepared = QuantumCircuit(2, 2)
+    prepared.append(StatePreparation([0, 0, 0, 1]), [0, 1])
+    prepared.measure([0, 1], [0, 1])
+    wide = QuantumCircuit(40, 2)
+    wide.compose(prepared, [0, 39], [0, 1], inplace=True)
+    wide.append(QFTGate(3), [4, 5, 6])
+    for circuit in (prepared, wide):
+        assert run_circuits([circuit], 50, 1).counts == ({"11": 50},)
+
+
+def test_simulator_of_somebody_runs_more_qubits_than_its_memory_says() -> None:
+    result = run_circuits([chain(40)], 100, 1, AerSimulator(method="matrix_product_state"))
+    assert set(result.counts[0]) == {"0" * 40, "1" * 40}
 
 
 REFUSALS = {
