@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, TypeAlias
 
 from qcot.crypto.signing import SigningKey
 from qcot.ledger import checkpoint, qblock
 from qcot.ledger.qblock import Core, Header
 from qcot.ledger.store import Ledger
+from qcot.ledger.validation import Validated
+
+if TYPE_CHECKING:
+    from qcot.quantum.backends import Backend
+
+Validate: TypeAlias = Callable[[int, bytes], Validated]
+"""Validates the bookkeeper of the Qblock of this height and SHA-256 of its core, or raises why it is not accepted."""
 
 
 @dataclass(frozen=True)
 class Bookkeeper:
-    """Who closes Qblocks: the gateway's ``name`` and key, and the shots of each local check."""
+    """Who closes Qblocks: the gateway's ``name`` and key, and the shots and backend of each local check.
+
+    With ``validate`` no Qblock is made whose bookkeeper another identity did not accept.
+    """
 
     name: str
     key: SigningKey
     shots: int
+    validate: Validate | None = None
+    backend: Backend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +41,19 @@ class Closing:
     core: Core
     earlier: tuple[Header, ...]
     start: int
-    shots: int
+    bookkeeper: Bookkeeper
     seed: int
 
     def run(self) -> Header:
-        """Run the local check and make the header; the slow part, safe on another thread."""
-        return qblock.close(self.core, self.earlier, self.start, shots=self.shots, seed=self.seed)
+        """Validate the bookkeeper, run the local check and make the header; the slow part, safe on another thread."""
+        keeper = self.bookkeeper
+        validated = None
+        if keeper.validate is not None:
+            validated = keeper.validate(self.core.height, sha256(self.core.encode()).digest())
+        return qblock.close(
+            self.core, self.earlier, self.start,
+            shots=keeper.shots, seed=self.seed, validated=validated, backend=keeper.backend,
+        )  # fmt: skip
 
 
 def begin(ledger: Ledger, bookkeeper: Bookkeeper, *, now: int, seed: int) -> Closing:
@@ -44,7 +66,7 @@ def begin(ledger: Ledger, bookkeeper: Bookkeeper, *, now: int, seed: int) -> Clo
     core = ledger.next_core(now, bookkeeper.name)
     earlier = tuple(h for h in (ledger.header(core.height - 2), ledger.last_header) if h is not None)
     start = core.time if ledger.start is None else ledger.start
-    return Closing(core, earlier, start, bookkeeper.shots, seed)
+    return Closing(core, earlier, start, bookkeeper, seed)
 
 
 def end(ledger: Ledger, bookkeeper: Bookkeeper, header: Header) -> str:

@@ -45,6 +45,7 @@ QBLOCK_PHASE = Problem("qblock-phase", "Restore the ledger from a copy that veri
 QBLOCK_QASM = Problem("qblock-qasm", "Restore the ledger from a copy that verifies.")
 QBLOCK_COUNT = Problem("qblock-count", "Restore the ledger from a copy that verifies.")
 QBLOCK_CHECK = Problem("qblock-check", "Restore the ledger from a copy that verifies.")
+QBLOCK_VALIDATION = Problem("qblock-validation", "Restore the ledger from a copy that verifies.")
 
 # Verification of a whole ledger.
 BAD_LEAF = Problem("bad-leaf", "Restore the ledger from a copy that verifies.")

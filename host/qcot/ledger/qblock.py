@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NoReturn, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from qcot.crypto import cbor, cose
 from qcot.errors import QcotError
+from qcot.ledger import validation
 from qcot.ledger.problems import (
     BAD_QBLOCK,
     QBLOCK_CHECK,
@@ -22,6 +23,7 @@ from qcot.ledger.problems import (
     QBLOCK_WALK_HASH,
 )
 from qcot.ledger.transactions import HASH_SIZE, MAX_UINT
+from qcot.ledger.validation import Validated
 from qcot.quantum.qblock import (
     PATCH_BLOCKS,
     LocalCheck,
@@ -33,12 +35,16 @@ from qcot.quantum.qblock import (
 )
 from qcot.quantum.walk import walk_hash
 
+if TYPE_CHECKING:
+    from qcot.quantum.backends import Backend
+
 VERSION = 1
 FIRST_BYTE = 0xAA  # a map of ten pairs; a transaction begins with 0xD2
 NO_PREVIOUS = bytes(HASH_SIZE)
 MAX_BACKEND, MAX_QASM = 128, 4096
 IDEAL_BACKENDS = frozenset({"aer_simulator_statevector", "aer_simulator_matrix_product_state"})
 _QUANTUM = 10
+_QUANTUM_KEYS = (list(range(1, 9)), list(range(1, 10)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +71,12 @@ class Core:
 
 @dataclass(frozen=True, slots=True)
 class Quantum:
-    """What a header says of its qubit: walk hash, phases and the local check that ran."""
+    """What a header says of its qubit: walk hash, phases, the local check that ran, and who validated the bookkeeper."""
 
     qhash: bytes
     phases: QblockPhases
     check: LocalCheck
+    validated: Validated | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +93,24 @@ class Header:
         return sha256(self.raw).digest()
 
 
-def close(core: Core, earlier: Sequence[Header], start: int, *, shots: int, seed: int) -> Header:
+def close(
+    core: Core,
+    earlier: Sequence[Header],
+    start: int,
+    *,
+    shots: int,
+    seed: int,
+    validated: Validated | None = None,
+    backend: Backend | None = None,
+) -> Header:
     """Make the header of ``core``: run the local check of its patch and record it.
 
     ``earlier`` ends with the header before it, two are enough; ``start`` is the time of Qblock 0 in ms.
     """
     qhash = core.walk_hash()
     patch = [*patch_before(earlier), phases_from(qhash, core.time - start)]
-    check = run_local_check(patch, patch, shots, seed)
-    return parse(build(core, Quantum(qhash, patch[-1], check)))
+    check = run_local_check(patch, patch, shots, seed, backend)
+    return parse(build(core, Quantum(qhash, patch[-1], check, validated)))
 
 
 def build(core: Core, quantum: Quantum) -> bytes:
@@ -102,6 +118,8 @@ def build(core: Core, quantum: Quantum) -> bytes:
     check = quantum.check
     part = [quantum.qhash, quantum.phases.h, quantum.phases.t_ms, check.backend, check.shots, check.seed]
     part += [[check.zeros_newest, check.zeros_middle], check.qasm3]
+    if quantum.validated is not None:
+        part.append(quantum.validated.members())
     return cbor.encode(_core_map(core) | {_QUANTUM: dict(enumerate(part, 1))})
 
 
@@ -174,6 +192,12 @@ def check_count(header: Header) -> None:
         )
 
 
+def check_validation(header: Header) -> None:
+    """Raise `qblock-validation` unless the recorded validation of the bookkeeper, where there is one, could pass."""
+    if header.quantum.validated is not None:
+        validation.check(header.core.height, header.quantum.validated)
+
+
 def check_by_simulation(header: Header, earlier: Sequence[Header], shots: int, seed: int) -> None:
     """Prepare the recorded phases, check them against recomputed ones; raises `qblock-check` on anything but zeros."""
     recorded = [*patch_before(earlier), header.quantum.phases]
@@ -207,9 +231,9 @@ def _core(*members: Any) -> Core:
 
 
 def _quantum(part: Any) -> Quantum:
-    if not isinstance(part, dict) or list(part) != list(range(1, 9)):
-        _refuse("quantum part must be a map of the keys 1 to 8")
-    qhash, h, t, backend, shots, seed, zeros, qasm3 = part.values()
+    if not isinstance(part, dict) or list(part) not in _QUANTUM_KEYS:
+        _refuse("quantum part must be a map of the keys 1 to 8, or 1 to 9")
+    qhash, h, t, backend, shots, seed, zeros, qasm3, *rest = part.values()
     if not _is_hash(qhash) or not _is_uint(shots) or shots == 0 or not _is_uint(seed):
         _refuse("walk hash, shots or seed of the quantum part out of range")
     if not isinstance(backend, str) or not 1 <= len(backend) <= MAX_BACKEND:
@@ -222,7 +246,7 @@ def _quantum(part: Any) -> Quantum:
         case _:
             _refuse(f"zeros counted {zeros!r} do not fit {shots} shots")
     try:
-        return Quantum(qhash, QblockPhases(h, t), check)
+        return Quantum(qhash, QblockPhases(h, t), check, validation.parse(rest[0]) if rest else None)
     except QcotError as error:
         raise QcotError(BAD_QBLOCK, error.reason) from error
 

@@ -21,6 +21,7 @@ from qcot.ledger.problems import (
     BRIDGE_NOT_TRUSTED,
     CHECKPOINT_MISSING,
     INDEX_DIFFERS,
+    QBLOCK_VALIDATION,
     ROOT_DIFFERS,
     SEQUENCE_MISSING,
     SEQUENCE_REUSED,
@@ -145,6 +146,7 @@ class _Run:
         self._enrolled: dict[bytes, tuple[int, int]] = {}
         self._qblocks: list[tuple[int, int]] = []
         self._headers: list[qblock.Header] = []  # the newest two
+        self._burnt: set[bytes] = set()
         self._start = 0
         self._runs = 0
         self.tree = Frontier()
@@ -246,11 +248,22 @@ class _Run:
             )
         qblock.check_qasm(header, self._headers)
         qblock.check_count(header)
+        self._validated(header)
         if self._shots:
             qblock.check_by_simulation(header, self._headers, self._shots, self._seed + header.core.height)
         self._headers = [*self._headers[-1:], header]
         self._qblocks.append((header.core.height, at))
         self.counts = replace(self.counts, qblocks=self.counts.qblocks + 1)
+
+    def _validated(self, header: qblock.Header) -> None:
+        """The validation that a header records could pass, and no two were with one key."""
+        qblock.check_validation(header)
+        record = header.quantum.validated
+        if record is None:
+            return
+        if record.key_id in self._burnt:
+            raise QcotError(QBLOCK_VALIDATION, f"key {record.key_id.hex()} validated an earlier Qblock's bookkeeper")
+        self._burnt.add(record.key_id)
 
     def _require_checkpoint(self, header: qblock.Header) -> None:
         """Each header but the newest has one: a gateway signs before it closes the next."""
