@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import threading
 import uuid
 from collections.abc import Callable, Sequence
@@ -32,12 +31,11 @@ _log = logging.getLogger(__name__)
 
 
 def simulated(protocol: Protocol = "bb84", photons: int = 1_000_000) -> Run:
-    """The link of qcot.quantum.qkd, with a new seed each time."""
+    """The link of qcot.quantum.qkd, with a seed of the operating system each time."""
     from qcot.quantum.qkd import distribute
-    from qcot.quantum.qkd.link import LinkParameters
 
     def run() -> tuple[Sequence[bytes], str]:
-        done = distribute(protocol, photons, LinkParameters(), secrets.randbits(63))
+        done = distribute(protocol, photons)
         return done.keys, done.reason or f"{len(done.keys)} keys"
 
     return run
