@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qcot.quantum.network.wire import QUBIT_NS, Steps, Wire
-from qcot.quantum.qkd import Key, MemoryKeys
-from qcot.quantum.qkd.link import LinkParameters
+from qcot.quantum.qkd import Key, LinkParameters, MemoryKeys
 
 if TYPE_CHECKING:
     from qcot.quantum.network.faults import Fault
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 FIRST_PHOTONS = 40_000
 """That arrive in the first try: some thousand sifted bits, below which finite keys are short or none."""
-MAX_LOSS_DB = 20_000.0
+MAX_LOSS_DB = 1000.0
 LEAST_TRANSMITTANCE = 1e-9
 TRIES = 3
 """Each twice as long as the one before."""
@@ -120,7 +119,7 @@ class KeyRing:
             run = distribute("bb84", min(photons, MAX_PHOTONS), link_of(path, tapped), streams.seed("keys"))
             secrets += run.keys
             spent, sifted = spent + min(photons, MAX_PHOTONS), sifted + run.sifted
-            qber, why = run.qber, run.why
+            qber, why = run.qber, run.reason
             if len(secrets) >= need or tapped:
                 break
             photons *= 2
@@ -140,9 +139,9 @@ def link_of(path: Path, tapped: bool) -> LinkParameters:
     """The path as one link: of its loss only the product of length and attenuation counts."""
     return LinkParameters(
         distance_km=min(path.loss_db, MAX_LOSS_DB),
-        attenuation_db_per_km=1.0,
+        loss_db_km=1.0,
         depolarizing=path.depolarizing,
-        eavesdropper=1.0 if tapped else 0.0,
+        intercepted=1.0 if tapped else 0.0,
     )
 
 
