@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from qcot.errors import QcotError
 from qcot.quantum.backends import MAX_SEED, load_qiskit, run_circuits
+from qcot.quantum.backends.running import SEED_STEP
 from qcot.quantum.problems import BAD_PATCH, BAD_SETTING
 from qcot.quantum.qblock.phases import PATCH_BLOCKS, Patch, patch_qasm3, require_patch
 
@@ -94,11 +95,11 @@ def run_local_checks(
 def _told(
     patches: Sequence[tuple[Patch, Patch]], zeros: Iterator[int], backend: str, shots: int, seed: int
 ) -> Iterator[LocalCheck]:
-    """The check of each patch; circuit i of a job draws from seed + i."""
+    """The check of each patch, with the seed that its first circuit drew from."""
     for prepared, _ in patches:
         newest, *middle = (next(zeros) for _ in settings_of(prepared))
         yield LocalCheck(backend, shots, seed, newest, middle[0] if middle else None, patch_qasm3(prepared))
-        seed = (seed + 1 + len(middle)) & MAX_SEED
+        seed = (seed + SEED_STEP * (1 + len(middle))) & MAX_SEED
 
 
 def settings_of(patch: Patch) -> list[Setting]:
