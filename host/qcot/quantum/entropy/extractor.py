@@ -11,7 +11,8 @@ import os
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
+
+from qcot.quantum.toeplitz import toeplitz
 
 EPSILON_LOG2 = 64
 """Distance from uniform: at most 2^-64."""
@@ -30,5 +31,4 @@ def needed(size: int, min_entropy: float) -> int:
 def extract(bits: NDArray[np.uint8], size: int) -> bytes:
     """``size`` bits (a multiple of 8) hashed from ``bits`` by a matrix that the operating system draws anew."""
     diagonal = np.unpackbits(np.frombuffer(os.urandom((len(bits) + size + 6) // 8), np.uint8))[: len(bits) + size - 1]
-    hashed = fftconvolve(diagonal.astype(float), bits.astype(float), "valid")
-    return np.packbits(np.rint(hashed).astype(np.int64).astype(np.uint8) & 1).tobytes()
+    return np.packbits(toeplitz(diagonal, bits)).tobytes()

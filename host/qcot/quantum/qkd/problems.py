@@ -21,3 +21,23 @@ KEY_STORE_DAMAGED = Problem(
 )
 KEY_STORE_BUSY = Problem("key-store-busy", "Another program holds the store; end it or wait for it, then try again.")
 KEY_STORE_IO = Problem("key-store-io", "See that the disk has room and that you may write to the store and its folder.")
+
+BAD_LINK = Problem("qkd-link", "Describe a link within the bounds that docs/quantum/key-distribution.md lists.")
+BAD_PHOTONS = Problem("qkd-photons", "Give a whole number of photons, or of pairs, from 1 to 1,000,000,000.")
+BAD_PROTOCOL = Problem("qkd-protocol", "Name the protocol bb84 or e91.")
+BAD_PARAMETERS = Problem(
+    "qkd-parameters",
+    "Give a sample between 0 and 1, failure probabilities between 0 and 1, an error bound from 0 to 0.5.",
+)
+BAD_RECONCILIATION = Problem(
+    "qkd-reconciliation", "Give two strings of as many bits, at least one, and an error rate from 0 to 0.5."
+)
+ERROR_RATE = Problem("qkd-error-rate", "Look for an eavesdropper or a bad link; nothing of this run is secret.")
+BELL_VALUE = Problem(
+    "qkd-bell-value",
+    "Look for an eavesdropper or noisy pairs, or send more pairs so that the interval gets narrower.",
+)
+NOT_CORRECTED = Problem(
+    "qkd-not-corrected", "Run the distribution again: error correction left the two ends different."
+)
+TOO_SHORT = Problem("qkd-too-short", "Send more photons, or use a shorter or better link: few bits prove little.")
