@@ -50,6 +50,8 @@ def simulate(
 ) -> None:
     """Simulate the hospital network and its protocol (QUMA 5 and 6), or what a fault does to it.
 
+    Exit status 1 if honest replicas disagree, or a fault does not show.
+
     Example: qcot quantum simulate --fault node-down:C --blocks 3 --log events.jsonl --png network.png
     """
     from qcot.quantum.backends import named_backend

@@ -16,11 +16,13 @@ import numpy as np
 
 from qcot.quantum.network.wire import QUBIT_NS, Steps, Wire
 from qcot.quantum.qkd import Key, LinkParameters, MemoryKeys
+from qcot.quantum.qkd.problems import ERROR_RATE
 
 if TYPE_CHECKING:
     from qcot.quantum.network.faults import Fault
     from qcot.quantum.network.journal import Journal, Streams
     from qcot.quantum.network.topology import Pair, Path
+    from qcot.quantum.qkd import Distribution
 
 FIRST_PHOTONS = 40_000
 """That arrive in the first try: some thousand sifted bits, below which finite keys are short or none."""
@@ -35,7 +37,10 @@ SIFTING_TRIPS = 10
 
 @dataclass(frozen=True)
 class PairKeys:
-    """How two members came by their keys. ``wanted`` and ``made`` count keys of 32 bytes; ``why`` says why none."""
+    """How two members came by their keys. ``wanted`` and ``made`` count keys of 32 bytes; ``why`` says why none.
+
+    ``qber`` is the last run's.
+    """
 
     ends: Pair
     photons: int
@@ -107,24 +112,18 @@ class KeyRing:
     def _make(self, ends: Pair, path: Path, streams: Streams, tapped: bool) -> PairKeys:
         from qcot.quantum.qkd import distribute
 
-        need, photons, sifted, spent = (
-            self._need(ends),
-            int(FIRST_PHOTONS / max(path.transmittance, LEAST_TRANSMITTANCE)),
-            0,
-            0,
-        )
-        secrets: list[bytes] = []
-        qber, why = None, ""
-        for _ in range(TRIES):
-            run = distribute("bb84", min(photons, MAX_PHOTONS), link_of(path, tapped), streams.seed("keys"))
-            secrets += run.keys
-            spent, sifted = spent + min(photons, MAX_PHOTONS), sifted + run.sifted
-            qber, why = run.qber, run.reason
-            if len(secrets) >= need or tapped:
+        need = self._need(ends)
+        runs: list[Distribution] = []
+        photons = int(FIRST_PHOTONS / max(path.transmittance, LEAST_TRANSMITTANCE))
+        link = link_of(path, tapped)
+        while len(runs) < TRIES and sum(len(run.keys) for run in runs) < need:
+            runs.append(distribute("bb84", min(photons << len(runs), MAX_PHOTONS), link, streams.seed("keys")))
+            if runs[-1].problem is ERROR_RATE:  # trying again would only show the listener more
                 break
-            photons *= 2
-        self._share(ends, secrets[:need], streams.random("keys"))
-        return PairKeys(ends, spent, sifted, qber, need, min(len(secrets), need), "" if secrets else why)
+        secrets = [secret for run in runs for secret in run.keys][:need]
+        self._share(ends, secrets, streams.random("keys"))
+        sent, sifted = sum(run.sent for run in runs), sum(run.sifted for run in runs)
+        return PairKeys(ends, sent, sifted, runs[-1].qber, need, len(secrets), "" if secrets else runs[-1].reason)
 
     def _share(self, ends: Pair, secrets: list[bytes], random: np.random.Generator) -> None:
         """The same keys to both ends, first for one direction of validation and then for the other."""
@@ -139,9 +138,9 @@ def link_of(path: Path, tapped: bool) -> LinkParameters:
     """The path as one link: of its loss only the product of length and attenuation counts."""
     return LinkParameters(
         distance_km=min(path.loss_db, MAX_LOSS_DB),
-        loss_db_km=1.0,
+        attenuation_db_per_km=1.0,
         depolarizing=path.depolarizing,
-        intercepted=1.0 if tapped else 0.0,
+        eavesdropper=1.0 if tapped else 0.0,
     )
 
 
