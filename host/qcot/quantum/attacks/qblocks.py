@@ -15,13 +15,13 @@ import numpy as np
 from qcot.errors import Problem, QcotError
 from qcot.quantum.backends import MAX_SHOTS, require_seed, run_circuits
 from qcot.quantum.qblock import (
-    COLOURS,
     H_BITS,
     T_BITS,
     Chain,
     ChainCheck,
     ClosedForm,
     check_chain,
+    compare,
     inverse_circuit,
     mean_tail_fidelity,
     run_chain_check,
@@ -170,17 +170,15 @@ def measure_forgery(
     forged, place = forge(attack, honest, seed, at, delta)
     theory = check_chain(forged, honest)
     check = run_chain_check(forged, honest, shots, seed, backend)
+    inverse, *colours = compare(check, theory)
     return QblockDetection(
         attack=attack,
         at=place,
         forged=forged,
         theory=theory,
         check=check,
-        inverse=proportion("by inversion", shots - check.zeros, shots, theory.detection),
-        colours=tuple(
-            proportion(f"local, {colour} blocks", shots - silent, shots, detection)
-            for colour, silent, detection in zip(COLOURS, check.silent, theory.colours, strict=False)
-        ),
+        inverse=inverse,
+        colours=tuple(colours),
         local=proportion(f"local, block {place} alone", int(check.detected[place]), shots, float(theory.local[place])),
     )
 

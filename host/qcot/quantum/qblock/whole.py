@@ -10,13 +10,14 @@ import numpy as np
 from qcot.errors import QcotError
 from qcot.quantum.backends import load_qiskit, run_circuits
 from qcot.quantum.qblock.chain import Chain, Int64, require_same_length
-from qcot.quantum.qblock.closed import COLOURS
+from qcot.quantum.qblock.closed import COLOURS, ClosedForm
 from qcot.quantum.qblock.problems import CHAIN_TOO_LONG
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from qcot.quantum.backends import Backend, Counts
+    from qcot.quantum.statistics import Estimate
 
 MAX_RUN_BLOCKS = 5000
 """100 shots of so many take Aer's matrix product states some 20 s, and rather more than linearly more of more."""
@@ -91,6 +92,17 @@ def run_chain_check(
         silent.append(quiet)
     zeros = inverse.get("0" * len(prepared), 0)
     return ChainCheck(run.backend, shots, seed, run.seconds, zeros, detected, tuple(silent))
+
+
+def compare(check: ChainCheck, theory: ClosedForm) -> tuple[Estimate, ...]:
+    """How often a shot showed anything: by inversion, then in each colour; beside theory, which knows no noise."""
+    from qcot.quantum.statistics import proportion
+
+    coloured = zip(COLOURS, check.silent, theory.colours, strict=False)
+    return (
+        proportion("by inversion", check.shots - check.zeros, check.shots, theory.detection),
+        *(proportion(f"local, {name} blocks", check.shots - n, check.shots, p) for name, n, p in coloured),
+    )
 
 
 def _ones(seen: Counts, colour: int) -> tuple[Int64, int]:
