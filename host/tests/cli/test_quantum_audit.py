@@ -32,26 +32,26 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 def test_it_explains_itself_draws_and_recovers_a_time(quantum: Run, tmp_path: Path) -> None:
     picture = tmp_path / "circuit.png"
-    status, out, err = quantum("audit", "--t", "1234567890", "--shots", "32", "--sweep", "2", "--png", picture)
+    status, out, err = quantum("audit", "--t", "1234567890", "--shots", "8", "--sweep", "1", "--png", picture)
     assert status == 0, err
     assert "What it is not" in out
     assert "drawn for 3 of the 42 bits" in out
     assert "ancilla" in out
-    assert "recovered t  1234567890 ms, in 32 of 32 shots" in out
+    assert "recovered t  1234567890 ms, in 8 of 8 shots" in out
     assert "aer_simulator_statevector" in out
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_qblocks_time_is_recovered_and_compared_with_the_ledger(quantum: Run, home: Home) -> None:
-    status, out, err = quantum("audit", "--height", "1", "--home", home.path, "--shots", "16", "--sweep", "3", "--json")
+    status, out, err = quantum("audit", "--height", "1", "--home", home.path, "--shots", "4", "--sweep", "2", "--json")
     assert status == 0, err
     found = json.loads(out)
     assert (found["audited"], found["recorded_ms"], found["recovered_ms"]) == ("Qblock 1", 2_345, 2_345)
     assert found["agrees"] is True
     assert found["phase"] == {"numerator": (1 << 41) + 2_345, "bits": 43}
-    assert found["found"] == [{"t_ms": 2_345, "shots": 16}]
-    assert (found["backend"], found["shots"], found["seed"]) == ("aer_simulator_statevector", 16, 1)
-    assert [row["bits"] for row in found["success"]] == [1, 2, 3]
+    assert found["found"] == [{"t_ms": 2_345, "shots": 4}]
+    assert (found["backend"], found["shots"], found["seed"]) == ("aer_simulator_statevector", 4, 1)
+    assert [row["bits"] for row in found["success"]] == [1, 2]
     assert all(row["two_nearest"]["theory"] > 0.81 for row in found["success"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -29,7 +30,7 @@ from qcot.quantum.statistics import Estimate, binomial_bounds
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator, Statevector
 
-SHOTS = 4_000
+SHOTS = 1_500
 
 
 def within(estimate: Estimate) -> bool:
@@ -39,29 +40,31 @@ def within(estimate: Estimate) -> bool:
     return low <= round(estimate.measured * estimate.samples) <= high
 
 
-@pytest.mark.parametrize("t", [0, 1, 86_400_000, 0x2AAAAAAAAAA, (1 << 42) - 1])
+@pytest.mark.parametrize("t", [0, 0x2AAAAAAAAAA, (1 << 42) - 1])
 def test_every_bit_of_a_time_is_recovered_in_every_shot(t: int) -> None:
-    found = recover_time(t, shots=8, seed=3)
-    assert (found.recovered, found.found, found.bits, found.resolution) == (t, {t: 8}, 42, 1)
+    found = recover_time(t, shots=4, seed=3)
+    assert (found.recovered, found.found, found.bits, found.resolution) == (t, {t: 4}, 42, 1)
     assert found.agrees
     assert found.applications == 2**42 - 1
-    assert (found.run.shots, found.run.seed, found.run.backend) == (8, 3, "aer_simulator_statevector")
+    assert (found.run.shots, found.run.seed, found.run.backend) == (4, 3, "aer_simulator_statevector")
 
 
-@pytest.mark.parametrize("t", [0, 1, 987_654_321, (1 << 42) - 1])
+@pytest.mark.parametrize("t", [0, 987_654_321])
 def test_a_qblocks_time_is_recovered_from_the_phase_of_its_link(t: int) -> None:
-    found = audit_qblock(QblockPhases(5, t), shots=8)
-    assert (found.recovered, found.found, found.bits) == (t, {t: 8}, LINK_BITS)
+    found = audit_qblock(QblockPhases(5, t), shots=4)
+    assert (found.recovered, found.found, found.bits) == (t, {t: 4}, LINK_BITS)
     assert found.agrees
 
 
-@pytest.mark.parametrize("forged", [999, 1_001, 1_000 + (1 << 41)])
-def test_a_time_on_record_that_the_phase_does_not_have_differs(forged: int) -> None:
-    assert not audit_qblock(QblockPhases(5, 1_000), forged, shots=4).agrees
-    assert not recover_time(1_000, forged, shots=4).agrees
+def test_a_time_on_record_that_the_phase_does_not_have_differs() -> None:
+    forged = audit_qblock(QblockPhases(5, 1_000), 1_001, shots=2)
+    assert (forged.recorded, forged.recovered, forged.agrees) == (1_001, 1_000, False)
+    for recorded, agrees in ((1_000, True), (999, False), (1_000 + (1 << 41), False)):
+        assert dataclasses.replace(forged, recorded=recorded).agrees is agrees
+    assert not recover_time(1_000, 999, shots=2).agrees
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(1, 10).flatmap(lambda a: st.tuples(st.just(a), st.integers(0, (1 << a) - 1))), st.integers(0, 3))
 def test_estimates_with_all_bits_or_more_are_exact(fraction: tuple[int, int], more: int) -> None:
     phase = Phase(fraction[1], fraction[0])
@@ -70,10 +73,10 @@ def test_estimates_with_all_bits_or_more_are_exact(fraction: tuple[int, int], mo
     assert row.nearest.measured == 1.0
 
 
-@pytest.mark.parametrize("phase", [third_of_a_turn(), worst_phase, Phase(1234567890123, 42)])
+@pytest.mark.parametrize("phase", [third_of_a_turn(), worst_phase])
 def test_success_against_bits_is_that_of_theory(phase: object) -> None:
-    found = success_against_bits(phase, range(1, 8), SHOTS, 5)  # type: ignore[arg-type]
-    assert [row.bits for row in found.rows] == list(range(1, 8))
+    found = success_against_bits(phase, range(1, 7), SHOTS, 5)  # type: ignore[arg-type]
+    assert [row.bits for row in found.rows] == list(range(1, 7))
     for row in found.rows:
         assert within(row.nearest)
         assert within(row.two_nearest)

@@ -18,7 +18,7 @@ from qcot.quantum.backends.problems import NOISE_FILE
 from qcot.quantum.statistics import binomial_bounds
 from qiskit import QuantumCircuit
 
-SHOTS = 20_000
+SHOTS = 10_000
 ROOT = Path(__file__).parents[4]
 
 
@@ -184,7 +184,7 @@ json_values = st.recursive(
 names = st.sampled_from([member.name for member in MEMBERS])
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     st.binary() | (st.dictionaries(names | st.text(), json_values) | json_values).map(lambda v: json.dumps(v).encode())
 )
