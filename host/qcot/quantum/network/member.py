@@ -1,18 +1,18 @@
 """A member at work: publish, validate, verify, vote, draw a bookkeeper, close a Qblock, double-check it, append it.
 
 Every member runs this by itself, on what it was sent; nothing is shared but the channels. A phase ends when everybody
-has been heard, or at its deadline (a synchronous network). Who was silent once is not waited for again in the round.
+has been heard, or at its deadline, which is the same for all (a synchronous network): so all count the same votes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from qcot.quantum.network.chain import Block, Claims, Record, double_check, local_check, new_block
 from qcot.quantum.network.lottery import commitment, drawn, revealed
-from qcot.quantum.network.session import validation
+from qcot.quantum.network.validation import validation
 from qcot.quantum.network.wire import Body, Steps
 from qcot.quantum.network.world import ATTEMPTS, Publication, World
 from qcot.quantum.qblock import LocalCheck
@@ -28,7 +28,7 @@ class Member:
         self._peers = [peer for peer in world.members if peer != name]
         self._height = 0
         self._deadline = 0
-        self._awaited: set[str] = set()
+        self._silent: set[str] = set()
 
     def life(self, start_ns: int) -> Steps:
         """All rounds of the run, the first at ``start_ns``."""
@@ -39,7 +39,7 @@ class Member:
                 yield from self._round(height)
 
     def _round(self, height: int) -> Steps:
-        self._height, self._deadline, self._awaited = height, self._now, set(self._peers)
+        self._height, self._deadline, self._silent = height, self._now, set()
         own = self._publish()
         heard = yield from self._exchange("publications", {"records": [asdict(each.record) for each in own]})
         claims = [(sender, Record(**each)) for sender, said in heard.items() for each in said["records"]]
@@ -160,18 +160,18 @@ class Member:
         settings = self.world.settings
         return local_check(self.chain, block, settings.shots, self.world.streams.seed("check"), settings.backend)
 
-    def _exchange(self, topic: str, body: Body | None, senders: tuple[str, ...] | None = None) -> Steps:
-        """Tell all peers ``body`` and hear those awaited, until this phase's deadline; gives what came by sender."""
+    def _exchange(self, topic: str, body: Body | None, senders: Sequence[str] | None = None) -> Steps:
+        """Tell all peers ``body`` and hear ``senders`` (all of them by default) until the deadline; by sender."""
         world, topic = self.world, f"{topic} {self._height}"
         self._deadline += world.wire.window_ns
         if body is not None:
             for peer in self._peers:
                 world.wire.post(self.name, peer, topic, body)
-        awaited = self._awaited & set(self._peers if senders is None else senders)
+        awaited = self._peers if senders is None else senders
         heard: dict[str, Any] = yield from world.wire.collect(self.name, topic, awaited, self._deadline)
-        for peer in sorted(awaited - set(heard)):
+        for peer in sorted(set(awaited) - set(heard) - self._silent):
             self._note("silent", peer=peer, topic=topic)
-            self._awaited.discard(peer)
+            self._silent.add(peer)
         return heard
 
     def _carried(self, votes: int) -> bool:

@@ -125,6 +125,14 @@ def test_every_fault_shows_and_honest_replicas_agree(name: str) -> None:
     assert whats(done) & set(FAULTS[name].expects)
 
 
+@pytest.mark.parametrize("name", FAULTS)
+def test_no_fault_splits_three_members_who_must_all_agree(name: str) -> None:
+    trio = mesh("ABC")
+    done = simulate(trio, TWO, choose_fault(name, trio))
+    assert done.detected is not False
+    assert {each.state for each in done.outcomes} == {"agrees"}
+
+
 def test_an_outsiders_record_is_in_no_replica() -> None:
     done = run("outsider")
     refused = [each for each in done.checkups if each.prover == OUTSIDER]
