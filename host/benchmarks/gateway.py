@@ -51,6 +51,7 @@ def measure(transactions: int = 2048, qblocks: int = 30) -> dict[str, float]:
         for at in range(1, len(messages), GROUP):
             worker.step(messages[at : at + GROUP], False)
         seconds = time.perf_counter() - start
+        books.validator.prepare()
         quantum, whole = [], []
         for number in range(qblocks):
             board = boards[0]

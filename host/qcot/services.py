@@ -107,6 +107,7 @@ def make_gateway(home: Home) -> Gateway:
         interval_s=settings.gateway.interval_s,
         max_transactions=settings.gateway.max_transactions,
         shots=settings.gateway.shots,
+        backend=settings.gateway.backend,
         opening=_opening(home),
     )
     return Gateway(config)

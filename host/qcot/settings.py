@@ -78,6 +78,7 @@ class GatewaySettings(_Section):
     interval_s: Annotated[float, Field(ge=0.2, le=3600)] = 10.0
     max_transactions: Annotated[int, Field(ge=1, le=100_000)] = 4096
     shots: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    backend: Annotated[str, Field(min_length=1, max_length=500)] = "ideal"
 
 
 class QkdSettings(_Section):
@@ -217,7 +218,7 @@ name = "{gateway.name}"
 interval_s = {gateway.interval_s}       # a Qblock closes after this time ...
 max_transactions = {gateway.max_transactions}  # ... or at this many transactions
 shots = {gateway.shots}            # of the local quantum check of each Qblock ...
-backend = {json.dumps(gateway.backend)}       # ... on this: ideal, noisy, noisy:FILE.json, ibm:NAME, or MODULE:ATTRIBUTE
+backend = {json.dumps(gateway.backend)}       # ... on this: ideal, noisy, noisy:FILE.json, ibm:NAME, MODULE:ATTRIBUTE
 
 # With a key server, transactions are sealed on their way (docs/quantum/key-delivery.md); the same at both ends:
 # [qkd]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,6 +61,7 @@ def _qblock(header: qblock.Header) -> dict[str, Any]:
         "seed": check.seed,
         "zeros": [check.zeros_newest, check.zeros_middle],
         "qasm3": check.qasm3,
+        "validated": None if (record := header.quantum.validated) is None else asdict(record),
     }
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from qcot.gateway.config import GatewayConfig
 from qcot.gateway.intake import Rejected
 from qcot.gateway.limits import Limiter
+from qcot.gateway.validator import Validator
 from qcot.ledger import closing, receipts
 from qcot.ledger.closing import Closing
 from qcot.ledger.problems import LIMIT
@@ -21,6 +22,7 @@ from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.store import Ledger
 from qcot.ledger.transactions import FrameEntry, Transaction
 from qcot.link.messages import Readings
+from qcot.quantum.backends import named_backend
 
 ANSWERS = 512
 """Most answers in one receipt, so that even with the longest reasons it stays under 1 MiB."""
@@ -43,7 +45,9 @@ class Books:
         """Open or make the ledger and complete what a crash left; raises what :meth:`Ledger.open_or_create` does."""
         self._config = config
         self._limiter = Limiter(config.limits)
-        self._signer = closing.Bookkeeper(config.name, config.key, config.shots)
+        backend = named_backend(config.backend)
+        self.validator = Validator(config.validation_keys, list(config.bridges), backend)
+        self._signer = closing.Bookkeeper(config.name, config.key, config.shots, self.validator, backend)
         self.ledger = Ledger.open_or_create(config.ledger, site=config.site, origin=config.origin)
         try:
             self.checkpoint = closing.sign_tree(self.ledger, self._signer)

@@ -26,6 +26,7 @@ class GatewayConfig:
     """One gateway: ``key`` (ML-DSA-44) signs receipts and checkpoints, ``bridges`` are the keys it trusts, by name.
 
     A Qblock closes every ``interval_s`` seconds, or at ``max_transactions``, if there is at least one transaction.
+    ``backend`` runs its quantum part, by the name that `qcot.quantum.backends.named_backend` takes.
     """
 
     site: str
@@ -40,10 +41,16 @@ class GatewayConfig:
     interval_s: float = 10.0
     max_transactions: int = 4096
     shots: int = 1024
+    backend: str = "ideal"
     seed: Callable[[], int] = random_seed
     limits: Limits = field(default_factory=Limits)
     opening: Opening | None = None
     """Whence the keys come under which transactions are sealed; None takes them unsealed only."""
+
+    @property
+    def validation_keys(self) -> Path:
+        """The folder with the keys that validate the bookkeeper, beside the ledger."""
+        return self.ledger.with_name("validation")
 
     def __post_init__(self) -> None:
         """Refuse, before anything is opened, what could not work.

@@ -60,6 +60,7 @@ class Gateway:
         self._worker = Worker(self._config, self._books, self, wake=self._inbox.wake, clock=self._clock)
         # The first run pays for loading the simulator; let it be this one.
         quantum_thread().submit(run_local_check, [QblockPhases(0, 0)], [QblockPhases(0, 0)], 1, 0)
+        quantum_thread().submit(self._books.validator.prepare)
         self._thread.start()
         self._link.start()
 

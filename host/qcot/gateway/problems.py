@@ -12,3 +12,6 @@ WRONG_BRIDGE = Problem("wrong-bridge", "Let every bridge use its own name, key a
 # The gateway itself.
 BAD_CONFIG = Problem("gateway-config", "Correct the gateway's settings.")
 NOT_RUNNING = Problem("gateway-not-running", "Start the gateway first.")
+NO_VERIFIER = Problem(
+    "no-verifier", "Copy the .pub file of at least one bridge into trusted/bridges, then start the gateway again."
+)

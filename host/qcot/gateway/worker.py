@@ -28,12 +28,17 @@ from qcot.ledger.problems import BUSY, LEDGER_FULL, LEDGER_IO, SEQUENCE_REUSED
 from qcot.ledger.qblock import Header
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.transactions import Transaction
+from qcot.quantum.backends.problems import BACKEND_GONE
+from qcot.quantum.identity.problems import CHANNEL_DISTURBED, IDENTITY_REFUSED
 from qcot.quantum.problems import RUN_FAILED
+from qcot.quantum.qkd.problems import KEY_EXHAUSTED, KEY_STORE_BUSY, KEY_STORE_IO, KEY_UNKNOWN, KEY_USED
 
 MAX_HELD = 1024
 """Most verified messages that wait for a Qblock's quantum part or for the disk."""
 RETRY_S = 1.0
-_TEMPORARY = (LEDGER_FULL, LEDGER_IO, RUN_FAILED)
+_NOT_VALIDATED = (CHANNEL_DISTURBED, IDENTITY_REFUSED, KEY_EXHAUSTED, KEY_UNKNOWN, KEY_USED)
+"""Each took a key with it; the next try takes another."""
+_TEMPORARY = (LEDGER_FULL, LEDGER_IO, RUN_FAILED, BACKEND_GONE, KEY_STORE_BUSY, KEY_STORE_IO, *_NOT_VALIDATED)
 _log = logging.getLogger(__name__)
 
 
@@ -180,7 +185,9 @@ class Worker:
         told = (
             f"Qblock {core.height}: {core.transactions} transactions, {check.zeros_newest} zeros of {check.shots} shots"
         )
-        self._outlet.tell(Event("qblock", f"{told} on {check.backend}"))
+        if (record := header.quantum.validated) is not None:
+            told += f", bookkeeper validated by {record.verifier}"
+        self._outlet.tell(Event("qblock", f"{told}, on {check.backend}"))
 
     def _store(self) -> None:
         batch = [held.content for held in self._held if isinstance(held.content, Transaction)]

@@ -50,9 +50,11 @@ def proportion(
 
 
 def mean(name: str, samples: Sequence[float], theory: float | None = None, confidence: float = CONFIDENCE) -> Estimate:
-    """Mean of at least two samples with Student's interval."""
+    """Mean of samples with Student's interval; of one sample alone nothing is known but itself."""
     count = len(samples)
     middle = math.fsum(samples) / count
+    if count < 2:
+        return Estimate(name, middle, -math.inf, math.inf, count, theory)
     spread = math.sqrt(math.fsum((sample - middle) ** 2 for sample in samples) / (count - 1))
     error = spread / math.sqrt(count)
     half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qcot.errors import Problem, QcotError
-from qcot.reproduce import attacks, audit, collapse, embedding, identity, signatures, structure, walk
+from qcot.reproduce import attacks, audit, collapse, embedding, features, identity, signatures, structure, walk
 from qcot.reproduce.model import Item
 
 NO_SUCH_ITEM = Problem("no-such-item", "Name one or more of those listed above, each with its own --only.")
@@ -23,6 +23,7 @@ ITEMS = (
     Item("table3", "QUMA Table 3", "record hashes", identity.hashes),
     Item("table4", "QUMA Table 4", "checked positions", identity.positions),
     Item("table5", "QUMA Table 5", "outcomes of the Bell states", identity.bell_states),
+    Item("table6", "QUMA Table 6", "features, claimed and tried", features.run),
     Item("table2.2", "QCoT Table 2.2", "post-quantum signatures", signatures.run),
 )
 

@@ -4,10 +4,23 @@ import multiprocessing
 import os
 import signal
 import time
+from functools import cache
+from multiprocessing import forkserver
+from pathlib import Path
+
+import pytest
 
 # A server that has loaded everything forks each child, so that a child costs milliseconds.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["__main__", "qiskit", "qiskit_aer", "qcot.gateway", "qcot.ledger.verify"])
+CONTEXT.set_forkserver_preload(["__main__", "crash_warm", "qcot.gateway", "qcot.ledger.verify"])
+
+
+@cache
+def _start_server():
+    """The server looks for modules where PYTHONPATH says and nowhere else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        forkserver.ensure_running()
 
 
 def make_config(path, bridge_key, **options):
@@ -79,6 +92,7 @@ def _run(path, bridge_key, steps, die_at, pipe):
 
 def run_until_killed(path, bridge_key, steps, die_at):
     """What the child gave out, as (kind, bytes or text), before its `die_at`th step killed it, if it got that far."""
+    _start_server()
     receiving, sending = CONTEXT.Pipe(duplex=False)
     process = CONTEXT.Process(target=_run, args=(path, bridge_key, steps, die_at, sending))
     process.start()

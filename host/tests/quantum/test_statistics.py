@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-
 from qcot.quantum.statistics import FALSE_ALARM, Estimate, binomial_bounds, mean, proportion
 
 
@@ -44,3 +43,9 @@ def test_a_certain_outcome_that_failed_once_does_not_agree() -> None:
 def test_where_theory_says_nothing_there_is_no_verdict() -> None:
     assert Estimate("", 1.0, 0.9, 1.1, 10).agrees is None
     assert proportion("", 5, 10).agrees is None
+
+
+def test_one_sample_says_nothing_of_the_mean() -> None:
+    alone = mean("", [3.0], 5.0)
+    assert (alone.measured, alone.low, alone.high) == (3.0, -math.inf, math.inf)
+    assert alone.agrees is True

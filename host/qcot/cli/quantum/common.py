@@ -10,10 +10,11 @@ import typer
 
 from qcot.cli.common import JsonOption, err, out, print_json, print_table
 from qcot.errors import Problem, QcotError
-from qcot.quantum.statistics import Estimate
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+    from qcot.quantum.statistics import Estimate
 
 __all__ = ["BackendOption", "JsonOption", "PngOption", "SeedOption", "ShotsOption", "estimate_rows", "show"]
 
