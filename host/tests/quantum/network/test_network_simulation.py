@@ -241,6 +241,18 @@ def test_a_link_that_is_all_noise_validates_nobody() -> None:
     assert "no keys" in whats(done)
 
 
+@pytest.mark.parametrize("chance", [0.0, 0.06])
+def test_validations_over_a_noisy_link_err_as_often_as_theory_says(chance: float) -> None:
+    """A half meets the link once before a check, there and back before the Bell measurement."""
+    done = simulate(mesh("AB", chance), Settings(records=3, blocks=1, seed=8, shots=16))
+    errors = [each.check_errors or 0 for each in done.checkups]
+    mismatches = [each.mismatches or 0 for each in done.checkups]
+    assert all(each.accepted for each in done.checkups)
+    for counted, per_pair in ((errors, chance / 2), (mismatches, 3 / 4 * (1 - (1 - chance) ** 2))):
+        low, high = binomial_bounds(128 * len(done.checkups), per_pair)
+        assert low <= sum(counted) <= high
+
+
 def test_channels_of_the_other_shapes_carry_the_protocol() -> None:
     for name in ("campus-sequence", "city-qnet"):
         done = simulate(load_topology(name), Settings(records=1, blocks=1, shots=16))

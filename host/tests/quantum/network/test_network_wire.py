@@ -12,9 +12,9 @@ import simpy
 from qcot.errors import QcotError
 from qcot.quantum.network import problems
 from qcot.quantum.network.journal import PURPOSES, Journal, Streams, write_log
-from qcot.quantum.network.validation import FLIPS, paulis
 from qcot.quantum.network.shapes import parse_topology
 from qcot.quantum.network.topology import Path
+from qcot.quantum.network.validation import FLIPS, paulis
 from qcot.quantum.network.wire import QUBIT_NS, Wire
 from qcot.quantum.statistics import binomial_bounds
 
