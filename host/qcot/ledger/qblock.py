@@ -27,11 +27,13 @@ from qcot.ledger.validation import Validated
 from qcot.quantum.qblock import (
     PATCH_BLOCKS,
     LocalCheck,
+    Patch,
     QblockPhases,
     check_closed_form,
     patch_qasm3,
     phases_from,
     run_local_check,
+    run_local_checks,
 )
 from qcot.quantum.walk import walk_hash
 
@@ -198,15 +200,23 @@ def check_validation(header: Header) -> None:
         validation.check(header.core.height, header.quantum.validated)
 
 
-def check_by_simulation(header: Header, earlier: Sequence[Header], shots: int, seed: int) -> None:
-    """Prepare the recorded phases, check them against recomputed ones; raises `qblock-check` on anything but zeros."""
-    recorded = [*patch_before(earlier), header.quantum.phases]
-    recomputed = [*patch_before(earlier), phases_from(header.core.walk_hash(), header.quantum.phases.t_ms)]
-    run = run_local_check(recorded, recomputed, shots, seed)
-    if run.zeros_newest != shots or run.zeros_middle not in (shots, None):
-        raise QcotError(
+def to_simulate(header: Header, earlier: Sequence[Header]) -> tuple[Patch, Patch]:
+    """The patch as recorded, and as the walk hash gives it that `check_walk_hash` has checked."""
+    before = patch_before(earlier)
+    quantum = header.quantum
+    return [*before, quantum.phases], [*before, phases_from(quantum.qhash, quantum.phases.t_ms)]
+
+
+def check_by_simulation(patches: Sequence[tuple[Patch, Patch]], shots: int, seed: int) -> list[QcotError | None]:
+    """Run the local checks of many patches in one job; `qblock-check` for each that gave anything but zeros."""
+    return [
+        None
+        if run.zeros_newest == shots and run.zeros_middle in (shots, None)
+        else QcotError(
             QBLOCK_CHECK, f"{run.zeros_newest} and {run.zeros_middle} zeros of {shots} shots on {run.backend}"
         )
+        for run in run_local_checks(patches, shots, seed)
+    ]
 
 
 def _core_map(core: Core) -> dict[int, Any]:

@@ -32,9 +32,11 @@ from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
 from qcot.ledger.transactions import EnrolmentEntry, Transaction
 from qcot.ledger.trust import Trust
+from qcot.quantum.qblock import Patch
 
 TRANSACTION_FIRST_BYTE = 0xD2
 _PROGRESS_EVERY = 64
+_SIMULATED_TOGETHER = 64  # Qblocks: half of a local check's time is what starting a job costs
 _AHEAD = 64  # leaves whose signatures are checked while those before them are judged
 
 Progress = Callable[[int, int], None]
@@ -100,9 +102,10 @@ def verify(ledger: Reader, trust: Trust, *, shots: int = 0, seed: int = 0, progr
                 run.leaf(leaf, raw, checked)
                 if progress is not None and (leaf % _PROGRESS_EVERY == 0 or leaf == size - 1):
                     progress(leaf + 1, size)
+            run.simulate()
             run.tables()
         except QcotError as error:
-            failure = Failure(run.at, run.what, error.problem, error.reason)
+            failure = run.first_failure(error)
     return Result(run.counts, run.tree.size, run.tree.root(), run.signed, failure)
 
 
@@ -135,6 +138,18 @@ def _authenticate(raw: bytes, trust: Trust) -> tuple[Transaction, QcotError | No
     return transaction, None
 
 
+@dataclass(frozen=True, slots=True)
+class _Simulation:
+    """A local check that waits for others, to run in one job with them, and how far all was when its turn came."""
+
+    patch: tuple[Patch, Patch]
+    at: int
+    what: str
+    counts: Counts
+    tree: Frontier
+    signed: int
+
+
 class _Run:
     """Everything recomputed so far. ``at`` and ``what`` say what is looked at, for a failure's name."""
 
@@ -147,6 +162,7 @@ class _Run:
         self._qblocks: list[tuple[int, int]] = []
         self._headers: list[qblock.Header] = []  # the newest two
         self._burnt: set[bytes] = set()
+        self._to_simulate: list[_Simulation] = []
         self._start = 0
         self._runs = 0
         self.tree = Frontier()
@@ -171,6 +187,30 @@ class _Run:
         self.counts = replace(self.counts, leaves=at + 1)
         if is_qblock:
             self._checkpoint(at + 1)
+
+    def simulate(self) -> None:
+        """Run the local checks that wait; the first that fails is raised as if it had run in its turn."""
+        waiting, self._to_simulate = self._to_simulate, []
+        if not waiting:
+            return
+        first = waiting[0]
+        try:
+            found = qblock.check_by_simulation([each.patch for each in waiting], self._shots, self._seed + first.at)
+        except QcotError as error:  # none of them ran
+            found = [error]
+        for each, wrong in zip(waiting, found, strict=False):
+            if wrong is not None:
+                self.at, self.what, self.counts = each.at, each.what, each.counts
+                self.tree, self.signed = each.tree, each.signed
+                raise wrong
+
+    def first_failure(self, error: QcotError) -> Failure:
+        """What is wrong first: ``error``, unless a local check that waited for others fails before it."""
+        try:
+            self.simulate()
+        except QcotError as earlier:
+            error = earlier
+        return Failure(self.at, self.what, error.problem, error.reason)
 
     def tables(self) -> None:
         """Compare what the store keeps beside its leaves, as far as it was not when its leaf was read."""
@@ -250,7 +290,10 @@ class _Run:
         qblock.check_count(header)
         self._validated(header)
         if self._shots:
-            qblock.check_by_simulation(header, self._headers, self._shots, self._seed + header.core.height)
+            patch = qblock.to_simulate(header, self._headers)
+            self._to_simulate.append(_Simulation(patch, at, self.what, self.counts, self.tree, self.signed))
+            if len(self._to_simulate) == _SIMULATED_TOGETHER:
+                self.simulate()
         self._headers = [*self._headers[-1:], header]
         self._qblocks.append((header.core.height, at))
         self.counts = replace(self.counts, qblocks=self.counts.qblocks + 1)

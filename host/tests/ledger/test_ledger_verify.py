@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_site import Site
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
-from qcot.errors import QcotError
 from qcot.ledger import checkpoint, qblock, transactions
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
@@ -227,8 +226,21 @@ def test_a_sequence_that_was_refused_is_no_hole_and_one_that_is_forgotten_is(led
 def test_the_simulated_check_shows_a_phase_that_is_wrong_by_half_a_turn(closed):
     header = closed.header(1)
     earlier = [closed.header(0)]
-    qblock.check_by_simulation(header, earlier, 64, seed=1)
+    honest = qblock.to_simulate(header, earlier)
     phases = replace(header.quantum.phases, h=header.quantum.phases.h ^ 1 << 52)
     forged = qblock.parse(qblock.build(header.core, replace(header.quantum, phases=phases)))
-    with pytest.raises(QcotError, match="qblock-check"):
-        qblock.check_by_simulation(forged, earlier, 64, seed=1)
+    found = qblock.check_by_simulation([honest, qblock.to_simulate(forged, earlier), honest], 64, seed=1)
+    assert [wrong and wrong.problem.name for wrong in found] == [None, "qblock-check", None]
+
+
+def test_a_simulated_check_that_fails_is_named_before_what_is_wrong_after_it(closed, site):
+    """Checks wait to run many in a job; the first failure and what was found right before it stay the same."""
+    put(closed, 4, b"\x00anything")
+    assert found(closed, site, shots=16) == (4, "bad-leaf")
+    with Reader.open(closed.path) as reader:
+        result = verify(reader, site.trust, shots=2_000_000)
+    assert (result.failure.leaf, result.failure.problem.name) == (3, "quantum-shots")
+    assert result.failure.what == "leaf 3, Qblock 0"
+    assert (result.counts.leaves, result.counts.qblocks, result.size, result.signed) == (3, 0, 3, 0)
+    put(closed, 1, b"\x00anything")
+    assert found(closed, site, shots=2_000_000) == (1, "bad-leaf")
