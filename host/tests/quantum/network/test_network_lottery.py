@@ -59,7 +59,7 @@ def test_only_values_that_keep_their_word_count() -> None:
 
 
 def test_every_node_is_drawn_as_often_as_every_other() -> None:
-    draws = 3_000
+    draws = 1_500
     low, high = binomial_bounds(draws, 1 / 6, 1e-6 / 6)
     for share in draw_shares(NAMES, draws, seed=5):
         assert low <= share.measured * draws <= high
@@ -68,7 +68,7 @@ def test_every_node_is_drawn_as_often_as_every_other() -> None:
 
 @pytest.mark.parametrize("members", [3, 6])
 def test_the_last_revealer_gains_what_the_closed_form_says(members: int) -> None:
-    draws = 3_000
+    draws = 1_500
     found = last_revealer(members, draws, seed=members)
     low, high = binomial_bounds(draws, last_revealer_theory(members), 1e-6 / 2)
     assert low <= found.measured * draws <= high

@@ -108,9 +108,8 @@ def test_the_log_is_json_lines_in_the_order_of_simulated_time() -> None:
     assert "seconds" not in run().log
 
 
-@pytest.mark.parametrize("seed", [11, 12])
-def test_without_a_fault_nobody_notices_anything(seed: int) -> None:
-    done = simulate(MESH, Settings(records=1, blocks=1, seed=seed, shots=64))
+def test_without_a_fault_nobody_notices_anything() -> None:
+    done = run(None, TWO)
     assert not done.detections
     assert done.agrees
     assert done.detected is None
@@ -125,7 +124,7 @@ def test_every_fault_shows_and_honest_replicas_agree(name: str) -> None:
     assert whats(done) & set(FAULTS[name].expects)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", ["tapped-validation", "silent-revealer", "node-down", "link-cut"])
 def test_no_fault_splits_three_members_who_must_all_agree(name: str) -> None:
     trio = mesh("ABC")
     done = simulate(trio, TWO, choose_fault(name, trio))
