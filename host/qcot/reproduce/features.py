@@ -55,9 +55,9 @@ def _structured(how: Run) -> tuple[str, bool]:
 def _signed(how: Run) -> tuple[str, bool]:
     key = SigningKey(ML_DSA_65, how.seed.to_bytes(32, "big"))
     signature = key.sign(b"a reading")
-    key.public_key.verify(b"a reading", signature)
+    key.public_key.verify(signature, b"a reading")
     try:
-        key.public_key.verify(b"a reading, altered", signature)
+        key.public_key.verify(signature, b"a reading, altered")
     except QcotError as error:
         return f"ML-DSA-65 signature verifies, a forged one is refused ({error.problem.name})", True
     return "a forged signature verifies", False
@@ -65,7 +65,7 @@ def _signed(how: Run) -> tuple[str, bool]:
 
 def _keys(how: Run) -> tuple[str, bool]:
     honest = distribute("bb84", _PHOTONS, LinkParameters(), how.seed)
-    heard = distribute("bb84", _PHOTONS, LinkParameters(intercepted=1.0), how.seed)
+    heard = distribute("bb84", _PHOTONS, LinkParameters(eavesdropper=1.0), how.seed)
     seen = f"{len(honest.keys)} keys of 32 bytes from {_PHOTONS:,} photons, {len(heard.keys)} when all are intercepted"
     return seen, bool(honest.keys) and not heard.keys
 
