@@ -19,6 +19,8 @@ from qcot.quantum.qkd.problems import BAD_RECONCILIATION
 
 PASSES = 4
 FIRST_BLOCK = 0.73
+FRAME = 1 << 17
+"""Bits that are corrected by themselves: what that takes stays near the cache. Frames go side by side."""
 Bits = NDArray[np.uint8]
 Index = NDArray[np.intp]
 
@@ -90,6 +92,18 @@ def reconcile(sender: Bits, receiver: Bits, error_rate: float, random: np.random
     count = len(sender)
     if not count or len(receiver) != count or not 0 <= error_rate <= 0.5:
         raise QcotError(BAD_RECONCILIATION, f"{count} and {len(receiver)} bits, error rate {error_rate}")
+    frames = zip(*(np.array_split(bits, -(-count // FRAME)) for bits in (sender, receiver)), strict=True)
+    done = [_reconcile(*frame, error_rate, random) for frame in frames]
+    return Reconciliation(
+        np.concatenate([each.bits for each in done]),
+        sum(each.leaked for each in done),
+        sum(each.found for each in done),
+        max(each.messages for each in done),
+    )
+
+
+def _reconcile(sender: Bits, receiver: Bits, error_rate: float, random: np.random.Generator) -> Reconciliation:
+    count = len(sender)
     theirs, ours = np.append(sender, np.uint8(0)), np.append(receiver, np.uint8(0))
     passes: list[_Pass] = []
     messages = 0

@@ -140,7 +140,10 @@ def _process(found: Distribution, sifted: Sifted, random: np.random.Generator) -
     length = secret_bits(found.kept, worst, found.leaked, security)
     found = replace(found, phase_error=worst, secret_bits=length)
     if length < KEY_BITS:
-        why = f"{found.sifted} sifted bits leave {length} secret ones, a key has {KEY_BITS}"
+        why = (
+            f"{found.sifted:,} sifted bits leave {length} secret ones, a key has {KEY_BITS}: "
+            f"phases may err by {worst:.4f}, {found.leaked:,} parities were told"
+        )
         return _ended(found, TOO_SHORT, why)
     secret = np.packbits(_hashed(sender, length // KEY_BITS * KEY_BITS, random)).tobytes()
     keys = (secret[start : start + KEY_SIZE_BYTES] for start in range(0, len(secret), KEY_SIZE_BYTES))
@@ -184,5 +187,6 @@ def _hashed(bits: Bits, length: int, random: np.random.Generator) -> Bits:
 
 
 def _verified(sender: Bits, receiver: Bits, length: int, random: np.random.Generator) -> bool:
-    """Whether both ends' hashes are the same. The hash is linear, so the hash of the difference is their difference."""
-    return not _hashed(sender ^ receiver, length, random).any()
+    """Whether both ends' hashes are the same: the hash is linear, so the difference's is their difference."""
+    difference = sender ^ receiver
+    return not difference.any() or not _hashed(difference, length, random).any()

@@ -13,7 +13,9 @@ from qcot.quantum.qkd.link import LinkParameters
 from qcot.quantum.qkd.problems import BAD_PHOTONS
 from qcot.quantum.qkd.protocols import EVE_ANGLES, Protocol
 
-MAX_PHOTONS = 1_000_000_000
+MAX_PHOTONS = 50_000_000
+"""Of one run: privacy amplification holds all its bits at once, some GB of memory."""
+
 Bits = NDArray[np.uint8]
 CHUNK = 1 << 17
 """Photons at a time: what they need stays in the processor's cache."""

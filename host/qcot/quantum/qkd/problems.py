@@ -23,7 +23,7 @@ KEY_STORE_BUSY = Problem("key-store-busy", "Another program holds the store; end
 KEY_STORE_IO = Problem("key-store-io", "See that the disk has room and that you may write to the store and its folder.")
 
 BAD_LINK = Problem("qkd-link", "Describe a link within the bounds that docs/quantum/key-distribution.md lists.")
-BAD_PHOTONS = Problem("qkd-photons", "Give a whole number of photons, or of pairs, from 1 to 1,000,000,000.")
+BAD_PHOTONS = Problem("qkd-photons", "Give a whole number of photons, or of pairs, from 1 to 50,000,000.")
 BAD_PROTOCOL = Problem("qkd-protocol", "Name the protocol bb84 or e91.")
 BAD_PARAMETERS = Problem(
     "qkd-parameters",
