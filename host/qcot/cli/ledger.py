@@ -100,11 +100,11 @@ def list_(
     rows = [
         [
             str(b["height"]), b["time"][:19], str(b["transactions"]), f"{b['zeros'][0]}/{b['shots']} zeros",
-            b["hash"][:16],
+            b["validated"]["verifier"] if b["validated"] else "", b["hash"][:16],
         ]
         for b in blocks
     ]  # fmt: skip
-    print_table("", ["Qblock", "time (UTC)", "transactions", "quantum check", "hash"], rows)
+    print_table("", ["Qblock", "time (UTC)", "transactions", "quantum check", "validated by", "hash"], rows)
 
 
 @app.command()
@@ -128,8 +128,11 @@ def show(
         print_json(block | {"run": found})
         return
     for key, value in block.items():
-        if key != "qasm3":
+        if key not in ("qasm3", "validated"):
             out.print(f"{key:>14}  {value}", markup=False)
+    if block["validated"]:
+        record = {key: value.hex() if isinstance(value, bytes) else value for key, value in block["validated"].items()}
+        out.print("     validated  " + ", ".join(f"{key} {value}" for key, value in record.items()), markup=False)
     out.print("\n" + block["qasm3"], markup=False)
     for each in found:
         out.print(f"leaf {each['leaf']}: transaction {each['sequence']} of {each['bridge']}, {each['time']}")

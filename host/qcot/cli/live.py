@@ -11,6 +11,7 @@ from rich.text import Text
 
 from qcot.bridge.snapshot import BoardView, BridgeView, TroubleView
 from qcot.gateway.events import Snapshot
+from qcot.ledger.qblock import Header
 
 TROUBLE_SHOWN_MS = 60_000
 
@@ -54,6 +55,11 @@ def _trouble(trouble: TroubleView) -> Text:
     return Text(f"{at} {trouble.where}: {trouble.name}{often}: {trouble.reason}. {trouble.remedy}", style="yellow")
 
 
+def _validated(header: Header) -> str:
+    record = header.quantum.validated
+    return "" if record is None else f", bookkeeper validated by {record.verifier}"
+
+
 def site_table(bridge: BridgeView, gateway: Snapshot) -> RenderableType:
     """Boards, readings, transactions and Qblocks at one moment."""
     lines: list[RenderableType] = [_boards(bridge), Text(), _ledger(bridge, gateway)]
@@ -63,7 +69,7 @@ def site_table(bridge: BridgeView, gateway: Snapshot) -> RenderableType:
         lines.append(
             Text(
                 f"Qblock {header.core.height}: theta {phases.theta:.3f}, phi {phases.phi:.3f}, "
-                f"{check.zeros_newest}/{check.shots} zeros ({check.backend})"
+                f"{check.zeros_newest}/{check.shots} zeros ({check.backend}){_validated(header)}"
             )
         )
     if not (bridge.connected and gateway.connected):
