@@ -93,7 +93,7 @@ def reconcile(sender: Bits, receiver: Bits, error_rate: float, random: np.random
     if not count or len(receiver) != count or not 0 <= error_rate <= 0.5:
         raise QcotError(BAD_RECONCILIATION, f"{count} and {len(receiver)} bits, error rate {error_rate}")
     frames = zip(*(np.array_split(bits, -(-count // FRAME)) for bits in (sender, receiver)), strict=True)
-    done = [_reconcile(*frame, error_rate, random) for frame in frames]
+    done = [_reconcile(theirs, ours, error_rate, random) for theirs, ours in frames]
     return Reconciliation(
         np.concatenate([each.bits for each in done]),
         sum(each.leaked for each in done),

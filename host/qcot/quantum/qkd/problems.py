@@ -41,3 +41,4 @@ NOT_CORRECTED = Problem(
     "qkd-not-corrected", "Run the distribution again: error correction left the two ends different."
 )
 TOO_SHORT = Problem("qkd-too-short", "Send more photons, or use a shorter or better link: few bits prove little.")
+SEEDED_STORE = Problem("qkd-seeded-store", "Leave --seed out: keys that are kept must not follow from a number.")
