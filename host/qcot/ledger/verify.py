@@ -36,7 +36,7 @@ from qcot.quantum.qblock import Patch
 
 TRANSACTION_FIRST_BYTE = 0xD2
 _PROGRESS_EVERY = 64
-_SIMULATED_TOGETHER = 64  # Qblocks: half of a local check's time is what starting a job costs
+_SIMULATED_TOGETHER = 64  # Qblocks: one by one, their jobs cost up to half of the time
 _AHEAD = 64  # leaves whose signatures are checked while those before them are judged
 
 Progress = Callable[[int, int], None]
