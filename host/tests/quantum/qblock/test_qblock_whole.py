@@ -53,7 +53,7 @@ def chains(draw: st.DrawFn, size: int) -> Chain:
 sized = st.integers(1, 6).flatmap(lambda size: st.tuples(chains(size), chains(size)))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(sized)
 def test_the_state_is_as_entangled_as_the_closed_forms_say(pair: tuple[Chain, Chain]) -> None:
     chain, n = pair[0], len(pair[0])
@@ -71,7 +71,7 @@ def test_the_state_is_as_entangled_as_the_closed_forms_say(pair: tuple[Chain, Ch
         assert block_entropy(chain)[at] == pytest.approx(entropy(one, base=2) if n > 1 else 0, abs=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(sized)
 def test_circuits_give_the_closed_forms(pair: tuple[Chain, Chain]) -> None:
     theory, n = check_chain(*pair), len(pair[0])
@@ -129,13 +129,14 @@ def test_an_attack_is_detected_as_often_as_theory_says(attack: object) -> None:
 
 @pytest.mark.parametrize("attack", QBLOCK_ATTACKS, ids=lambda attack: attack.name)
 def test_random_attacks_are_detected_by_one_shot_as_often_as_on_average(attack: object) -> None:
-    mean = measure_mean(attack, HONEST, 150, 5)
+    mean = measure_mean(attack, HONEST, 100, 5)
     wanted = {"block": 1 / 2, "link": 3 / 8, "tail": 7 / 8}[attack.name]
     assert mean.theory == pytest.approx(wanted, abs=1e-6)
-    low, high = binomial_bounds(150, wanted)
-    assert low <= mean.measured * 150 <= high
+    low, high = binomial_bounds(100, wanted)
+    assert low <= mean.measured * 100 <= high
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.floats(0.01, 1.5), st.integers(0, 3))
 def test_a_given_angle_is_forged_as_given(delta: float, at: int) -> None:
     block, _ = forge(qblock_attack("block"), HONEST, 1, at, -delta)
