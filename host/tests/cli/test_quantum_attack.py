@@ -61,3 +61,22 @@ def test_bad_input_is_refused_by_name(quantum: Run, words: tuple[str, ...], prob
     assert (status, out) == (1, "")
     assert err.startswith(f"{problem}: ")
     assert "what to do: " in err
+
+
+@pytest.mark.parametrize("name", ["block", "link", "tail"])
+def test_a_forgery_of_qblocks_is_measured_beside_theory_and_drawn(quantum: Run, name: str) -> None:
+    status, out, _ = quantum("attack", name, "--shots", "300", "--json")
+    assert status == 0
+    (found,) = json.loads(out)["qblock_attacks"]
+    assert found["name"] == name
+    assert all(each["agrees"] and each["theory"] > 0 for each in found["detection"].values())
+    status, out, _ = quantum("attack", name, "--shots", "64")
+    assert status == 0
+    assert "q_3:" in out
+    assert "own check" in out
+
+
+def test_a_forgery_of_qblocks_takes_no_angle(quantum: Run) -> None:
+    status, _, err = quantum("attack", "tail", "--angle", "1")
+    assert status == 1
+    assert "attack-angle" in err
