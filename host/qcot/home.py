@@ -7,6 +7,7 @@
 | keys/boards/ | K_device of each enrolled board, mode 0600 |
 | trusted/bridges/NAME.pub, trusted/gateways/NAME.pub | the public keys that this installation believes |
 | ledger/ledger.sqlite | the gateway's log |
+| ledger/validation/ | keys that validate the bookkeeper, used once |
 | bridge/outbox.sqlite | the bridge's outbox |
 | kme/ | a key server's keys, each end's, and kme/tls, the certificates of its clients |
 """
