@@ -16,7 +16,7 @@ from qcot.quantum.statistics import binomial_bounds
 
 NOISY = LinkParameters(misalignment=0.03, depolarizing=0.2)
 EVES = (None, *range(len(EVE_ANGLES)))
-SHOTS = 1500
+SHOTS = 800
 TESTS = 64
 """Bounds are checked as often in a test, so each gets its share of the false alarms."""
 
