@@ -5,6 +5,10 @@ that is killed at any time has at worst lost the key that it was about to use: n
 
 SQLite's rollback journal holds the old page until a commit deletes it. So synchronous=EXTRA (which is FULL, and
 syncs the folder after the journal's deletion): without it, a power cut could bring the journal back and undo a `take`.
+SQLite plays back whatever journal it finds beside the file's name. So nobody else may make files in the folder, sticky
+or not, and the file may have one name: a journal under the other would be missed, and played back later.
+
+Erased means in every file: what a disk keeps of blocks that no file has any more is beyond this.
 """
 
 from __future__ import annotations
@@ -159,22 +163,32 @@ class KeyStore:
             with contextlib.suppress(FileExistsError):  # another process was first
                 os.link(new, self._path)
         finally:
-            new.unlink()
+            new.unlink(missing_ok=True)
         sync_folder(folder)
 
     def _require_private(self) -> None:
         status = self._path.lstat()
         if not stat.S_ISREG(status.st_mode):
             raise QcotError(KEY_STORE_DAMAGED, f"{self._path} is not a plain file")
-        if status.st_mode & _OTHERS:
-            mode = stat.S_IMODE(status.st_mode)
-            raise QcotError(KEY_STORE_OPEN, f"others can reach {self._path} (mode {mode:04o})")
-        folder = self._path.parent.stat().st_mode
-        if folder & _OTHERS_WRITE and not folder & stat.S_ISVTX:
-            mode = stat.S_IMODE(folder)
-            raise QcotError(KEY_STORE_OPEN, f"others can put files into {self._path.parent} (mode {mode:04o})")
+        if status.st_mode & _OTHERS or status.st_uid != os.geteuid():
+            whose = f"mode {stat.S_IMODE(status.st_mode):04o}, of user {status.st_uid}"
+            raise QcotError(KEY_STORE_OPEN, f"others can reach {self._path} ({whose})")
+        folder = self._path.parent.stat()
+        if folder.st_mode & _OTHERS_WRITE or folder.st_uid not in (0, os.geteuid()):
+            whose = f"mode {stat.S_IMODE(folder.st_mode):04o}, of user {folder.st_uid}"
+            raise QcotError(KEY_STORE_OPEN, f"others can put files into {self._path.parent} ({whose})")
+        if status.st_nlink > 1 and self._names(status.st_ino) > 1:
+            raise QcotError(KEY_STORE_DAMAGED, f"{self._path} is a file of several names, and a store has one")
         if not status.st_size:
             raise QcotError(KEY_STORE_DAMAGED, f"{self._path} is empty")
+
+    def _names(self, inode: int) -> int:
+        """How many names the file has, without what `_create` calls it at first and, when it is killed, leaves."""
+        for each in self._path.parent.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # that process is still at it
+                if each.name.startswith(f".{self._path.name}.") and each.lstat().st_ino == inode:
+                    each.unlink()
+        return self._path.lstat().st_nlink
 
     def _require_ours(self) -> None:
         found = tuple(self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))

@@ -122,10 +122,51 @@ def test_a_store_that_others_reach_is_refused(path: Path) -> None:
         path.chmod(mode)
         assert name_of(lambda: KeyStore(path)) == "key-store-open-to-others"
     path.chmod(0o600)
-    path.parent.chmod(0o770)
-    assert name_of(lambda: KeyStore(path)) == "key-store-open-to-others"
+    for mode in (0o770, 0o702, 0o1777):
+        path.parent.chmod(mode)
+        assert name_of(lambda: KeyStore(path)) == "key-store-open-to-others"
     path.parent.chmod(0o755)
     KeyStore(path).close()
+
+
+def test_a_store_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    KeyStore(path).close()
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    assert name_of(lambda: KeyStore(path)) == "key-store-open-to-others"
+
+
+def test_a_journal_that_another_user_laid_beside_it_is_never_played_back(path: Path) -> None:
+    """In a folder like /tmp, the journal of a store of his own would put a key that he knows into ours."""
+    mine, his = make_keys(2)
+    with KeyStore(path.with_name("his")) as other:
+        other.add([his])
+        other._db.execute("PRAGMA cache_size = 1")
+        other._db.execute("BEGIN IMMEDIATE")
+        other._db.execute("UPDATE key SET used = 1")
+        other._db.execute("CREATE TABLE junk (x)")
+        other._db.executemany("INSERT INTO junk VALUES (?)", [(bytes(3000),)] * 50)
+        journal = path.with_name("his-journal").read_bytes()
+        other._db.execute("ROLLBACK")
+    assert journal.startswith(bytes.fromhex("d9d505f920a163d7"))  # played back where it is found
+    with KeyStore(path) as store:
+        store.add([mine])
+    path.parent.chmod(0o1777)
+    path.with_name(f"{path.name}-journal").write_bytes(journal)
+    assert name_of(lambda: KeyStore(path)) == "key-store-open-to-others"
+
+
+def test_a_second_name_is_refused_and_one_left_by_a_killed_creation_taken_away(path: Path) -> None:
+    with KeyStore(path) as store:
+        store.add(make_keys(1))
+    draft = path.with_name(f".{path.name}.0123")
+    draft.hardlink_to(path)
+    with KeyStore(path) as store:
+        assert store.available() == 1
+    assert not draft.exists()
+    path.with_name("copy").hardlink_to(path)
+    assert name_of(lambda: KeyStore(path)) == "key-store-damaged"
+    assert name_of(lambda: KeyStore(path.with_name("copy"))) == "key-store-damaged"
 
 
 def test_a_secret_is_in_no_file_once_it_was_taken_and_in_no_text_ever(path: Path) -> None:
