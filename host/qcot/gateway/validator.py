@@ -52,7 +52,6 @@ class Validator:
                 _fill(bridge, gateway)
             return Validated.of(name, validate(bridge, gateway, record_hash, backend=self._backend))
 
-
     @contextmanager
     def _stores(self, name: str) -> Iterator[tuple[KeyStore, KeyStore]]:
         """Both ends' keys, of the bridge and of the gateway."""
@@ -61,8 +60,12 @@ class Validator:
 
 
 def _fill(bridge: KeyStore, gateway: KeyStore) -> None:
-    """Run the link. The gateway's end first: so the verifier, who names the key, has none that the other lacks."""
+    """Run the link. The gateway's end first: so the verifier, who names the key, has none that the other lacks.
+
+    Which keys were used the ledger's headers remember, and its writer refuses them: the stores need not.
+    """
     run = distribute("bb84", PHOTONS, LINK, None)
     keys = [Key(uuid.uuid4(), secret) for secret in run.require().keys]
-    gateway.add(keys)
-    bridge.add(keys)
+    for end in (gateway, bridge):
+        end.forget_used()
+        end.add(keys)

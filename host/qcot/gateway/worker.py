@@ -24,21 +24,16 @@ from qcot.gateway.config import GatewayConfig
 from qcot.gateway.events import Event, Snapshot
 from qcot.gateway.inbox import Message
 from qcot.gateway.intake import UNKNOWN_SEQUENCE, Rejected, examine
-from qcot.ledger.problems import BUSY, LEDGER_FULL, LEDGER_IO, SEQUENCE_REUSED
+from qcot.ledger.problems import BUSY, LEDGER_FULL, LEDGER_IO, QBLOCK_KEY_REUSED, SEQUENCE_REUSED
 from qcot.ledger.qblock import Header
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.transactions import Transaction
-from qcot.quantum.backends.problems import BACKEND_GONE
-from qcot.quantum.identity.problems import CHANNEL_DISTURBED, IDENTITY_REFUSED
-from qcot.quantum.problems import RUN_FAILED
-from qcot.quantum.qkd.problems import KEY_EXHAUSTED, KEY_STORE_BUSY, KEY_STORE_IO, KEY_UNKNOWN, KEY_USED
 
 MAX_HELD = 1024
 """Most verified messages that wait for a Qblock's quantum part or for the disk."""
 RETRY_S = 1.0
-_NOT_VALIDATED = (CHANNEL_DISTURBED, IDENTITY_REFUSED, KEY_EXHAUSTED, KEY_UNKNOWN, KEY_USED)
-"""Each took a key with it; the next try takes another."""
-_TEMPORARY = (LEDGER_FULL, LEDGER_IO, RUN_FAILED, BACKEND_GONE, KEY_STORE_BUSY, KEY_STORE_IO, *_NOT_VALIDATED)
+_DISK = (LEDGER_FULL, LEDGER_IO)
+_PASSING = (*_DISK, QBLOCK_KEY_REUSED)
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +54,10 @@ class Outlet(Protocol):
 
     def tell(self, event: Event) -> None:
         """Say what happened."""
+
+
+class _NoQblockError(QcotError):
+    """The quantum part failed: run, validation, or its keys. It stops no transaction, and is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class Worker:
         self._header: Header | None = None
         self._due = time.monotonic() + config.interval_s
         self._retry_at = 0.0
-        self._trouble: str | None = None
+        self._trouble: QcotError | None = None
         self._lock = threading.RLock()  # around the books, the counts and those turned away
         self._turned_away: dict[str, set[bytes]] = defaultdict(set)
         # Those that are in the ledger, and those since the start that it has no place for.
@@ -100,7 +99,8 @@ class Worker:
             totals = ledger.totals()
             return Snapshot(
                 connected, totals.transactions, totals.readings, totals.qblocks, ledger.last_header,
-                self._books.checkpoint, dict(self._refused), ledger.known_devices(), self._trouble,
+                self._books.checkpoint, dict(self._refused), ledger.known_devices(),
+                _said(self._trouble) if self._trouble else None,
             )  # fmt: skip
 
     def turn_away(self, bridge: str, payload: bytes) -> None:
@@ -133,8 +133,8 @@ class Worker:
     def step(self, messages: Sequence[Message], stopping: bool) -> None:
         """Verify ``messages``, then do what can be done now.
 
-        A full disk or a failed quantum run is told and tried again after a second, with nothing given out meanwhile;
-        raises what cannot pass by itself, as `ledger-corrupt`.
+        A full disk or a failed quantum part is told and tried again after a second; no Qblock, and where the disk fails
+        nothing at all, is given out meanwhile. Raises what cannot pass by itself, as `ledger-corrupt`.
         """
         for message in messages:
             content = examine(message.payload, bridge=message.bridge, bridges=self._config.bridges, opener=self._opener)
@@ -143,22 +143,25 @@ class Worker:
             return
         try:
             self._advance(is_last=stopping and not messages)
-            self._trouble = None
+            # A quantum part under way will tell whether what was wrong with the last one has passed.
+            if self._closing is None or (self._trouble and self._trouble.problem in _DISK):
+                self._trouble = None
         except QcotError as error:
-            if error.problem not in _TEMPORARY:
+            if not isinstance(error, _NoQblockError) and error.problem not in _PASSING:
                 raise
-            if self._trouble is None:
-                _log.error("%s", error)
-                self._outlet.tell(Event("trouble", str(error)))
-            self._trouble = str(error)
+            if self._trouble is None or self._trouble.problem != error.problem:
+                _log.error("%s", _said(error))
+                self._outlet.tell(Event("trouble", _said(error)))
+            self._trouble = error
             self._retry_at = time.monotonic() + RETRY_S
 
     def _advance(self, is_last: bool) -> None:
         if self._closing is not None and self._closing.done():
             closing, self._closing = self._closing, None
             due, self._due = self._due, time.monotonic()  # so that one that failed is not left to the next interval
-            self._header = closing.result()
-            self._due = due
+            header = self._closed(closing)
+            self._books.ledger.require_new_key(header)
+            self._header, self._due = header, due
         if self._header is not None:
             self._end_qblock(self._header)
         if self._closing is None:
@@ -168,6 +171,12 @@ class Worker:
                 self._closing = quantum_thread().submit(self._books.begin_qblock(self._clock()).run)
                 self._closing.add_done_callback(lambda _: self._wake())
         self._answer_turned_away()
+
+    def _closed(self, closing: Future[Header]) -> Header:
+        try:
+            return closing.result()
+        except QcotError as error:
+            raise _NoQblockError(error.problem, error.reason) from error
 
     def _is_due(self, is_last: bool) -> bool:
         unclosed, late = self._books.ledger.unclosed, time.monotonic() - self._due
@@ -245,3 +254,7 @@ class Worker:
             receipts = self._books.receipts(answers, self._clock())
         for bridge, raw in receipts:
             self._outlet.receipt(bridge, raw)
+
+
+def _said(error: QcotError) -> str:
+    return f"{error}. {error.problem.remedy}"

@@ -75,8 +75,9 @@ class Kme:
 
     def fill(self, keys: Sequence[Key]) -> None:
         """Keys that the link has made: the far end has them before the near end can give one."""
-        self._far.add(keys)
-        self._near.add(keys)
+        for end in (self._far, self._near):
+            end.forget_used()  # every key has a new id, and no note leads to a used one
+            end.add(keys)
 
     def status(self, master: str, slave: str) -> dict[str, Any]:
         """What the standard's status says (clause 6.1)."""

@@ -46,6 +46,10 @@ QBLOCK_QASM = Problem("qblock-qasm", "Restore the ledger from a copy that verifi
 QBLOCK_COUNT = Problem("qblock-count", "Restore the ledger from a copy that verifies.")
 QBLOCK_CHECK = Problem("qblock-check", "Restore the ledger from a copy that verifies.")
 QBLOCK_VALIDATION = Problem("qblock-validation", "Restore the ledger from a copy that verifies.")
+QBLOCK_KEY_REUSED = Problem(
+    "qblock-key-reused",
+    "Nothing, it goes on with the next key; but bring no backup of the folder validation back: delete it instead.",
+)
 
 # Verification of a whole ledger.
 BAD_LEAF = Problem("bad-leaf", "Restore the ledger from a copy that verifies.")

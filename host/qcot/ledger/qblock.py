@@ -73,7 +73,7 @@ class Core:
 
 @dataclass(frozen=True, slots=True)
 class Quantum:
-    """What a header says of its qubit: walk hash, phases, the local check that ran, and who validated the bookkeeper."""
+    """What a header says of its qubit: walk hash, phases, the local check that ran, who validated the bookkeeper."""
 
     qhash: bytes
     phases: QblockPhases

@@ -34,6 +34,8 @@ TABLES = (
     "CREATE TABLE qblock (height INTEGER PRIMARY KEY, leaf INTEGER NOT NULL) STRICT",
     "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT",
 )
+VALIDATION_KEYS = "CREATE TABLE validation_key (id BLOB PRIMARY KEY, height INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+"""The key that validated each Qblock's bookkeeper; ledgers from before there was this table get it when opened."""
 _BUSY_SECONDS = 10.0
 _SMALLEST = 512  # SQLite takes a shorter file for a new database; only one of no bytes is
 

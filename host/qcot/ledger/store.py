@@ -24,6 +24,7 @@ from qcot.ledger.problems import (
     LEDGER_FOREIGN,
     LEDGER_IO,
     LEDGER_LOCKED,
+    QBLOCK_KEY_REUSED,
     QBLOCK_OUT_OF_PLACE,
 )
 from qcot.ledger.reader import Reader, Totals
@@ -63,6 +64,7 @@ class Ledger(Reader):
             sync_folder(path.parent)
             ledger = cls(connection, path, lock)
             ledger._require(site, origin)
+            ledger._list_keys()
         except BaseException:
             if connection is not None:
                 connection.close()
@@ -73,6 +75,30 @@ class Ledger(Reader):
     def _require(self, site: str, origin: str) -> None:
         if (self.site, self.origin) != (site, origin):
             raise QcotError(LEDGER_FOREIGN, f"{self.path} is of site {self.site}, origin {self.origin}")
+
+    def _list_keys(self) -> None:
+        """Make the table of validation keys from the headers, unless it is there."""
+        with schema.errors(self.path), schema.transaction(self._db):
+            if self._row("SELECT 1 FROM sqlite_schema WHERE name = 'validation_key'") is None:
+                self._db.execute(schema.VALIDATION_KEYS)
+                for height in range(self.height()):
+                    self._note_key(self.header(height))
+
+    def _note_key(self, header: qblock.Header | None) -> None:
+        if header is not None and (record := header.quantum.validated) is not None:
+            row = record.key_id, header.core.height
+            self._db.execute("INSERT INTO validation_key VALUES (?, ?) ON CONFLICT DO NOTHING", row)
+
+    def require_new_key(self, header: qblock.Header) -> None:
+        """Raise `qblock-key-reused` where the key that validated its bookkeeper has validated another's.
+
+        Such a header would be in the log for ever, and no verifier would take the log again.
+        """
+        if (record := header.quantum.validated) is not None:
+            row = self._row("SELECT height FROM validation_key WHERE id = ?", record.key_id)
+            if row is not None:
+                reason = f"key {record.key_id.hex()} validated the bookkeeper of Qblock {row[0]}: it is from a backup"
+                raise QcotError(QBLOCK_KEY_REUSED, reason)
 
     def close(self) -> None:
         """Let go of the file and its lock; a second time does nothing."""
@@ -145,8 +171,9 @@ class Ledger(Reader):
     def append_qblock(self, header: qblock.Header) -> int:
         """Append a header that follows; on return it is on disk. Returns its leaf index.
 
-        Raises `qblock-out-of-place` unless it closes exactly the open run.
+        Raises `qblock-out-of-place` unless it closes exactly the open run, and `qblock-key-reused`.
         """
+        self.require_new_key(header)
         start = self._start if self._last else header.core.time
         qblock.check_place(header, self._last, start)
         if (header.core.tree_size, header.core.tree_root) != (self._frontier.size, self._frontier.root()):
@@ -157,6 +184,7 @@ class Ledger(Reader):
             self._db.execute("INSERT INTO leaf VALUES (?, ?)", (leaf, header.raw))
             self._db.executemany("INSERT INTO node VALUES (?, ?, ?)", nodes)
             self._db.execute("INSERT INTO qblock VALUES (?, ?)", (header.core.height, leaf))
+            self._note_key(header)
         self._frontier, self._last, self._start = frontier, header, start
         self._totals = replace(self._totals, qblocks=self._totals.qblocks + 1)
         return leaf

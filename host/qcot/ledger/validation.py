@@ -74,6 +74,6 @@ def check(height: int, record: Validated) -> None:
     if record.errors > bounds.tau or record.mismatches > bounds.mismatches:
         raise QcotError(
             QBLOCK_VALIDATION,
-            f"bookkeeper of Qblock {height} had {record.errors} errors in {record.checks} checks (at most {bounds.tau}) "
-            f"and {record.mismatches} mismatches in {record.pairs} pairs (at most {bounds.mismatches})",
+            f"bookkeeper of Qblock {height}: {record.errors} errors in {record.checks} checks, at most {bounds.tau}; "
+            f"{record.mismatches} mismatches in {record.pairs} pairs, at most {bounds.mismatches}",
         )

@@ -299,10 +299,12 @@ class _Run:
         self.counts = replace(self.counts, qblocks=self.counts.qblocks + 1)
 
     def _validated(self, header: qblock.Header) -> None:
-        """The validation that a header records could pass, and no two were with one key."""
+        """The validation that a header records could pass, no two were with one key, and after one none is without."""
         qblock.check_validation(header)
         record = header.quantum.validated
         if record is None:
+            if self._burnt:
+                raise QcotError(QBLOCK_VALIDATION, "it has none of its bookkeeper, and an earlier one has")
             return
         if record.key_id in self._burnt:
             raise QcotError(QBLOCK_VALIDATION, f"key {record.key_id.hex()} validated an earlier Qblock's bookkeeper")

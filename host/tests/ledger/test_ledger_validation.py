@@ -129,12 +129,39 @@ def test_each_qblock_holds_the_validation_about_its_own_core_and_the_ledger_veri
         assert verify(reader, site.trust).holds
 
 
-def test_a_key_that_validated_two_bookkeepers_is_found(ledger, tmp_path):
+def test_a_key_that_validated_two_bookkeepers_is_found(ledger, tmp_path, monkeypatch):
+    monkeypatch.setattr(Ledger, "require_new_key", lambda *_: None)  # a gateway that does not look
     site = filled(ledger, Validator(again=True))
     with Reader.open(tmp_path / "ledger.sqlite") as reader:
         failure = verify(reader, site.trust).failure
     assert failure is not None
     assert (failure.problem.name, failure.what.split(", ")[1]) == ("qblock-validation", "Qblock 1")
+
+
+def test_no_key_validates_a_second_bookkeeper_not_even_in_a_ledger_of_an_earlier_version(ledger, tmp_path):
+    site, validator = Site(), Validator(again=True)
+    site.bookkeeper = replace(site.bookkeeper, validate=validator)
+    site.fill(ledger, qblocks=1, transactions=1)
+    ledger.append_transactions([site.readings(*site.boards)])
+    assert refusal(site.close, ledger) == "qblock-key-reused"
+    assert (ledger.height(), ledger.unclosed) == (1, 1)
+    ledger._db.execute("DROP TABLE validation_key")
+    ledger.close()
+    with Ledger.open_or_create(tmp_path / "ledger.sqlite", site="lab", origin="qcot/lab/gateway") as again:
+        assert refusal(site.close, again) == "qblock-key-reused"
+        validator.again = False
+        site.close(again)
+        assert verify(again, site.trust).holds
+
+
+def test_after_one_qblock_with_a_validation_none_is_without(ledger):
+    site = filled(ledger, Validator())
+    site.bookkeeper = replace(site.bookkeeper, validate=None)
+    ledger.append_transactions([site.readings(*site.boards)])
+    site.close(ledger)
+    failure = verify(ledger, site.trust).failure
+    assert failure is not None
+    assert (failure.problem.name, failure.what.split(", ")[1]) == ("qblock-validation", "Qblock 3")
 
 
 def test_a_bookkeeper_that_is_not_accepted_leaves_no_qblock(ledger):

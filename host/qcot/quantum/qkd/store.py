@@ -218,6 +218,11 @@ class KeyStore:
             except sqlite3.IntegrityError as error:
                 raise QcotError(KEY_KNOWN, f"{self._path}: a key of the same id was added before") from error
 
+    def forget_used(self) -> None:
+        """Let used keys be unknown, so that the file does not grow for ever; for keys whose ids nobody gives again."""
+        with self._writing() as db:
+            db.execute("DELETE FROM key WHERE used = 1")
+
     def available(self) -> int:
         """How many keys are unused."""
         with self._lock, self._named():
