@@ -12,6 +12,7 @@ from qcot.quantum.audit import (
     figure_13,
     recover_time,
     success_against_bits,
+    textbook_circuit,
     third_of_a_turn,
     worst_phase,
 )
@@ -58,11 +59,14 @@ def run(how: Run) -> Result:
         table(("ancilla bits", "success", "theory", "measured", "low", "high"), data),
         partial(_draw, success),
         f"{success.run.backend}, {how.shots} shots, seed {how.seed}",
+        height=7.0,
     )
 
 
 def _draw(success: Success, figure: Figure) -> None:
-    axes = figure.add_subplot()
+    circuit, axes = figure.subplots(2, 1)
+    textbook_circuit(third_of_a_turn(), 3).draw("mpl", ax=circuit, fold=-1)
+    circuit.set_title("The circuit with 3 ancilla qubits; two link qubits carry the phase (QUMA Fig. 13)")
     bits = [each.bits for each in success.rows]
     for name, colour, bound in (("nearest", "C0", NEAREST_BOUND), ("two_nearest", "C1", TWO_NEAREST_BOUND)):
         found = [getattr(each, name) for each in success.rows]
@@ -80,6 +84,6 @@ def _draw(success: Success, figure: Figure) -> None:
         xlabel="ancilla bits",
         ylabel="probability",
         ylim=(0, 1),
-        title="Phase estimation at its worst phase: theory (lines), bounds (dotted), measured (QUMA Fig. 13)",
+        title="Success at the worst phase: theory (lines), bounds (dotted), measured",
     )
     axes.legend(loc="lower right")

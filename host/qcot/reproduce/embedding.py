@@ -57,6 +57,7 @@ def example(how: Run) -> Result:
         table(("basis state", "index", "prepared", "theory"), cells),
         partial(_draw, prepared),
         f"{measured.run.backend}, {how.shots} shots, seed {how.seed}",
+        height=7.5,
     )
 
 
@@ -84,12 +85,14 @@ def _claim(claim: Claim) -> Row:
 
 
 def _draw(prepared: NDArray[np.complex128], figure: Figure) -> None:
-    axes = figure.add_subplot()
+    circuit, axes = figure.subplots(2, 1)
+    dataset_circuit(dataset(EXAMPLE)).draw("mpl", ax=circuit)
+    circuit.set_title("Embedding of 0000 and 0111 (QUMA Fig. 5)")
     names = [f"{index:04b}" for index in range(16)]
     axes.bar(names, np.abs(prepared), color=["C0" if name in EXAMPLE else "0.8" for name in names])
     axes.plot([8], [0.707], "rx", label="where the paper prints it: index 8")
     axes.tick_params(axis="x", rotation=90)
-    axes.set(ylabel="amplitude", title="Embedding of 0000 and 0111 (QUMA Fig. 5)")
+    axes.set(ylabel="amplitude")
     axes.legend()
 
 

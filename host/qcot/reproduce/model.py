@@ -43,12 +43,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Result:
-    """What running an item gave; ``draw`` fills its picture, and ``ran`` says what ran it."""
+    """What running an item gave; ``draw`` fills its picture of ``height`` inches, and ``ran`` says what ran it."""
 
     rows: tuple[Row, ...]
     table: Table
     draw: Callable[[Figure], None]
     ran: str
+    height: float = 4.5
 
 
 @dataclass(frozen=True)

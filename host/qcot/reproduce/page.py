@@ -43,7 +43,7 @@ def write_item(folder: Path, done: Done) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(done.result.table.columns)
         writer.writerows(done.result.table.rows)
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    figure = Figure(figsize=(8, done.result.height), layout="constrained")
     done.result.draw(figure)
     figure.savefig(folder / f"{done.item.name}.png", dpi=110)
 
