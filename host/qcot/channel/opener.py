@@ -25,7 +25,7 @@ from qcot.mqtt import tx_topic
 from qcot.rates import Bucket, Rate
 
 MAX_KEYS = 4
-"""Most keys of one bridge at a time."""
+"""Most keys of one bridge that are here at a time, and most that are not."""
 MAX_ASKING = 8
 MAX_GONE = 4096
 RETRY_S = 1.0
@@ -61,6 +61,11 @@ class _Key:
     key: EpochKey | None = None
     counter: int = -1
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the key server has given it."""
+        return self.secret is not None or self.key is not None
+
 
 class Opener:
     """Opens what bridges seal for ``gateway``. :meth:`open` never waits; ``clock`` gives seconds that never go back."""
@@ -85,11 +90,11 @@ class Opener:
         sealed = message.parse(payload)
         with self._lock:
             now = self._clock()
-            self._forget(bridge, now)
+            self._forget(now)
             if why := self._gone.get((bridge, sealed.key_id)):
                 raise QcotError(KEY_UNKNOWN, f"key {sealed.key_id}: {why}")
             known = self._keys.get(bridge, OrderedDict()).get(sealed.key_id)
-            if known is None or (known.secret is None and known.key is None):
+            if known is None or not known.is_here:
                 raise self._later(bridge, sealed.key_id, known, now)
             return self._opened(bridge, known, sealed, now)
 
@@ -117,23 +122,21 @@ class Opener:
             return QcotError(KEY_WAIT, f"key {key_id} is being asked for")
         if known is not None and now < known.retry_at:
             return QcotError(KEY_UNAVAILABLE, f"key {key_id}: {known.why}")
-        if self._asking >= MAX_ASKING or not self._bucket.has(1, now):
+        keys = self._keys.setdefault(bridge, OrderedDict())
+        if self._asking >= MAX_ASKING or not self._bucket.has(1, now) or not _has_place(keys, key_id):
             return QcotError(KEY_WAIT, f"key {key_id} will be asked for when there is time")
         self._bucket.take(1)
         self._asking += 1
-        keys = self._keys.setdefault(bridge, OrderedDict())
         keys[key_id] = _Key(asking=True)
-        self._make_room(bridge, keys)
         threading.Thread(target=self._ask, args=(bridge, key_id), name="channel-key", daemon=True).start()
         return QcotError(KEY_WAIT, f"key {key_id} is being asked for")
 
-    def _make_room(self, bridge: str, keys: OrderedDict[uuid.UUID, _Key]) -> None:
-        """Those without a secret go first, then those that never opened anything, then the oldest; never the newest."""
-        while len(keys) > MAX_KEYS:
-            first = min(
-                list(keys)[:-1], key=lambda each: 2 * (keys[each].key is not None) + (keys[each].secret is not None)
-            )
-            self._drop(bridge, first, "it had to make room")
+    def _make_room(self, bridge: str, newest: uuid.UUID) -> None:
+        """Of the keys that are here, those that never opened anything go first, then the oldest."""
+        keys = self._keys[bridge]
+        here = [each for each, key in keys.items() if key.is_here and each != newest]
+        if len(here) >= MAX_KEYS:
+            self._drop(bridge, min(here, key=lambda each: keys[each].key is not None), "it had to make room")
 
     def _ask(self, bridge: str, key_id: uuid.UUID) -> None:
         delivered: DeliveredKey | None = None
@@ -155,6 +158,7 @@ class Opener:
             if delivered is not None:
                 known.secret = delivered.secret
                 known.until = now + self._opening.lifetime_s + self._opening.grace_s
+                self._make_room(bridge, key_id)
             elif is_lost:
                 self._drop(bridge, key_id, why)
             else:
@@ -165,12 +169,28 @@ class Opener:
             if each is not newest and each.key is not None:
                 each.until = min(each.until, now + self._opening.grace_s)
 
-    def _forget(self, bridge: str, now: float) -> None:
-        for key_id in [key_id for key_id, key in self._keys.get(bridge, {}).items() if now >= key.until]:
-            self._drop(bridge, key_id, "it has served its time")
+    def _forget(self, now: float) -> None:
+        """Of all bridges: one that went silent would never have its keys forgotten."""
+        for bridge, keys in self._keys.items():
+            for key_id in [key_id for key_id, key in keys.items() if now >= key.until]:
+                self._drop(bridge, key_id, "it has served its time")
 
     def _drop(self, bridge: str, key_id: uuid.UUID, why: str) -> None:
         del self._keys[bridge][key_id]
         self._gone[bridge, key_id] = why
         if len(self._gone) > MAX_GONE:
             self._gone.popitem(last=False)
+
+
+def _has_place(keys: OrderedDict[uuid.UUID, _Key], key_id: uuid.UUID) -> bool:
+    """Whether ``key_id`` may be asked for: what failed makes room, what is being asked for must not.
+
+    The key server gives a key once: whoever names keys that are none would else have genuine ones thrown away.
+    """
+    missing = [each for each, key in keys.items() if not key.is_here and each != key_id]
+    if len(missing) < MAX_KEYS:
+        return True
+    failed = next((each for each in missing if not keys[each].asking), None)
+    if failed is not None:
+        del keys[failed]
+    return failed is not None

@@ -247,6 +247,39 @@ def test_names_of_keys_that_are_none_reach_the_key_server_in_bounded_number_and_
     assert both.refusal(both.seal()) is None
 
 
+def test_names_of_keys_that_are_none_push_out_no_key_that_is_being_asked_for(ends):
+    """Each key is given once: one that came after its place was taken would be lost, again and again."""
+    both = ends()
+    raw = both.seal()
+    both.keys.gate.clear()
+    key = derive(bytes(32), uuid.UUID(int=0), NAMES, 1)
+    junk = [message.seal(key, b"", key_id=uuid.UUID(int=n), epoch=1, counter=1, topic=TOPIC) for n in range(9)]
+    assert {problem_of(both.opener.open, BRIDGE, each) for each in (raw, *junk)} == {"channel-key-wait"}
+    both.keys.gate.set()
+    assert both.refusal(raw) is None
+
+
+def test_keys_that_could_not_be_asked_for_make_room_and_are_not_lost(ends):
+    both = ends()
+    raw = both.seal()
+    both.keys.failure = QcotError(UNREACHABLE, "away")
+    key = derive(bytes(32), uuid.UUID(int=0), NAMES, 1)
+    junk = [message.seal(key, b"", key_id=uuid.UUID(int=n), epoch=1, counter=1, topic=TOPIC) for n in range(6)]
+    assert {both.refusal(each) for each in (raw, *junk)} == {"channel-key-unavailable"}
+    assert len(both.opener._keys[BRIDGE]) <= opener.MAX_KEYS
+    both.keys.failure = None
+    both.now += 2
+    assert both.refusal(raw) is None
+
+
+def test_a_silent_bridges_key_is_gone_from_memory_with_the_next_message_of_any_bridge(ends):
+    both = ends(seconds=100.0)
+    assert both.refusal(both.seal()) is None
+    both.now += 160
+    assert both.refusal(both.seal(), "b2") == "channel-key-unknown"
+    assert not both.opener._keys[BRIDGE]
+
+
 def test_a_bridge_has_a_bounded_number_of_keys_at_a_gateway(ends):
     both = ends(messages=1)
     first = both.seal()
