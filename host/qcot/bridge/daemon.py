@@ -331,7 +331,6 @@ class Bridge:
             self._topic,
             config.sealing,
             clock=time.monotonic,
-            wall=_wall,
             changed=lambda: self._from_thread(self._pump),
             failed=lambda problem, reason: self._from_thread(self._trouble, "channel", problem, reason),
         )

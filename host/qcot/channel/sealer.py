@@ -1,11 +1,14 @@
 """The bridge's end of the channel: one QKD key an epoch, asked for in the background, each message under a new counter.
 
-Nothing of it is on disk: a bridge that is started again takes a new key, so no counter ever comes twice under one key.
+Nothing of it is on disk: a bridge that is started again takes a new key. And an epoch's number, which goes into its
+AES key, is drawn: even a key server that was restored from a backup, and gives a key again, makes no counter come twice
+under one AES key, whatever the clock says.
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,6 +24,7 @@ from qcot.ledger.receipts import Answer
 
 RETRY_S = (1.0, 30.0)
 """How long to wait after a key could not be had: doubled up to the second."""
+EPOCH_BITS = 63
 MAX_ANSWERABLE = 4096
 """Of how many messages an answer is understood."""
 _log = logging.getLogger(__name__)
@@ -52,7 +56,7 @@ class _Epoch:
 
 
 class Sealer:
-    """Seals for one topic. ``clock`` gives seconds that never go back, ``wall`` ms since 1970.
+    """Seals for one topic. ``clock`` gives seconds that never go back.
 
     ``changed`` is called when there is a key, ``failed`` when one could not be had; both on another thread.
     """
@@ -64,16 +68,14 @@ class Sealer:
         sealing: Sealing,
         *,
         clock: Callable[[], float],
-        wall: Callable[[], int],
         changed: Callable[[], None],
         failed: Callable[[Problem, str], None],
     ) -> None:
         self._names, self._topic, self._sealing = names, topic, sealing
-        self._clock, self._wall = clock, wall
+        self._clock = clock
         self._changed, self._failed = changed, failed
         self._lock = threading.Lock()
         self._epoch: _Epoch | None = None
-        self._last_number = 0
         self._is_asking = False
         self._retry_at = 0.0
         self._delay = RETRY_S[0]
@@ -87,7 +89,7 @@ class Sealer:
         with self._lock:
             if self._epoch is None:
                 return f"waiting for a key: {self._why}"
-            return f"{QKD_ONLY}, epoch {self._epoch.number}, {self._epoch.sealed} sealed"
+            return f"{QKD_ONLY}, key {self._epoch.delivered.id}, {self._epoch.sealed} sealed"
 
     def ready(self) -> bool:
         """Whether a message can be sealed now; where it can't, a key is asked for unless one is already."""
@@ -148,7 +150,7 @@ class Sealer:
                 self._delay = min(2 * self._delay, RETRY_S[1])
             else:
                 self._delay = RETRY_S[0]
-                number = self._last_number = max(self._wall(), self._last_number + 1)
+                number = secrets.randbits(EPOCH_BITS)
                 key = derive(delivered.secret, delivered.id, self._names, number)
                 self._epoch = _Epoch(number, delivered, key, self._clock())
         if why:

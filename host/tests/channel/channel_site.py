@@ -76,7 +76,7 @@ class Ends:
 
     def start_bridge(self):
         self.sealer = Sealer(
-            NAMES, TOPIC, Sealing(self.keys.take, self.rekey), clock=lambda: self.now, wall=lambda: 5_000,
+            NAMES, TOPIC, Sealing(self.keys.take, self.rekey), clock=lambda: self.now,
             changed=lambda: None, failed=lambda problem, reason: self.told.append((problem.name, reason)),
         )  # fmt: skip
 

@@ -104,7 +104,7 @@ def test_an_epoch_ends_with_its_messages(ends):
     assert [keys.count(each) for each in dict.fromkeys(keys)] == [3, 3, 1]
     assert [header(raw)[6][-1] for raw in sealed] == [1, 2, 3, 1, 2, 3, 1]
     epochs = [header(raw)[-65538] for raw in sealed]
-    assert epochs == sorted(epochs)
+    assert len(set(epochs)) == 3
     assert [both.refusal(raw) for raw in sealed] == [None] * 7
 
 
@@ -152,6 +152,22 @@ def test_no_key_and_counter_ever_come_twice_whatever_happens(ends):
         nonce = (header(raw)[4], header(raw)[6])
         assert nonce not in used
         used.add(nonce)
+
+
+def test_a_key_that_the_server_gives_again_seals_nothing_under_the_same_aes_key(ends):
+    """As after a restored backup of the key server, at both ends of which the key is new once more."""
+    both = ends()
+    again = both.keys.take()
+    both.keys.take = lambda: again
+    sealed = []
+    for _ in range(3):
+        both.start_bridge()
+        sealed.append(both.seal())
+    assert {header(raw)[4] for raw in sealed} == {again.id.bytes}
+    made = [derive(again.secret, again.id, NAMES, header(raw)[-65538]) for raw in sealed]
+    assert len({(each.key, each.iv) for each in made}) == 3
+    assert both.refusal(sealed[0]) is None
+    assert both.refusal(sealed[1]) == "channel-forged"  # a gateway keeps to the first
 
 
 def test_a_gateway_that_was_started_again_says_so_and_the_bridge_takes_another_key(ends):
