@@ -37,7 +37,8 @@ MAX_KEYS = 32
 """Most keys in one request."""
 MAX_SAES = 0
 """Additional slave SAEs: none, a link has two ends."""
-SAE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SAE = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,64}")
+"""Not of dots alone: in a path those name another place."""
 
 _MESSAGES = {
     BAD_SIZE: "size shall be a multiple of 8",

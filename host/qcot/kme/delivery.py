@@ -25,7 +25,7 @@ from qcot.quantum.qkd.problems import KEY_EXHAUSTED
 from qcot.quantum.qkd.store import Key, KeyStore
 
 MAX_UNCOLLECTED = 256
-"""Most keys of one pair that wait for their slave; after that the oldest is forgotten."""
+"""Most keys of one master that wait for a slave; after that the oldest is forgotten, whatever slaves it named."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS delivery (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
     master TEXT NOT NULL, slave TEXT NOT NULL, bits INTEGER NOT NULL, parts BLOB NOT NULL) STRICT;
@@ -105,7 +105,7 @@ class Kme:
                         (taken[0].id.bytes, master, slave, request.bits, ids),
                     )
                 given.append(_joined(taken, request.bits))
-            self._forget_oldest(master, slave)
+            self._forget_oldest(master)
         return given
 
     def collect(self, master: str, slave: str, ids: Sequence[uuid.UUID]) -> list[DeliveredKey]:
@@ -137,15 +137,14 @@ class Kme:
                 raise QcotError(EXHAUSTED, "no key is in store") from error
             raise
 
-    def _forget_oldest(self, master: str, slave: str) -> None:
-        pair = (master, slave)
+    def _forget_oldest(self, master: str) -> None:
         while True:
-            (count,) = self._db.execute("SELECT count(*) FROM delivery WHERE master = ? AND slave = ?", pair).fetchone()
+            (count,) = self._db.execute("SELECT count(*) FROM delivery WHERE master = ?", (master,)).fetchone()
             if count <= MAX_UNCOLLECTED:
                 return
             with self._write() as db:
                 number, parts = db.execute(
-                    "SELECT number, parts FROM delivery WHERE master = ? AND slave = ? ORDER BY number LIMIT 1", pair
+                    "SELECT number, parts FROM delivery WHERE master = ? ORDER BY number LIMIT 1", (master,)
                 ).fetchone()
                 db.execute("DELETE FROM delivery WHERE number = ?", (number,))
             for part in _uuids(parts):

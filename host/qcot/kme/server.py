@@ -27,6 +27,9 @@ MAX_BODY = 16 << 10
 """Bytes of one request."""
 BODY_S = 10.0
 """How long a request may take to arrive."""
+HANDSHAKE_S = 5.0
+"""How long a connection may take to show a certificate; one that asks nothing then ends after IDLE_S."""
+IDLE_S = 15.0
 SAE_RATE = Rate(per_s=20, burst=100)
 """Requests of one SAE."""
 MAX_SAES = 4096
@@ -90,17 +93,21 @@ class KmeServer:
         application.router.add_post(api.ROOT + "/{sae}/enc_keys", self._enc_keys)
         application.router.add_get(api.ROOT + "/{sae}/dec_keys", self._dec_keys)
         application.router.add_post(api.ROOT + "/{sae}/dec_keys", self._dec_keys)
-        runner = web.AppRunner(application, access_log=None, keepalive_timeout=15, shutdown_timeout=2)
+        runner = web.AppRunner(application, access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=2)
         await runner.setup()
+        assert runner.server is not None
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         try:
-            await web.TCPSite(runner, self.host, self.port, ssl_context=self._context, backlog=64).start()
+            listening = await self._loop.create_server(
+                runner.server, self.host, self.port, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S, backlog=64
+            )
         except OSError as error:
             await runner.cleanup()
             started.set_exception(error)
             return
-        started.set_result(runner.addresses[0][1])
+        started.set_result(listening.sockets[0].getsockname()[1])
         await self._ended.wait()
+        listening.close()
         await runner.cleanup()
 
     async def _status(self, request: web.Request) -> web.StreamResponse:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import signal
 import sqlite3
 import uuid
@@ -73,6 +74,44 @@ def test_of_keys_that_nobody_collects_the_oldest_are_forgotten_and_other_pairs_k
     assert name_of(kme.collect, "a", "b", [first.id]) == "kme-no-such-key"
     assert kme.collect("a", "b", [second.id, third.id]) == [second, third]
     assert kme.collect("c", "b", [others.id]) == [others]
+
+
+def test_a_master_that_names_slaves_without_end_fills_no_disk(kme, monkeypatch):
+    monkeypatch.setattr(delivery, "MAX_UNCOLLECTED", 2)
+    keys = [kme.issue("a", f"b{number}", KeyRequest())[0] for number in range(5)]
+    assert name_of(kme.collect, "a", "b2", [keys[2].id]) == "kme-no-such-key"
+    assert kme.collect("a", "b4", [keys[4].id]) == [keys[4]]
+    assert kme._db.execute("SELECT count(*) FROM delivery").fetchone() == (1,)
+
+
+def test_used_keys_do_not_make_the_stores_grow(kme):
+    for _ in range(3):
+        kme.collect("a", "b", [key.id for key in kme.issue("a", "b", KeyRequest(8))])
+        kme.fill(link_keys(8))
+    for end in (kme._near, kme._far):
+        assert end._db.execute("SELECT count(*), sum(used) FROM key").fetchone() == (16, 0)
+
+
+def test_a_near_or_far_store_of_a_backup_gives_no_two_ends_a_key_again(tmp_path):
+    """What is brought back alone no longer fits the rest: one end may get an old key, never both."""
+    folder, backup = tmp_path / "kme", tmp_path / "backup"
+    for restored in ("near.keys", "far.keys", "deliveries.sqlite"):
+        with filled(folder, 2) as kme:
+            (given,) = kme.issue("a", "b", KeyRequest())
+        shutil.copytree(folder, backup)
+        with Kme(folder, capacity=2) as kme:
+            kme.collect("a", "b", [given.id])
+            (later,) = kme.issue("a", "b", KeyRequest())
+            kme.collect("a", "b", [later.id])
+        shutil.copy2(backup / restored, folder / restored)
+        with Kme(folder, capacity=2) as kme:
+            for key_id in (given.id, later.id):
+                assert name_of(kme.collect, "a", "b", [key_id]) in {"kme-no-such-key", "key-used", "key-unknown"}
+            if kme.stored():
+                (again,) = kme.issue("a", "b", KeyRequest())
+                assert name_of(kme.collect, "a", "b", [again.id]) == "key-used"
+        shutil.rmtree(folder)
+        shutil.rmtree(backup)
 
 
 def test_a_server_that_was_stopped_in_between_still_has_the_slaves_key(tmp_path):

@@ -1,6 +1,7 @@
 """The server as any maker's client meets it: over TLS, with the members of the standard and nothing else."""
 
 import base64
+import socket
 import ssl
 import uuid
 
@@ -8,6 +9,7 @@ import pytest
 from kme_site import Stranger, filled, issue
 from qcot.broker import make_certificates
 from qcot.errors import QcotError
+from qcot.kme import server as server_module
 from qcot.kme.server import MAX_BODY, KmeServer, common_name
 from qcot.kme.tls import TlsFiles
 from qcot.rates import Rate
@@ -128,6 +130,21 @@ def test_strangers_are_not_let_in(server, tls, tmp_path):
     for files in (none, forged, expired):
         with pytest.raises((ssl.SSLError, ConnectionError)):
             Stranger(server, files).get("gateway/status")
+
+
+def test_who_shows_no_certificate_in_time_and_who_asks_nothing_is_cut_off(kme, serve, tls, monkeypatch):
+    monkeypatch.setattr(server_module, "HANDSHAKE_S", 0.2)
+    monkeypatch.setattr(server_module, "IDLE_S", 0.2)
+    running = serve(kme)
+    with socket.create_connection((running.host, running.port), timeout=20) as silent:
+        assert silent.recv(1) == b""
+    half = b"GET /api/v1/keys/gateway/status HTTP/1.1\r\nHost:"
+    client = Stranger(running, TlsFiles.of(tls, "bridge"))
+    plain = socket.create_connection(client.address, timeout=20)
+    with client.context.wrap_socket(plain, server_hostname=running.host) as slow:
+        slow.sendall(half)
+        assert slow.recv(1) == b""
+    assert client.get("gateway/status")[0] == 200
 
 
 def test_older_tls_is_refused(server, tls):
