@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from qcot.errors import QcotError
-from qcot.home import Home, default_home
+
+if TYPE_CHECKING:
+    from qcot.home import Home
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -26,12 +31,22 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 
 def open_home(path: Path | None) -> Home:
     """The home that was named, or the user's."""
+    from qcot.home import Home, default_home  # pydantic takes longer to load than all the rest of a --help
+
     return Home(path or default_home())
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON document and nothing else to standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")
+    """Write one JSON document and nothing else to standard output. JSON has no infinity and no NaN: they are null."""
+    sys.stdout.write(json.dumps(_finite(value), indent=2, default=_plain, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> str:
@@ -52,7 +67,9 @@ def report(error: QcotError, as_json: bool) -> None:
     """Say what was wrong, why, and what to do, in the manner that was asked for."""
     if as_json:
         problem = {"name": error.problem.name, "reason": error.reason, "remedy": error.problem.remedy}
-        print_json({"error": problem})
-        return
-    err.print(f"[bold red]{error.problem.name}[/]", error.reason, sep=": ", markup=True, soft_wrap=True)
+        with contextlib.suppress(OSError):  # standard output may be what is full; it is said below then
+            print_json({"error": problem})
+            sys.stdout.flush()
+            return
+    err.print(f"[bold red]{error.problem.name}[/]", escape(error.reason), sep=": ", markup=True, soft_wrap=True)
     err.print(f"what to do: {error.problem.remedy}", markup=False, soft_wrap=True)

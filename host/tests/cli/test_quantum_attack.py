@@ -51,7 +51,7 @@ def test_one_attack_shows_its_circuit_the_papers_claim_and_what_is_right(quantum
         (("entangle-partial", "--angle", "2"), "attack-angle"),
         (("entangle-partial", "--angle", "-0.1"), "attack-angle"),
         (("entangle", "--angle", "1"), "attack-angle"),
-        (("all", "--angle", "1"), "attack-unknown"),
+        (("all", "--angle", "1"), "attack-angle"),
         (("entangle", "--shots", "0"), "quantum-shots"),
         (("entangle", "--seed", "-1"), "quantum-seed"),
     ],

@@ -17,7 +17,7 @@ def test_it_explains_itself_and_gives_bytes(quantum: Run) -> None:
     assert "┤ H ├┤M├" in out
     facts = dict(line.split("  ", 1) for line in out.splitlines() if "  " in line)
     assert facts["credited"].strip().startswith("0 bits")
-    assert facts["ran on"].strip() == "aer_simulator_statevector"
+    assert facts["ran on"].strip() == "aer_simulator_statevector, a simulation"
     assert len(bytes.fromhex(facts["output"].strip())) == 32
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +14,9 @@ from qcot.cli.quantum.common import (
     PngOption,
     SeedOption,
     ShotsOption,
+    estimate_record,
     show,
+    working,
 )
 from qcot.errors import QcotError
 
@@ -32,6 +33,7 @@ QBLOCK = """\
 A forger alters a recorded chain of Qblocks: one block, one link, or a block and all after it. The state is prepared \
 from what she recorded and checked against what it should be, by inversion of the whole chain and by the block alone."""
 SINGLE = "The circuit is one attacked pair that carries 11; q_0 stays, q_1 travels, the others are the attacker's."
+UNATTACKED = "The circuit is one pair that carries 11, without an attack; an attack acts on q_1 where it travels."
 FORGED = "The circuit prepares the forged chain and undoes the honest one: anything but zeros shows the forgery."
 QBLOCKS = 4
 SIMULATED = (
@@ -71,18 +73,27 @@ def attack(
     from qcot.quantum.identity.circuits import bell_circuit
     from qcot.quantum.qblock import Chain, inverse_circuit
 
-    forgeries = [each for each in QBLOCK_ATTACKS if each.name == name or (name == "all" and angle is None)]
+    forgeries = [each for each in QBLOCK_ATTACKS if name in (each.name, "all")]
     only_qblocks = bool(forgeries) and name != "all"
     if only_qblocks and angle is not None:
         raise QcotError(BAD_ANGLE, f"{name} has no angle; `qcot quantum qblock --forge {name} --delta` has")
-    chosen = [] if only_qblocks else [named_attack(name, angle)] if name != "all" or angle is not None else _all()
+    if name == "all" and angle is not None:
+        raise QcotError(BAD_ANGLE, "all attacks have none in common; entangle-partial has one")
+    chosen = [] if only_qblocks else _all() if name == "all" else [named_attack(name, angle)]
     device = named_backend(backend)
-    found = [measure(each, shots, seed, device) for each in chosen]
     honest = Chain.random(QBLOCKS, seed)
-    forged = [measure_forgery(each, honest, shots, seed, backend=device) for each in forgeries]
+    found: list[Detection] = []
+    forged: list[QblockDetection] = []
+    with working(as_json) as tell:
+        for each in chosen:
+            tell(f"attack {len(found) + 1} of {len(chosen) + len(forgeries)}: {each.name}")
+            found.append(measure(each, shots, seed, device))
+        for forgery in forgeries:
+            tell(f"attack {len(found) + len(forged) + 1} of {len(chosen) + len(forgeries)}: {forgery.name}")
+            forged.append(measure_forgery(forgery, honest, shots, seed, backend=device))
     facts: dict[str, object] = {}
-    circuit, drawn = None, ""
-    if len(found) == 1:
+    circuit, drawn = bell_circuit(3), UNATTACKED
+    if len(found) == 1 and not forged:
         single = chosen[0]
         circuit, drawn = bell_circuit(3, single), SINGLE
         facts |= {"attack": single.does, "QUMA says": single.paper, "corrected": single.corrected}
@@ -94,23 +105,35 @@ def attack(
         facts["attack"] = forgeries[0].does
         facts["QUMA says"] = "Ravana cannot alter a block and those after it at the same time (7.3)"
         facts["corrected"] = "she can; what shows it is this check, and SHA-256 and ML-DSA for certain"
-    if found:
-        facts["pairs"] = f"{shots} for each basis and each of four Paulis"
     if forged:
-        facts["Qblocks"] = f"a random chain of {QBLOCKS}, {shots} shots of each check"
+        facts["Qblocks"] = f"a random chain of {QBLOCKS}"
+    each_of = ["each basis and each of four Paulis"] * bool(found) + ["each check of a Qblock"] * bool(forged)
     ran_on = found[0].backend if found else forged[0].check.backend
     seconds = math.fsum([*(each.seconds for each in found), *(each.check.seconds for each in forged)])
-    facts |= {"ran on": ran_on, "seed": seed, "seconds": f"{seconds:.2f}"}
+    facts |= {
+        "ran on": ran_on,
+        "shots": f"{shots} for {', '.join(each_of)}",
+        "seed": seed,
+        "seconds": f"{seconds:.2f}",
+    }
     pairs, blocks = [_record(each) for each in found], [_forged_record(each) for each in forged]
     show(
         explains="\n".join(filter(None, [PAIRS if found else "", QBLOCK if forged else "", drawn, SIMULATED])),
         facts=facts,
-        record={"attacks": pairs, "qblock_attacks": blocks},
+        record={
+            "backend": ran_on,
+            "shots": shots,
+            "seed": seed,
+            "seconds": seconds,
+            "attacks": pairs,
+            "qblock_attacks": blocks,
+        },
         as_json=as_json,
         columns=("attack", "step", "measured", "99 % interval", "theory", ""),
         rows=[row for each in found for row in _rows(each)] + [row for each in forged for row in _forged_rows(each)],
         circuit=circuit,
         png=png,
+        device=device,
     )
 
 
@@ -158,7 +181,7 @@ def _record(found: Detection) -> dict[str, Any]:
     attack = found.attack
     return {
         **{name: getattr(attack, name) for name in ("name", "does", "paper", "corrected", "angle")},
-        "detection": {name: _estimate(getattr(found, name)) for name in ("z", "x", "check", "bell")},
+        "detection": {name: estimate_record(getattr(found, name)) for name in ("z", "x", "check", "bell")},
         **{name: getattr(found, name) for name in ("backend", "shots", "seed", "seconds")},
     }
 
@@ -170,13 +193,9 @@ def _forged_record(found: QblockDetection) -> dict[str, Any]:
         "does": found.attack.does,
         "at": found.at,
         "blocks": QBLOCKS,
-        "detection": {"inversion": _estimate(found.inverse), "local": _estimate(found.local)},
+        "detection": {"inversion": estimate_record(found.inverse), "local": estimate_record(found.local)},
         **{name: getattr(check, name) for name in ("backend", "shots", "seed", "seconds")},
     }
-
-
-def _estimate(value: Estimate) -> dict[str, Any]:
-    return {**asdict(value), "agrees": value.agrees}
 
 
 COMMAND = attack

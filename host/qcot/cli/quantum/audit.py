@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from qcot.cli.quantum.common import (
     ShotsOption,
     estimate_rows,
     show,
+    working,
 )
 from qcot.errors import QcotError
 
@@ -83,14 +85,21 @@ def audit(
     if height is None:
         time = DEFAULT_TIME if t is None else t
         phase, says, what = Phase(time, T_BITS), TIME_PHASE, f"t = {time} ms"
-        found = recover_time(time, bits=T_BITS if bits is None else bits, shots=shots, seed=seed, backend=chosen)
+        some = T_BITS if bits is None else bits
+        recover = partial(recover_time, time)
     else:
         header, recorded = _header(open_home(home), height)
         block = header.quantum.phases
         phase, says, what = Phase(block.link, LINK_BITS), LINK_PHASE, f"Qblock {height}"
         some = LINK_BITS if bits is None else bits
-        found = audit_qblock(block, recorded, bits=some, shots=shots, seed=seed, backend=chosen)
-    success = success_against_bits(third_of_a_turn(), range(1, sweep + 1), shots, seed, chosen) if sweep else None
+        recover = partial(audit_qblock, block, recorded)
+    success = None
+    with working(as_json) as tell:
+        tell(f"estimating {some} bits")
+        found = recover(bits=some, shots=shots, seed=seed, backend=chosen)
+        if sweep:
+            tell(f"measuring success with 1 to {sweep} bits")
+            success = success_against_bits(third_of_a_turn(), range(1, sweep + 1), shots, seed, chosen)
     drawn = min(found.bits, DRAWN_BITS)
     partly = DRAWN.format(drawn=drawn, bits=found.bits) if drawn < found.bits else ""
     estimates = [each for row in success.rows for each in (row.nearest, row.two_nearest)] if success else []
@@ -103,6 +112,7 @@ def audit(
         rows=estimate_rows(estimates),
         circuit=iterative_circuit(phase, drawn),
         png=png,
+        device=chosen,
     )
     if not found.agrees:
         raise typer.Exit(1)

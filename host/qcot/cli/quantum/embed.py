@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,8 +13,10 @@ from qcot.cli.quantum.common import (
     PngOption,
     SeedOption,
     ShotsOption,
+    estimate_record,
     estimate_rows,
     show,
+    working,
 )
 from qcot.errors import QcotError
 
@@ -64,13 +65,17 @@ def embed(
             as_json=as_json,
             columns=["where", "the paper", "what holds", "the state"],
             rows=rows,
+            png=png,
         )
         return
     from qcot.quantum.backends import named_backend
 
     given = records or list(EXAMPLE)
     data = dataset([_bytes(each) for each in given] if hexadecimal else given, count_duplicates=count_duplicates)
-    found_counts = measure(data, shots, seed, named_backend(backend))
+    device = named_backend(backend)
+    with working(as_json) as tell:
+        tell("measuring")
+        found_counts = measure(data, shots, seed, device)
     run = found_counts.run
     show(
         explains=EXPLAINS,
@@ -90,6 +95,7 @@ def embed(
         rows=estimate_rows(found_counts.records),
         circuit=measured(dataset_circuit(data)),
         png=png,
+        device=device,
     )
 
 
@@ -115,7 +121,7 @@ def _record(found: Measurement) -> dict[str, Any]:
         "width": found.data.width,
         "records": found.data.times,
         "amplitudes": found.data.amplitudes,
-        "measured": [dataclasses.asdict(each) for each in found.records],
+        "measured": [estimate_record(each) for each in found.records],
         "strangers": found.strangers,
     }
 

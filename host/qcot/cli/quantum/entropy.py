@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qcot.cli.quantum.common import BackendOption, JsonOption, PngOption, show
+from qcot.cli.quantum.common import BackendOption, JsonOption, PngOption, show, working
 from qcot.errors import QcotError
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ SHOWN = 4096
 def entropy(
     bits: Annotated[int | None, typer.Option("--bits", help="Print this many random bits.")] = None,
     size: Annotated[
-        int | None, typer.Option("--bytes", help="Print this many random bytes as hexadecimal digits; 32 without it.")
+        int | None,
+        typer.Option("--bytes", help="Print this many random bytes as hexadecimal digits.", show_default="32"),
     ] = None,
     file: Annotated[Path | None, typer.Option("--out", help="Write the bytes into this new file, mode 0600.")] = None,
     backend: BackendOption = "ideal",
@@ -38,7 +39,9 @@ def entropy(
     seed: Annotated[
         int | None,
         typer.Option(
-            "--seed", help="The same seed tosses the same coins on a simulator; the output differs all the same."
+            "--seed",
+            help="The same seed tosses the same coins on a simulator; the output differs all the same.",
+            show_default="the operating system's",
         ),
     ] = None,
     png: PngOption = None,
@@ -53,9 +56,13 @@ def entropy(
     from qcot.quantum.entropy.circuits import coins
 
     wanted = _size(bits, size, to_file=file is not None)
-    source = EntropySource(named_backend(backend), startup=shots, seed=seed)
-    found = source.start()
-    draw = source.draw(wanted)
+    device = named_backend(backend)
+    source = EntropySource(device, startup=shots, seed=seed)
+    with working(as_json) as tell:
+        tell("testing the qubits")
+        found = source.start()
+        tell(f"drawing {wanted:,} bytes")
+        draw = source.draw(wanted)
     text = draw.data.hex() if bits is None else "".join(f"{byte:08b}" for byte in draw.data)[:bits]
     if file is not None:
         _write(file, draw.data)
@@ -68,6 +75,7 @@ def entropy(
         rows=_rows(found),
         circuit=coins(found.lanes),
         png=png,
+        device=device,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,16 +16,17 @@ from qcot.cli.quantum.common import (
     PngOption,
     SeedOption,
     ShotsOption,
+    estimate_record,
     estimate_rows,
     show,
+    working,
 )
 from qcot.errors import QcotError
-from qcot.quantum.walk.definition import Bits, bits_of
-from qcot.quantum.walk.hashing import hash_bits, parse_bits
-from qcot.quantum.walk.problems import BAD_FILE, BAD_MESSAGE, NOT_HEX
 
 if TYPE_CHECKING:
+    from qcot.quantum.backends import Backend
     from qcot.quantum.walk.comparison import Comparison
+    from qcot.quantum.walk.definition import Bits
     from qcot.quantum.walk.samples import Samples
 
 EXPLAINS = """\
@@ -55,7 +55,9 @@ def hash_command(
     bits: Annotated[str | None, typer.Option("--bits", help="The message as 0 and 1, of any number.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="Hash this file, of at most 64 KiB.")] = None,
     statistics: Annotated[bool, typer.Option("--statistics", help="Run the literature's tests instead.")] = False,
-    count: Annotated[int, typer.Option("-n", help="Messages for --statistics, 100 to 1,000,000.")] = 10_000,
+    count: Annotated[
+        int, typer.Option("-n", "--samples", help="Messages for --statistics, 100 to 1,000,000.")
+    ] = 10_000,
     backend: Annotated[
         str | None,
         typer.Option(
@@ -81,6 +83,12 @@ def hash_command(
 
     Example: `qcot quantum hash --text abc`
     """
+    from qcot.quantum.backends import named_backend, require_seed, require_shots
+    from qcot.quantum.walk.hashing import hash_bits
+    from qcot.quantum.walk.problems import BAD_MESSAGE, BAD_STEPS
+
+    require_shots(shots)
+    require_seed(seed)
     given = [word for word in (hex_digits, text, bits, file) if word is not None]
     if statistics:
         if given or backend or png:
@@ -88,12 +96,19 @@ def hash_command(
         _test(count, seed, as_json)
         return
     if len(given) != 1:
-        raise QcotError(BAD_MESSAGE, f"{len(given)} messages were given")
+        raise QcotError(BAD_MESSAGE, f"{len(given) or 'no'} messages were given")
+    if steps is not None and backend is None:
+        raise QcotError(BAD_STEPS, "--steps is given without --backend, and a hash takes all steps")
     message = _message(hex_digits, text, bits, file)
+    device = None if backend is None else named_backend(backend)
     began = time.perf_counter()
     digest = hash_bits([message])[0]
     seconds = time.perf_counter() - began
-    compared = _compare(message, shots, seed, backend, steps) if backend is not None else None
+    compared = None
+    if backend is not None:
+        with working(as_json) as tell:
+            tell("running the walk as a circuit")
+            compared = _compare(message, shots, seed, device, steps)
 
     from qcot.quantum.walk.circuits import driven_by, step_circuit
 
@@ -102,16 +117,18 @@ def hash_command(
         "message": f"{len(message)} bits, {len(choices)} steps",
         "hashed by": f"exact integers on this machine, {seconds:.4f} s",
     }
-    record = {"digest": digest, "bits": len(message), "steps": len(choices), "seconds": seconds}
+    record: dict[str, Any] = {"digest": digest, "bits": len(message), "steps": len(choices), "seconds": seconds}
     if compared:
         facts |= {
             "ran on": compared.backend,
             "shots": f"{compared.shots}, of {compared.steps} steps",
             "seed": compared.seed,
             "seconds": f"{compared.seconds:.3f}",
-            "distance of the counts": f"{compared.distance:.4f}; the exact walk shows {compared.expected_distance:.4f}",
-            "counts off the torus": compared.off_ring,
+            "distance": f"{compared.distance:.4f} of the counts from the exact walk; chance alone makes about "
+            f"{compared.expected_distance:.4f}",
+            "off the torus": f"{compared.off_ring} counts",
         }
+        record |= {"backend": compared.backend, "shots": compared.shots, "seed": compared.seed}
         record["circuit"] = _record(compared)
     show(
         explains=EXPLAINS + (COMPARED if compared else ""),
@@ -122,10 +139,15 @@ def hash_command(
         rows=estimate_rows([compared.fidelity]) if compared else (),
         circuit=None if as_json and png is None else step_circuit(int(choices[0])),
         png=png,
+        device=device,
     )
 
 
 def _message(hex_digits: str | None, text: str | None, bits: str | None, file: Path | None) -> Bits:
+    from qcot.quantum.walk.definition import bits_of
+    from qcot.quantum.walk.hashing import parse_bits
+    from qcot.quantum.walk.problems import BAD_FILE, NOT_HEX
+
     if bits is not None:
         return parse_bits(bits)
     if text is not None:
@@ -146,12 +168,10 @@ def _message(hex_digits: str | None, text: str | None, bits: str | None, file: P
     return bits_of(content)
 
 
-def _compare(message: Bits, shots: int, seed: int, backend: str, steps: int | None) -> Comparison:
-    from qcot.quantum.backends import named_backend
+def _compare(message: Bits, shots: int, seed: int, chosen: Backend | None, steps: int | None) -> Comparison:
     from qcot.quantum.walk.circuits import driven_by
     from qcot.quantum.walk.comparison import MOST_STEPS, compare
 
-    chosen = named_backend(backend)
     if steps is None:
         steps = STEPS_ON_A_MACHINE if chosen else min(len(driven_by(message)), MOST_STEPS)
     return compare(message, shots, seed, chosen, steps)
@@ -164,7 +184,7 @@ def _record(compared: Comparison) -> dict[str, Any]:
         "seed": compared.seed,
         "seconds": compared.seconds,
         "steps": compared.steps,
-        "fidelity": asdict(compared.fidelity),
+        "fidelity": estimate_record(compared.fidelity),
         "distance": compared.distance,
         "expected_distance": compared.expected_distance,
         "off_torus": compared.off_ring,
@@ -201,7 +221,7 @@ def _test(count: int, seed: int, as_json: bool) -> None:
             "bits": MESSAGE_BITS,
             "seed": seed,
             "seconds": samples.seconds,
-            "tests": {test.name: [asdict(each) for each in estimates] for test, estimates in tested},
+            "tests": {test.name: [estimate_record(each) for each in estimates] for test, estimates in tested},
             "examples": digests,
         },
         as_json=as_json,
@@ -219,7 +239,7 @@ def _draw(count: int, seed: int, quiet: bool) -> Samples:
     from qcot.quantum.walk.samples import draw
 
     columns = (TextColumn("hashing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=quiet) as bar:
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
         task = bar.add_task("", total=None)
         return draw(count, seed, progress=lambda done, total: bar.update(task, completed=done, total=total))
 

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qcot.cli.common import HomeOption, open_home
-from qcot.cli.quantum.common import BackendOption, JsonOption, PngOption, SeedOption, ShotsOption, show
+from qcot.cli.quantum.common import (
+    BackendOption,
+    JsonOption,
+    PngOption,
+    SeedOption,
+    ShotsOption,
+    estimate_record,
+    show,
+    working,
+)
 from qcot.errors import Problem, QcotError
 
 if TYPE_CHECKING:
@@ -114,7 +123,12 @@ def qblock(
     theory = check_chain(prepared, source.expected)
     closed_seconds = time.perf_counter() - began
     runs = method == "run" or (method == "auto" and len(prepared) <= RUN_BLOCKS)
-    check = run_chain_check(prepared, source.expected, shots, seed, named_backend(backend)) if runs else None
+    device = named_backend(backend)
+    check = None
+    if runs:
+        with working(as_json) as tell:
+            tell(f"checking {len(prepared):,} Qblocks")
+            check = run_chain_check(prepared, source.expected, shots, seed, device)
     drawn = len(prepared) if len(prepared) <= ROWS else DRAWN_BLOCKS
     partly = DRAWN.format(drawn=drawn) if drawn < len(prepared) else ""
     forged = f" {attack.does.capitalize()}: Qblock {source.height + (place or 0)}." if attack else ""
@@ -129,6 +143,7 @@ def qblock(
         rows=_rows(source.height, prepared, theory, place),
         circuit=inverse_circuit(_first(prepared, drawn), _first(source.expected, drawn)),
         png=png,
+        device=device,
     )
     if attack is None and theory.first_wrong is not None:
         raise typer.Exit(1)
@@ -280,7 +295,7 @@ def _record(
             "detection": theory.detection,
             "colours": list(theory.colours),
         },
-        "measured": [dataclasses.asdict(each) for each in estimates],
+        "measured": [estimate_record(each) for each in estimates],
         "detected": check.detected.tolist() if check else None,
         "miss": miss,
         "shots_for_miss": theory.shots_for(miss) if wrong else None,

@@ -18,8 +18,10 @@ from qcot.cli.quantum.common import (
     JsonOption,
     PngOption,
     ShotsOption,
+    estimate_record,
     estimate_rows,
     show,
+    working,
 )
 from qcot.errors import QcotError
 
@@ -86,10 +88,13 @@ def qkd(
         raise QcotError(SEEDED_STORE, f"--store and --seed {seed} are both given")
     link = _link(distance, noise, eve)
     chosen = named_backend(backend)
-    began = time.perf_counter()
-    run = distribute(protocol, photons, link, seed)
-    seconds = time.perf_counter() - began
-    circuits = measure(run.protocol, link, shots, secrets.randbits(32) if seed is None else seed, chosen)
+    with working(as_json) as tell:
+        tell(f"sending {photons:,} photons")
+        began = time.perf_counter()
+        run = distribute(protocol, photons, link, seed)
+        seconds = time.perf_counter() - began
+        tell("running the circuits of single photons")
+        circuits = measure(run.protocol, link, shots, secrets.randbits(32) if seed is None else seed, chosen)
     measured = estimates(run)
     files = _keep(run, store) if store is not None else []
     show(
@@ -101,6 +106,7 @@ def qkd(
         rows=_stages(run, {each.name: each for each in measured}),
         circuit=drawn(run.protocol, link),
         png=png,
+        device=chosen,
     )
     if not as_json:
         out.print("\nThe circuits of single photons: how often the two ends' bits differ.", markup=False)
@@ -176,8 +182,9 @@ def _facts(
     facts: dict[str, object] = {
         "link": ", ".join(f"{name} {value:g}" for name, value in dataclasses.asdict(run.link).items()),
         "secrecy": f"{run.security.secrecy:g}, correctness {run.security.correctness:g}",
-        "ran on": f"{circuits.backend}, {circuits.seconds:.3f} s; the photons: this machine, {seconds:.3f} s with all",
+        "ran on": circuits.backend,
         "shots": f"{circuits.shots} a circuit",
+        "seconds": f"{circuits.seconds:.3f} for the circuits; for the photons, on this machine, {seconds:.3f} with all",
         "seed": f"{circuits.seed} of the circuits, the rest by the operating system" if seed is None else seed,
         "is": LABEL,
     }
@@ -200,8 +207,8 @@ def _record(
         "efficiency": run.efficiency,
         "keys": len(run.keys),
         "problem": run.problem.name if run.problem else None,
-        "measured": [dataclasses.asdict(each) | {"agrees": each.agrees} for each in measured],
-        "circuits": [dataclasses.asdict(each) | {"agrees": each.agrees} for each in circuits.estimates],
+        "measured": [estimate_record(each) for each in measured],
+        "circuits": [estimate_record(each) for each in circuits.estimates],
         "backend": circuits.backend,
         "shots": circuits.shots,
         "circuit_seed": circuits.seed,

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qcot.cli.common import err, print_table
-from qcot.cli.quantum.common import PICTURE_UNWRITABLE, BackendOption, JsonOption, SeedOption, ShotsOption, show
+from qcot.cli.quantum.common import (
+    PICTURE_UNWRITABLE,
+    BackendOption,
+    JsonOption,
+    SeedOption,
+    ShotsOption,
+    picture,
+    show,
+    working,
+)
 from qcot.errors import QcotError
 
 if TYPE_CHECKING:
@@ -45,7 +54,9 @@ def simulate(
     backend: BackendOption = "ideal",
     shots: ShotsOption = 256,
     seed: SeedOption = 1,
-    png: Annotated[Path | None, typer.Option("--png", help="Draw the network into this file.")] = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", help="Draw the network into this .png file.", callback=picture)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate the hospital network and its protocol (QUMA 5 and 6), or what a fault does to it.
@@ -60,8 +71,12 @@ def simulate(
     from qcot.quantum.network.journal import write_log
 
     network = load_topology(topology, shape)
-    settings = Settings(records, blocks, seed, shots, backend=named_backend(backend))
-    done = run(network, settings, choose_fault(fault, network) if fault is not None else None)
+    device = named_backend(backend)
+    settings = Settings(records, blocks, seed, shots, backend=device)
+    chosen = choose_fault(fault, network) if fault is not None else None
+    with working(as_json) as tell:
+        tell(f"simulating {blocks} Qblocks of {len(network.members)} members")
+        done = run(network, settings, chosen)
     if log is not None:
         write_log(done.log, log)
     if png is not None:
@@ -74,6 +89,7 @@ def simulate(
         columns=LINK_COLUMNS,
         rows=_link_rows(network),
         circuit=_circuit(done),
+        device=device,
     )
     if not as_json:
         _print_story(done)
@@ -176,7 +192,6 @@ def _record(done: Simulation) -> dict[str, Any]:
         "keys_left": done.keys_left,
         "traffic": asdict(done.traffic),
         "simulated_ns": done.simulated_ns,
-        "simulation": True,
         "backend": done.backend,
         "shots": done.settings.shots,
         "seed": done.settings.seed,
@@ -199,8 +214,6 @@ def _draw(done: Simulation, path: Path) -> None:
         draw_network(done.topology, path, done)
     except OSError as error:
         raise QcotError(PICTURE_UNWRITABLE, f"{path}: {error.strerror}") from error
-    except ValueError as error:  # a suffix that matplotlib does not know
-        raise QcotError(PICTURE_UNWRITABLE, f"{path}: {error}") from error
 
 
 def _seconds(at_ns: int) -> str:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qcot.cli.quantum.common import BackendOption, JsonOption, PngOption, SeedOption, ShotsOption, show
+from qcot.cli.quantum.common import (
+    BackendOption,
+    JsonOption,
+    PngOption,
+    SeedOption,
+    ShotsOption,
+    estimate_record,
+    show,
+    working,
+)
 from qcot.errors import QcotError
 
 if TYPE_CHECKING:
@@ -32,13 +40,15 @@ COLUMNS = ("hops", "km a hop", "pairs/s", "wait ms", "coherence", "pair", "qubit
 
 def teleport(
     hops: Annotated[int, typer.Option("--hops", help="Links between the ends, 1 to 32; repeaters are one fewer.")] = 2,
-    distance: Annotated[float, typer.Option("--distance", help="Fibre from end to end, in km.")] = 100.0,
+    distance: Annotated[float, typer.Option("--distance", help="Fibre from end to end, in km, 0 to 20,000.")] = 100.0,
     t2: Annotated[float, typer.Option("--t2", help="T2 of the memories in ms; inf for perfect ones.")] = 100.0,
-    fidelity: Annotated[float, typer.Option("--fidelity", help="Of a link's fresh pair, 0.25 to 1.")] = 0.98,
+    fidelity: Annotated[float, typer.Option("--fidelity", help="Fidelity of a link's fresh pair, 0.25 to 1.")] = 0.98,
     message: Annotated[
         str, typer.Option("--message", help="What the sensor says, at most 64 bytes of UTF-8.")
     ] = "temperature 21.5 °C",
-    repeats: Annotated[int, typer.Option("--repeats", help="Qubits a bit, an odd number: the majority decides.")] = 5,
+    repeats: Annotated[
+        int, typer.Option("--repeats", help="Qubits a bit, an odd number from 1 to 99: the majority decides.")
+    ] = 5,
     backend: BackendOption = "ideal",
     shots: ShotsOption = 1000,
     seed: SeedOption = 1,
@@ -55,8 +65,11 @@ def teleport(
 
     chain = Chain(hops, distance, fidelity, t2)
     chosen = named_backend(backend)
-    journey = send(message, chain, seed, repeats, chosen)
-    found = measure(chain, shots, seed, chosen)
+    with working(as_json) as tell:
+        tell("sending the message")
+        journey = send(message, chain, seed, repeats, chosen)
+        tell("measuring the fidelity")
+        found = measure(chain, shots, seed, chosen)
     theory = _by_hops(chain)
     facts: dict[str, object] = {
         f"{step.layer}{f' ({step.device})' if step.layer == 'quantum network' else ''}": step.did
@@ -80,6 +93,7 @@ def teleport(
             predict(_drawn(chain)), INPUTS[2], undo=True, feed_forward=supports_feed_forward(chosen)
         ),
         png=png,
+        device=chosen,
     )
 
 
@@ -126,8 +140,8 @@ def _record(found: Measurement, journey: Journey, theory: list[Prediction]) -> d
         "shots": found.shots,
         "seed": found.seed,
         "seconds": found.seconds + journey.seconds,
-        "fidelity": dataclasses.asdict(found.mean),
-        "axes": [dataclasses.asdict(each) for each in found.axes],
+        "fidelity": estimate_record(found.mean),
+        "axes": [estimate_record(each) for each in found.axes],
         "theory_by_hops": [_theory(each) for each in theory],
         "message": {
             "sent": journey.sent,
@@ -138,29 +152,23 @@ def _record(found: Measurement, journey: Journey, theory: list[Prediction]) -> d
             "repeats": journey.repeats,
             "qubits_flipped": journey.flipped,
             "bit_errors": journey.bit_errors,
-            "raw_error": dataclasses.asdict(journey.raw_error),
+            "raw_error": estimate_record(journey.raw_error),
             "layers": [dataclasses.asdict(step) for step in journey.steps],
         },
     }
 
 
 def _theory(each: Prediction) -> dict[str, Any]:
-    chain = {name: _finite(value) for name, value in dataclasses.asdict(each.chain).items()}
-    return chain | {
+    return dataclasses.asdict(each.chain) | {
         "attempts": each.attempts,
         "wait_ms": each.wait_ms,
-        "pairs_per_second": _finite(each.pairs_per_second),
+        "pairs_per_second": each.pairs_per_second,
         "coherence": each.coherence,
         "pair_fidelity": each.pair_fidelity,
         "qubit_fidelity": each.fidelity,
         "beats_classical": each.beats_classical,
         "bit_error": each.bit_error,
     }
-
-
-def _finite(value: float) -> float | None:
-    """JSON knows no infinity: null is no limit."""
-    return value if math.isfinite(value) else None
 
 
 COMMAND = teleport

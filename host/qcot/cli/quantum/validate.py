@@ -69,9 +69,10 @@ def validate(
     require_seed(seed)
     parameters = Parameters.scaled(pairs, checks, tau)
     chosen = named_attack(attack, angle) if attack is not None else None
-    done, again = _run(runs, _record_hash(record), parameters, seed, chosen, named_backend(backend))
+    device = named_backend(backend)
+    done, again = _run(runs, _record_hash(record), parameters, seed, chosen, device)
     first = done[0]
-    accepted = sum(each.accepted for each in done)
+    accepted, seconds = sum(each.accepted for each in done), sum(each.seconds for each in done)
     honest = false_reject(parameters, 0.02)
     odds = f"{honest.either:.2g} (checks {honest.check:.2g}, Bell {honest.bell:.2g})"
     facts: dict[str, object] = {
@@ -86,19 +87,28 @@ def validate(
         "ran on": first.backend,
         "shots": f"{parameters.pairs + parameters.checks}, one a pair",
         "seed": seed,
-        "seconds": f"{sum(each.seconds for each in done):.3f}",
+        "seconds": f"{seconds:.3f}",
         "runs accepted": f"{accepted} of {runs}",
         "result": "accepted" if first.accepted else f"refused, {first.problem and first.problem.name}: {first.reason}",
     }
     show(
         explains=EXPLAINS,
         facts=facts,
-        record={"runs": runs, "accepted": accepted, "seed": seed, "validations": [_record(each) for each in done]},
+        record={
+            "backend": first.backend,
+            "shots": parameters.pairs + parameters.checks,
+            "seed": seed,
+            "seconds": seconds,
+            "runs": runs,
+            "accepted": accepted,
+            "validations": [_record(each) for each in done],
+        },
         as_json=as_json,
         columns=("", "who", "what is done", "what came of it"),
         rows=_rows(first),
         circuit=bell_circuit(3, chosen),
         png=png,
+        device=device,
     )
     if chosen is None and not as_json:
         for each in done:

@@ -4,7 +4,7 @@ Qiskit is imported on first use, because it takes about a second and most comman
 :func:`load_qiskit`. docs/quantum/backends.md says what each backend is.
 """
 
-from qcot.quantum.backends.kinds import Backend, Counts, Runtime, Sized
+from qcot.quantum.backends.kinds import Backend, Counts, Runtime, Sized, simulates
 from qcot.quantum.backends.loading import load_qiskit
 from qcot.quantum.backends.named import named_backend
 from qcot.quantum.backends.running import MAX_SEED, MAX_SHOTS, RunResult, require_seed, require_shots, run_circuits
@@ -25,4 +25,5 @@ __all__ = [
     "require_seed",
     "require_shots",
     "run_circuits",
+    "simulates",
 ]

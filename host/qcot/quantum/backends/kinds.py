@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
@@ -42,3 +42,18 @@ class Runtime:
 
 
 Backend: TypeAlias = "BackendV2 | Sized | Runtime"
+
+SIMULATORS = ("qiskit_aer", "qiskit.providers", "qiskit_ibm_runtime.fake_provider")
+"""Packages whose backends simulate, all of them."""
+MACHINES = "qiskit_ibm_runtime.ibm_backend"
+
+
+def simulates(backend: Backend | None) -> bool | None:
+    """Whether ``backend`` (None: the ideal simulator) is a simulation; None where its kind does not tell."""
+    if backend is None or isinstance(backend, Sized):
+        return True
+    device: Any = backend.device if isinstance(backend, Runtime) else backend
+    module = type(device).__module__
+    if module == MACHINES:
+        return bool(device.configuration().simulator)
+    return True if any(module == each or module.startswith(f"{each}.") for each in SIMULATORS) else None

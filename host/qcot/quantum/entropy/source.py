@@ -13,14 +13,13 @@ import secrets
 import threading
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from qcot.errors import Problem, QcotError
-from qcot.quantum.backends import MAX_SEED, Backend, RunResult, require_seed
+from qcot.quantum.backends import MAX_SEED, Backend, RunResult, require_seed, simulates
 from qcot.quantum.entropy.circuits import toss
 from qcot.quantum.entropy.estimators import assess, most_common_value
 from qcot.quantum.entropy.extractor import extract, extractable, needed
@@ -103,8 +102,7 @@ def fitting(backend: Backend | None) -> int:
 
 def is_physical(backend: Backend | None) -> bool:
     """Whether ``backend`` is known to measure qubits. What cannot be told from a simulator counts as one."""
-    device: Any = getattr(backend, "device", backend)
-    return type(device).__module__ == "qiskit_ibm_runtime.ibm_backend" and not device.configuration().simulator
+    return simulates(backend) is False
 
 
 class EntropySource:

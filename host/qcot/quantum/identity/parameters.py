@@ -39,9 +39,9 @@ class Parameters:
     @classmethod
     def scaled(cls, pairs: int, checks: int, tau: int | None = None) -> Parameters:
         """Bounds of the same shares as DEFAULT's for other sizes, rounded down."""
-        for value, problem in ((pairs, BAD_PAIRS), (checks, BAD_CHECKS)):
-            if type(value) is not int or value < 1:
-                raise QcotError(problem, f"{value!r} is not a whole number from 1")
+        for value, high, problem in ((pairs, MAX_PAIRS, BAD_PAIRS), (checks, MAX_CHECKS, BAD_CHECKS)):
+            if type(value) is not int or not 1 <= value <= high:
+                raise QcotError(problem, f"{value!r} is not a whole number from 1 to {high}")
         bound = int(checks * _SIXTEENTHS_TAU) // 16 if tau is None else tau
         return cls(pairs, checks, bound, pairs * _SIXTEENTHS_MISMATCHES // 16)
 
