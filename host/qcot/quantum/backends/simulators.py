@@ -23,7 +23,8 @@ NOT_OPERATIONS = frozenset({"barrier"})
 def ideal_backend(width: int = 1, clifford: bool = False) -> BackendV2:
     """The noise-free Aer simulator that fits circuits of ``width`` qubits, made once.
 
-    ``clifford``: every gate is one that the stabilizer method knows, so that thousands of qubits are no burden.
+    ``clifford``: every gate is one that the stabilizer method knows. Its time grows with the cube of the width whatever
+    is entangled with what; a matrix product state is faster on chains past 200 qubits, and exponential on others.
     """
     if width <= STATEVECTOR_WIDTH:
         return _aer("statevector")
