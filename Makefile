@@ -1,6 +1,6 @@
 # `make demo` runs the main job, `make test` the tests; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench firmware clean test-firmware test-host test-hil-native test-hil-uno
+.PHONY: help setup demo test lint bench firmware clean test-firmware test-host test-quantum test-hil-native test-hil-uno
 ARGS ?=
 export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
@@ -22,17 +22,22 @@ lint: setup
 	.venv/bin/ruff check host hil_tests firmware tools
 	.venv/bin/mypy
 
-# Three at a time: most of what the boards' suites do is wait for boards that keep real time.
+# Several at a time: most of what the boards' suites do is wait for boards that keep real time.
 test: lint
-	@$(MAKE) --no-print-directory -j3 --output-sync=line test-firmware test-host test-hil-native test-hil-uno
+	@$(MAKE) --no-print-directory -j4 --output-sync=line test-firmware test-host test-quantum test-hil-native test-hil-uno
 
 test-firmware:
 	$(PYTHON) firmware/test/run.py native
 	$(PYTHON) firmware/test/run.py avr
 	$(PYTHON) firmware/test/run.py fuzz --runs 2000
 
+QUANTUM_TESTS := host/tests/quantum host/tests/kme host/tests/channel
+
 test-host:
-	$(PYTHON) -m pytest host/tests
+	$(PYTHON) -m pytest host/tests $(QUANTUM_TESTS:%=--ignore=%)
+
+test-quantum:
+	$(PYTHON) -m pytest $(QUANTUM_TESTS)
 
 test-hil-native test-hil-uno: test-hil-%:
 	$(PYTHON) -m pytest hil_tests --board=$*
