@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qcot.cli.common import JsonOption, err, out, print_json, print_table
 from qcot.errors import Problem, QcotError
@@ -28,6 +29,7 @@ __all__ = [
     "PngOption",
     "SeedOption",
     "ShotsOption",
+    "counting",
     "estimate_record",
     "estimate_rows",
     "picture",
@@ -89,6 +91,15 @@ def working(as_json: bool) -> Iterator[Callable[[str], None]]:
         if not silent:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+@contextmanager
+def counting(what: str, as_json: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal for what comes in many short parts: gives a function of how many are done and of how many."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=as_json or not err.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def show(

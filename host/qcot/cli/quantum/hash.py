@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qcot.cli.common import err
 from qcot.cli.quantum.common import (
     ESTIMATE_COLUMNS,
     JsonOption,
     PngOption,
     SeedOption,
     ShotsOption,
+    counting,
     estimate_record,
     estimate_rows,
     show,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from qcot.quantum.backends import Backend
     from qcot.quantum.walk.comparison import Comparison
     from qcot.quantum.walk.definition import Bits
-    from qcot.quantum.walk.samples import Samples
 
 EXPLAINS = """\
 Two walkers step on a torus of 7 by 7 cells. At each step a unitary coin, one of four as the last two message bits \
@@ -195,10 +193,11 @@ def _record(compared: Comparison) -> dict[str, Any]:
 
 def _test(count: int, seed: int, as_json: bool) -> None:
     """Run every test behind a progress bar on standard error."""
-    from qcot.quantum.walk.samples import MESSAGE_BITS
+    from qcot.quantum.walk.samples import MESSAGE_BITS, draw
     from qcot.quantum.walk.statistics import examples, run_tests
 
-    samples = _draw(count, seed, quiet=as_json)
+    with counting("hashing", as_json) as tell:
+        samples = draw(count, seed, progress=tell)
     tested = run_tests(samples)
     digests = [
         {"condition": each.name, "message": each.does, "digest": each.digest.hex(), "bits_changed": each.changed}
@@ -233,15 +232,6 @@ def _test(count: int, seed: int, as_json: bool) -> None:
 def _section(name: str, rows: list[list[str]]) -> list[list[str]]:
     """Rows under a line that names their test."""
     return [[name], *(["  " + row[0], *row[1:]] for row in rows)]
-
-
-def _draw(count: int, seed: int, quiet: bool) -> Samples:
-    from qcot.quantum.walk.samples import draw
-
-    columns = (TextColumn("hashing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        return draw(count, seed, progress=lambda done, total: bar.update(task, completed=done, total=total))
 
 
 COMMAND = hash_command

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qcot.cli.quantum.common import BackendOption, JsonOption, PngOption, SeedOption, show
+from qcot.cli.quantum.common import BackendOption, JsonOption, PngOption, SeedOption, counting, show
 from qcot.errors import QcotError
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def validate(
     parameters = Parameters.scaled(pairs, checks, tau)
     chosen = named_attack(attack, angle) if attack is not None else None
     device = named_backend(backend)
-    done, again = _run(runs, _record_hash(record), parameters, seed, chosen, device)
+    record_hash = _record_hash(record)
+    with counting("validating", as_json or runs == 1) as tell:
+        done, again = _run(runs, record_hash, parameters, seed, chosen, device, tell)
     first = done[0]
     accepted, seconds = sum(each.accepted for each in done), sum(each.seconds for each in done)
     honest = false_reject(parameters, 0.02)
@@ -134,7 +137,13 @@ def _record_hash(text: str | None) -> bytes:
 
 
 def _run(
-    runs: int, record_hash: bytes, parameters: Parameters, seed: int, attack: Attack | None, backend: Backend | None
+    runs: int,
+    record_hash: bytes,
+    parameters: Parameters,
+    seed: int,
+    attack: Attack | None,
+    backend: Backend | None,
+    tell: Callable[[int, int], None],
 ) -> tuple[list[Validation], str]:
     """Validate between two stores on disk that hold the same keys; then ask for the first key again."""
     import numpy as np
@@ -151,19 +160,12 @@ def _run(
         prover = stack.enter_context(KeyStore(folder / "prover.keys"))
         verifier.add(keys)
         prover.add(keys)
-        done = [
-            run(
-                verifier,
-                prover,
-                record_hash,
-                parameters,
-                seed=int(random.integers(MAX_SEED)),
-                attack=attack,
-                backend=backend,
-                nonce=random.bytes(32),
-            )
-            for _ in range(runs)
-        ]
+        done: list[Validation] = []
+        while len(done) < runs:
+            each_seed, nonce = int(random.integers(MAX_SEED)), random.bytes(32)
+            how: dict[str, Any] = {"seed": each_seed, "attack": attack, "backend": backend, "nonce": nonce}
+            done.append(run(verifier, prover, record_hash, parameters, **how))
+            tell(len(done), runs)
         try:
             prover.take_by_id(done[0].key_id)
         except QcotError as error:
