@@ -28,7 +28,7 @@ def reproduce(
     ] = 10_000,
     as_json: JsonOption = False,
 ) -> None:
-    """Regenerate every table and figure of QCoT and QUMA that is about something computable.
+    """Regenerate every table and figure of the papers QCoT and QUMA that is about something computable.
 
     Writes reproduction.md (each claim beside theory and measurement) and for each item a CSV file and a picture.
     Exit status 1 when something measured is off theory.

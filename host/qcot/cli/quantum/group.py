@@ -12,7 +12,8 @@ TECHNIQUES = ("hash", "embed", "qblock", "audit", "validate", "attack", "qkd", "
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="What the papers do with a quantum state, each by itself. On a simulator unless --backend says else.\n\n"
+    help="What two papers do with a quantum state, each by itself. On a simulator unless --backend says else.\n\n"
+    "The papers are QUMA (doi:10.20944/preprints202402.0529.v1), whose sections are named, and QCoT.\n\n"
     "Example: `qcot quantum hash --hex 616263`",
 )
 
