@@ -18,7 +18,8 @@ from qcot.cli.common import HomeOption, JsonOption, open_home, out, print_json, 
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Keys from a key server (ETSI GS QKD 014). Example: `qcot kme certificates; qcot kme serve`",
+    help="Keys of a quantum link from a key server (ETSI GS QKD 014), ours over a simulated link or anybody's.\n\n"
+    "Example: `qcot kme certificates; qcot kme serve`",
 )
 PORT = 8014
 
@@ -60,7 +61,10 @@ def certificates(
         print_json({"folder": str(folder), "server": host, "clients": names})
         return
     out.print(f"in {folder}: ca, server ({host}), {', '.join(names)}", markup=False, soft_wrap=True)
-    out.print("next      qcot kme serve; a client elsewhere gets ca.crt and its own .crt and .key, no other key")
+    out.print(
+        "next      qcot kme serve; a client elsewhere gets ca.crt and its own .crt and .key, no other key",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -87,7 +91,8 @@ def serve(
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     place = open_home(home)
-    files = TlsFiles.of(place.path / place.settings().qkd.tls, "server")
+    settings = place.settings()
+    files = TlsFiles.of(place.path / settings.qkd.tls, "server")
     stopped = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -103,6 +108,8 @@ def serve(
             sys.stdout.flush()  # who reads it waits for it
         else:
             out.print(f"kme: {server.url}, a simulated {protocol.value} link; Ctrl-C stops", markup=False)
+            if settings.qkd.url != server.url:
+                out.print(f'next      url = "{server.url}" under [qkd] in qcot.toml; qcot kme status', markup=False)
         while not stopped.wait(3600):
             pass
         filler.stop()
