@@ -34,6 +34,6 @@ BAD_ANSWER = Problem("kme-bad-answer", "Look at the key server: this is no answe
 NOT_STARTED = Problem("kme-not-started", "Choose a free port with --port, or mend what the reason names.")
 STATE_IO = Problem(
     "kme-state",
-    "If it is locked, stop the key server that runs on it; else see that the disk has room and that you may write there.",
+    "If it is locked, stop the key server that runs on it; else see that the disk has room and that you may write it.",
 )
 BAD_SAE = Problem("kme-sae", "Name an SAE by 1 to 64 characters of a-z A-Z 0-9 . _ -.")

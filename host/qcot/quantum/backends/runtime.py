@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -38,7 +39,9 @@ def ibm_backend(name: str) -> Runtime:
     account = {key: os.environ[variable] for key, variable in named.items() if os.environ.get(variable)}
     try:
         known = "token" in account or account.get("channel") == LOCAL or QiskitRuntimeService.saved_accounts()
-        backend = QiskitRuntimeService(**account).backend(name) if known else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # local mode loads every stand-in, and some warn of themselves
+            backend = QiskitRuntimeService(**account).backend(name) if known else None
     except Exception as error:  # the network, the account, the name: the library has its own class for each
         raise QcotError(IBM_REFUSED, f"ibm:{name}: {error}") from error
     if backend is None:
