@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qcot.quantum.attacks import ATTACKS, Curve, figure_12, measure
 from qcot.quantum.attacks.detection import detected_within
+from qcot.quantum.backends import MAX_SEED
 from qcot.reproduce.model import Result, Run, row, table
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def run(how: Run) -> Result:
     """Measure each attack a pair, then four of them over growing numbers of pairs."""
     detections = []
     for done, attack in enumerate(ATTACKS.values()):
-        detections.append(measure(attack, how.shots, how.seed + done, how.backend))
+        detections.append(measure(attack, how.shots, (how.seed + done) & MAX_SEED, how.backend))
         how.progress(0.6 * (done + 1) / len(ATTACKS))
     curves = figure_12(seed=how.seed, backend=how.backend)
     rows = []
@@ -76,7 +77,7 @@ def _draw(curves: tuple[Curve, ...], figure: Figure) -> None:
                 color=colour,
                 label=curve.attack.name,
             )
-        axes.set(xlabel="pairs", title=f"{step} step")
+        axes.set(xlabel="pairs", title=f"{step.capitalize()} step")
     sides[0].set_ylabel("probability that it shows")
     sides[1].legend(fontsize=8)
     figure.suptitle("Attacks on a validation: theory (lines), measured with 99 % intervals (QUMA Fig. 12)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,10 @@ def run(how: Run) -> Result:
     ]  # fmt: skip
     for at, (textbook, iterative) in enumerate(zip(shown.textbook, shown.iterative, strict=True)):
         if textbook.theory is not None and textbook.theory > 0.01:
-            rows.append(row(textbook, why=f"Fig. 13's circuit with 4 ancilla qubits, a third of a turn; found {at}"))
-            rows.append(row(iterative, why="one ancilla used again and again gives the same"))
+            four = replace(textbook, name=f"{textbook.name}, four ancillas")
+            one = replace(iterative, name=f"{iterative.name}, one ancilla")
+            rows.append(row(four, why=f"Fig. 13's circuit, a third of a turn; {at} found"))
+            rows.append(row(one, why="used again and again it gives the same"))
     for each in success.rows:
         why = f"the worst phase for {each.bits} bits; at least {NEAREST_BOUND:.4f} (4 / pi^2)"
         rows.append(row(each.nearest, "precisely, with an adequate number of particles", None, why))

@@ -115,7 +115,8 @@ def bell_states(how: Run) -> Result:
             )
             holds = True if basis == "Z" else None
             rows.append(row(proportion(name, allowed, how.shots, 1.0), claim, holds, why))
-            rows.append(row(proportion(f"{name}: the first of them", counts.get(wanted[0], 0), how.shots, 0.5)))
+            first = proportion(f"{name}: the first of them", counts.get(wanted[0], 0), how.shots, 0.5)
+            rows.append(row(first, why="each end alone finds 0 and 1 alike, whatever the state"))
     data = [
         (each.state, basis, pair, counts.get(pair, 0))
         for each in found
@@ -124,7 +125,10 @@ def bell_states(how: Run) -> Result:
     ]
     columns = ("state", "basis", "found", "times")
     return Result(
-        tuple(rows), table(columns, data), partial(_draw_bell, found), f"{found[0].backend}, {how.shots} shots"
+        tuple(rows),
+        table(columns, data),
+        partial(_draw_bell, found),
+        _X_,
     )
 
 
@@ -161,6 +165,7 @@ def _draw_network(done: tuple[Request, ...], figure: Figure) -> None:
         axes.plot(x, y, "o", markersize=28, color="C0")
         axes.text(x, y, node, ha="center", va="center", color="white")
     axes.set(title="Who validates whom; green: accepted (QUMA Fig. 7)", aspect="equal")
+    axes.margins(0.12)
     axes.axis("off")
 
 
@@ -190,5 +195,7 @@ def _draw_bell(found: tuple[BellOutcomes, ...], figure: Figure) -> None:
             axes.bar([number + 0.2 * (at - 1.5) for number in range(len(found))], counts, width=0.2, label=pair)
         axes.set_xticks(range(len(found)), [each.state for each in found])
         axes.set(title=f"both ends measure in {basis}")
-    axes.legend()
+        if basis == "Z":
+            axes.set_ylabel("shots")
+    figure.legend(*axes.get_legend_handles_labels(), title="found", loc="outside right upper")
     figure.suptitle("Outcomes of the four Bell states (QUMA Table 5, with the X that it leaves out)")

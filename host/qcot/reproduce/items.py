@@ -8,6 +8,8 @@ from qcot.errors import Problem, QcotError
 from qcot.reproduce import attacks, audit, collapse, embedding, features, identity, signatures, structure, walk
 from qcot.reproduce.model import Item
 
+FEWEST_SHOTS = 64
+TOO_FEW_SHOTS = Problem("reproduce-shots", f"Give {FEWEST_SHOTS} shots at least: fewer say nothing about a figure.")
 NO_SUCH_ITEM = Problem("no-such-item", "Name one or more of those listed above, each with its own --only.")
 
 ITEMS = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,30 +37,39 @@ def prepare(folder: Path) -> None:
 
 
 def write_item(folder: Path, done: Done) -> None:
-    """Write NAME.csv and NAME.png."""
+    """Write NAME.csv and NAME.png; raises `out-unwritable`."""
     from matplotlib.figure import Figure
 
-    with (folder / f"{done.item.name}.csv").open("w", newline="", encoding="utf-8") as file:
+    figure = Figure(figsize=(8, done.result.height), layout="constrained")
+    done.result.draw(figure)
+    with _writing(folder / f"{done.item.name}.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(done.result.table.columns)
         writer.writerows(done.result.table.rows)
-    figure = Figure(figsize=(8, done.result.height), layout="constrained")
-    done.result.draw(figure)
-    figure.savefig(folder / f"{done.item.name}.png", dpi=110)
+    with _writing(folder / f"{done.item.name}.png") as path:
+        figure.savefig(path, dpi=110)
 
 
 def write_page(folder: Path, everything: Sequence[Done], how: str) -> Path:
-    """Write the page that holds every claim against theory and measurement."""
-    path = folder / PAGE
-    path.write_text("\n".join(_page(everything, how)) + "\n", encoding="utf-8")
+    """Write the page that holds every claim against theory and measurement; raises `out-unwritable`."""
+    with _writing(folder / PAGE) as path:
+        path.write_text("\n".join(_page(everything, how)) + "\n", encoding="utf-8")
     return path
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    try:
+        yield path
+    except OSError as error:
+        raise QcotError(OUT_UNWRITABLE, f"{path}: {error.strerror}") from error
 
 
 def summary(everything: Sequence[Done]) -> dict[str, int]:
     """How many rows there are, and how many claims and measurements agree."""
     rows = [each for done in everything for each in done.result.rows]
     return {
-        "rows": len(rows),
+        "claims and figures": len(rows),
         "paper agrees": sum(each.paper_holds is True for each in rows),
         "paper does not agree": sum(each.paper_holds is False for each in rows),
         "no claim to check": sum(each.paper_holds is None for each in rows),
@@ -70,12 +80,13 @@ def summary(everything: Sequence[Done]) -> dict[str, int]:
 _INTRODUCTION = """\
 # The papers' tables and figures, regenerated
 
-QCoT and QUMA claim; theory says; this program measured. The column *paper* says whether the paper's claim stands,
-*measured* whether we measured what theory gives. Intervals are at 99 %: one right value in a hundred lies outside.
-A measurement is called off theory when chance alone would put it so far off less than once in a million. Nothing
-here ran on quantum hardware unless a backend's name says so.
+QCoT and QUMA claim; theory says; this program measured. The column *paper holds* says whether the paper's claim stands,
+*as in theory* whether we measured what theory gives. Intervals are at 99 %: one right value in a hundred lies outside.
+A measurement is called off theory when chance alone would put it so far off less than once in a million. All of it is
+simulation or arithmetic unless a backend's name is that of a quantum computer.
 """
-_COLUMNS = ("what", "the paper claims", "theory", "measured", "paper", "measured", "why")
+_COLUMNS = ("what", "the paper claims", "theory", "measured", "paper holds", "as in theory", "why")
+_OVERVIEW = ("item", "what it is", "claims and figures", "paper agrees", "does not", "off theory")
 
 
 def records(everything: Sequence[Done]) -> list[dict[str, object]]:
@@ -85,9 +96,12 @@ def records(everything: Sequence[Done]) -> list[dict[str, object]]:
 
 def _page(everything: Sequence[Done], how: str) -> list[str]:
     lines = [_INTRODUCTION, how, "", *(f"- {name}: {count}" for name, count in summary(everything).items()), ""]
+    lines += [_line(_OVERVIEW), _line(["---"] * len(_OVERVIEW)), *(_line(_overview(done)) for done in everything), ""]
     for done in everything:
         item, result = done.item, done.result
         lines += [
+            f'<a id="{item.name}"></a>',
+            "",
             f"## {item.paper}: {item.title}",
             "",
             f"![{item.title}]({item.name}.png)",
@@ -100,6 +114,11 @@ def _page(everything: Sequence[Done], how: str) -> list[str]:
             "",
         ]
     return lines
+
+
+def _overview(done: Done) -> tuple[str, ...]:
+    rows, agree, differ, _, off = summary([done]).values()
+    return (f"[{done.item.paper}](#{done.item.name})", done.item.title, str(rows), str(agree), str(differ), str(off))
 
 
 def _cells(row: Row) -> tuple[str, ...]:

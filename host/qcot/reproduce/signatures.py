@@ -110,7 +110,7 @@ def run(how: Run) -> Result:
             line += [timing.median, timing.low, timing.high] if timing else ["", "", ""]
         line += [int(record[f"{each}_cycles"]) for each in timings] + [int(record[f"{e}_stack_bytes"]) for e in timings]
         data.append(line)
-    return Result(tuple(rows), table(columns, data), partial(_draw, here, today), "this machine's processor")
+    return Result(tuple(rows), table(columns, data), partial(_draw, here, today, corrected), "this machine's processor")
 
 
 def measure(operations: Operations) -> Measured:
@@ -159,11 +159,14 @@ def _row(name: str, printed: Sizes, record: Mapping[str, str], scheme: Scheme | 
     restored = Sizes(*(int(record[f"{part}_bytes"]) for part in ("private_key", "public_key", "signature")))
     standard = _STANDARD.get(scheme.today, restored) if scheme else restored
     what = f"{name}: private key / public key / signature, bytes"
+    cycles = f"{int(record['sign_cycles']) / 1e6:,.1f} and {int(record['verify_cycles']) / 1e6:,.1f} million cycles"
     if scheme is None or found is None:
         why = "dropped by NIST" if scheme is None else "install the extra `falcon` to run it"
+        why += f"; on a Cortex-M4 {cycles} to sign and to verify"
         return Row(what, str(printed), str(standard), "not run", printed == standard, None, why)
     why = next(why for key, why in _WHY.items() if name.startswith(key))
-    why += f"; here {found.sign.median:.3g} ms to sign, {found.verify.median:.3g} ms to verify ({scheme.provider})"
+    why += f"; here {found.sign.median:.3g} and {found.verify.median:.3g} ms to sign and to verify ({scheme.provider})"
+    why += f", on a Cortex-M4 {cycles}"
     theory, sizes = standard, found.sizes
     if scheme.provider == "pqc":  # what it makes is not padded: of any length, so only the keys can be held to theory
         theory, sizes = (replace(each, signature=0) for each in (standard, found.sizes))
@@ -191,22 +194,27 @@ def _read(file: str) -> dict[str, dict[str, str]]:
     return {each["scheme"]: each for each in csv.DictReader(line for line in lines if not line.startswith("#"))}
 
 
-def _draw(here: Mapping[str, Measured], today: Mapping[str, Scheme], figure: Figure) -> None:
-    axes = figure.add_subplot()
+def _draw(
+    here: Mapping[str, Measured], today: Mapping[str, Scheme], pqm4: Mapping[str, Mapping[str, str]], figure: Figure
+) -> None:
+    ours, theirs = figure.subplots(1, 2, sharey=True)
     names = list(here)
     for offset, (operation, colour) in enumerate((("keygen", "C2"), ("sign", "C0"), ("verify", "C1"))):
         timings = [getattr(here[name], operation) for name in names]
-        axes.barh(
-            [index + 0.27 * (offset - 1) for index in range(len(names))],
+        places = [index + 0.27 * (offset - 1) for index in range(len(names))]
+        ours.barh(
+            places,
             [timing.median for timing in timings],
             xerr=[[t.median - t.low for t in timings], [t.high - t.median for t in timings]],
             height=0.25,
             color=colour,
             label=operation,
         )
-    axes.set_yticks(range(len(names)), [today[name].today for name in names], fontsize=8)
-    axes.set(
-        xscale="log", xlabel="ms, median and quartiles", title="Signature schemes on this machine (QCoT Table 2.2)"
-    )
-    axes.invert_yaxis()
-    axes.legend()
+        megacycles = [int(pqm4[name][f"{operation}_cycles"]) / 1e6 for name in names]
+        theirs.barh(places, megacycles, height=0.25, color=colour)
+    ours.set_yticks(range(len(names)), [today[name].today for name in names], fontsize=8)
+    ours.set(xscale="log", xlabel="ms, median and quartiles", title="this machine")
+    theirs.set(xscale="log", xlabel="million cycles (pqm4, May 2022)", title="Cortex-M4")
+    ours.invert_yaxis()
+    figure.legend(loc="outside lower center", ncols=3)
+    figure.suptitle("Signature schemes (QCoT Table 2.2)")

@@ -80,8 +80,10 @@ def _draw_ring(found: FourCycle, figure: Figure) -> None:
         fmt="o",
         label=f"measured, {found.shots} shots",
     )
-    first.set(xlabel="node", ylabel="probability", title="after one step", xticks=range(len(found.nodes)))
-    first.legend()
+    first.set(
+        xlabel="node", ylabel="probability", title="after one step", xticks=range(len(found.nodes)), ylim=(-0.02, 0.75)
+    )
+    first.legend(loc="upper center")
     image = later.imshow(found.by_step.T, aspect="auto", cmap="viridis", vmin=0, vmax=1)
     later.set(xlabel="step", ylabel="node", title=f"and on: back after {found.period} steps", yticks=range(4))
     figure.colorbar(image, ax=later)

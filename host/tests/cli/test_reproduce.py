@@ -28,6 +28,7 @@ def test_an_item_leaves_its_claims_data_and_picture(program: Run, tmp_path: Path
     assert status == 0
     told = json.loads(out)
     assert told["summary"]["measured off theory"] == 0
+    assert (told["backend"], told["shots"], told["seed"], told["simulation"]) == ("ideal", 200, 1, True)
     assert {row["item"] for row in told["rows"]} == {"fig3", "table1"}
     page = (folder / "reproduction.md").read_text()
     for row in told["rows"]:
@@ -40,6 +41,13 @@ def test_an_item_leaves_its_claims_data_and_picture(program: Run, tmp_path: Path
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         ["reproduction.md", "fig3.csv", "fig3.png", "table1.csv", "table1.png"]
     )
+
+
+def test_what_cannot_be_written_is_refused_by_name(program: Run, tmp_path: Path) -> None:
+    (tmp_path / "table2.csv").mkdir()
+    status, _, err = program("reproduce", "--only", "table2", "--out", tmp_path)
+    assert status == 1
+    assert "out-unwritable: " in err
 
 
 def row_theory(step: int) -> float:
@@ -66,7 +74,11 @@ NOISE = {"readout_1_given_0": 0.2, "readout_0_given_1": 0.2}
     [
         (("--only", "fig99"), "no-such-item"),
         (("--out", "/dev/null/here"), "out-unwritable"),
-        (("--only", "fig3", "--backend", "nonsense"), "backend"),
+        (("--only", "fig3", "--backend", "nonsense"), "quantum-backend-unknown"),
+        (("--shots", "0"), "quantum-shots"),
+        (("--shots", "63"), "reproduce-shots"),
+        (("--seed", "-1"), "quantum-seed"),
+        (("--samples", "99"), "walk-samples"),
     ],
 )
 def test_what_cannot_be_done_is_refused_by_name_before_anything_runs(
@@ -74,6 +86,6 @@ def test_what_cannot_be_done_is_refused_by_name_before_anything_runs(
 ) -> None:
     status, _, err = program("reproduce", *(("--out", tmp_path / "r") if "--out" not in words else ()), *words)
     assert status == 1
-    assert problem in err
+    assert err.startswith(problem)
     assert "what to do:" in err
     assert not list((tmp_path / "r").glob("*.png"))

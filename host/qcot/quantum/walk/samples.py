@@ -86,12 +86,17 @@ class Samples:
         return self.count * (1 + len(self.altered))
 
 
+def require_samples(count: int) -> None:
+    """Refuse what is not a whole number of messages from FEWEST_SAMPLES to MOST_SAMPLES."""
+    if type(count) is not int or not FEWEST_SAMPLES <= count <= MOST_SAMPLES:
+        raise QcotError(BAD_SAMPLES, f"{count!r} messages were asked for")
+
+
 def draw(
     count: int = SAMPLES, seed: int = 1, hashing: Hash = hash_bits, progress: Progress = lambda _done, _total: None
 ) -> Samples:
     """Draw ``count`` messages from ``seed`` and hash each once as it is and once a way of altering it."""
-    if type(count) is not int or not FEWEST_SAMPLES <= count <= MOST_SAMPLES:
-        raise QcotError(BAD_SAMPLES, f"{count!r} messages were asked for")
+    require_samples(count)
     require_seed(seed)
     began = time.perf_counter()
     random = np.random.default_rng(seed)
