@@ -128,7 +128,7 @@ def bell_states(how: Run) -> Result:
         tuple(rows),
         table(columns, data),
         partial(_draw_bell, found),
-        _X_,
+        f"{found[0].backend}, {how.shots} shots, seed {how.seed}",
     )
 
 
