@@ -82,8 +82,8 @@ _INTRODUCTION = """\
 
 QCoT and QUMA claim; theory says; this program measured. The column *paper holds* says whether the paper's claim stands,
 *as in theory* whether we measured what theory gives. Intervals are at 99 %: one right value in a hundred lies outside.
-A measurement is called off theory when chance alone would put it so far off less than once in a million. All of it is
-simulation or arithmetic unless a backend's name is that of a quantum computer.
+A measurement is called off theory when chance alone would put it so far off less than once in a million. Theory is that
+of a machine without noise. All of it is simulation or arithmetic unless a backend's name is that of a quantum computer.
 """
 _COLUMNS = ("what", "the paper claims", "theory", "measured", "paper holds", "as in theory", "why")
 _OVERVIEW = ("item", "what it is", "claims and figures", "paper agrees", "does not", "off theory")
