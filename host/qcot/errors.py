@@ -21,6 +21,10 @@ class QcotError(Exception):
     """A :class:`Problem` that happened, with the ``reason`` of this one time."""
 
     def __init__(self, problem: Problem, reason: str) -> None:
-        super().__init__(f"{problem.name}: {reason}")
+        super().__init__(problem, reason)  # what it is made again from when it is copied, pickled or passed on by SimPy
         self.problem = problem
         self.reason = reason
+
+    def __str__(self) -> str:
+        """Name and reason; the remedy is the caller's to show."""
+        return f"{self.problem.name}: {self.reason}"

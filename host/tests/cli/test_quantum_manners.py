@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from qcot.cli.common import out as console
 from qcot.cli.quantum.group import TECHNIQUES
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
 from quantum_command import Run, program, quantum
 
@@ -29,9 +31,20 @@ QUICK = {
 every_command = pytest.mark.parametrize("name", QUICK)
 
 
-def unknown() -> AerSimulator:
-    """A backend of whose kind nothing is known."""
-    return type("Unknown", (AerSimulator,), {"__module__": "somebodys.lab"})()
+class Unknown(AerSimulator):
+    """Somebody's backend, of whose kind nothing is known."""
+
+
+class Vanishing(AerSimulator):
+    """A backend that goes away with the first job that it is given."""
+
+    def run(self, *_: object, **__: object) -> NoReturn:
+        raise ConnectionError("the line went dead")
+
+
+def tiny() -> GenericBackendV2:
+    """A machine of one qubit."""
+    return GenericBackendV2(1, basis_gates=["id", "rz", "sx", "x"])
 
 
 def strict(text: str) -> dict[str, object]:
@@ -93,9 +106,24 @@ def test_nonsense_is_refused_before_anything_runs(
     assert "what to do: " in err
 
 
-def test_a_backend_that_does_not_tell_is_not_called_a_simulation(quantum: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qiskit_aer.unknown", unknown, raising=False)
-    words = ("embed", "--shots", "9", "--backend", "qiskit_aer:unknown")
+@every_command
+@pytest.mark.parametrize(
+    ("backend", "problem"), [("Vanishing", "quantum-backend-gone"), ("tiny", "quantum-backend-too-small")]
+)
+def test_a_backend_that_goes_away_or_is_too_small_gives_its_name_and_no_result(
+    quantum: Run, name: str, backend: str, problem: str
+) -> None:
+    status, out, err = quantum(name, *QUICK[name], "--backend", f"{__name__}:{backend}")
+    if (name, backend) == ("entropy", "tiny"):  # tosses as many qubits as there are
+        assert (status, err) == (0, "")
+        return
+    assert (status, out) == (1, "")
+    assert err.startswith(f"{problem}: ")
+    assert "what to do: " in err
+
+
+def test_a_backend_that_does_not_tell_is_not_called_a_simulation(quantum: Run) -> None:
+    words = ("embed", "--shots", "9", "--backend", f"{__name__}:Unknown")
     assert strict(quantum(*words, "--json")[1])["simulation"] is None
     assert "does not tell whether it simulates" in quantum(*words)[1]
 

@@ -98,6 +98,8 @@ def test_a_million_blocks_are_checked_in_closed_form(quantum: Run) -> None:
         (["--miss", "0"], "quantum-odds"),
         (["--forge", "genesis"], "qblock-forgery"),
         (["--forge", "block", "--at", "3"], "qblock-forgery"),
+        (["--at", "1"], "qblock-forgery"),
+        (["--delta", "1"], "qblock-forgery"),
         (["--forge", "block", "--delta", "nan"], "qblock-forgery"),
         (["--backend", "nowhere"], "quantum-backend-unknown"),
         (["--home", "/nowhere", "--last", "2"], "ledger-missing"),

@@ -99,8 +99,8 @@ def qblock(
 
     Example: `qcot quantum qblock --blocks 5 --forge tail`
     """
+    from qcot.quantum.attacks.qblocks import BAD_FORGERY, qblock_attack
     from qcot.quantum.attacks.qblocks import forge as forge_chain
-    from qcot.quantum.attacks.qblocks import qblock_attack
     from qcot.quantum.backends import named_backend, require_shots
     from qcot.quantum.qblock import Chain, check_chain, compare, inverse_circuit, run_chain_check, shots_for_mean_miss
 
@@ -108,6 +108,8 @@ def qblock(
     shots_for_mean_miss(miss)
     if method not in ("auto", "run", "closed"):
         raise QcotError(BAD_METHOD, f"--method {method!r}")
+    if forge is None and (at is not None or delta is not None):
+        raise QcotError(BAD_FORGERY, "--at and --delta are of a forgery, and --forge is not given")
     asked = context.get_parameter_source("home")  # QCOT_HOME alone asks for no ledger
     named = asked is not None and asked.name == "COMMANDLINE"
     if last is None and not named:

@@ -79,11 +79,12 @@ def qkd(
 
     Example: `qcot quantum qkd --photons 200000 --distance 25 --eve 0.2`
     """
-    from qcot.quantum.backends import named_backend
+    from qcot.quantum.backends import named_backend, require_shots
     from qcot.quantum.qkd import distribute
     from qcot.quantum.qkd.measure import drawn, estimates, measure
     from qcot.quantum.qkd.problems import SEEDED_STORE
 
+    require_shots(shots)
     if store is not None and seed is not None:
         raise QcotError(SEEDED_STORE, f"--store and --seed {seed} are both given")
     link = _link(distance, noise, eve)

@@ -142,7 +142,7 @@ def _process(found: Distribution, sifted: Sifted, random: np.random.Generator) -
     if length < KEY_BITS:
         why = (
             f"{found.sifted:,} sifted bits leave {length} secret ones, a key has {KEY_BITS}: "
-            f"phases may err by {worst:.4f}, {found.leaked:,} parities were told"
+            f"phases may err by {min(worst, 0.5):.4f}, {found.leaked:,} parities were told"
         )
         return _ended(found, TOO_SHORT, why)
     secret = np.packbits(_hashed(sender, length // KEY_BITS * KEY_BITS, random)).tobytes()
