@@ -1,0 +1,70 @@
+"""The examples that a newcomer is shown, in the README and by --help: each is one that the command line takes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from qcot.cli import app as entry
+
+README = Path(__file__).parents[3] / "README.md"
+SHOWN = re.compile(r"(?:^    \.venv/bin/|`)qcot ([a-z][^`#\n]*)", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def root() -> Any:
+    """`qcot` with all its commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
+        patch.delitem(sys.modules, "qcot.cli.quantum.group", raising=False)
+        patch.setattr("sys.argv", ["qcot", "--help"])
+        entry._add_commands(None)
+        return typer.main.get_command(entry.app)
+
+
+def taken(root: Any, words: list[str]) -> bool:
+    """Whether the command line takes these words; nothing is run. Raises what tells why not."""
+    command, context, rest = root, root.make_context("qcot", [], resilient_parsing=True), list(words)
+    while rest and hasattr(command, "commands") and rest[0] != "--help":
+        command = command.commands[rest.pop(0)]
+    if "--help" not in rest:
+        command.make_context("qcot", rest, parent=context)
+    return True
+
+
+def leaves(command: Any, words: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    """Every command below this one, with the words that lead there."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        return [(words, command)]
+    return [leaf for name, each in below.items() for leaf in leaves(each, (*words, name))]
+
+
+def test_the_readmes_examples_are_taken_as_they_stand(root: Any) -> None:
+    examples = SHOWN.findall(README.read_text())
+    assert len(examples) > 15
+    for example in examples:
+        words = shlex.split(example)
+        if not any(word.isupper() for word in words):  # a placeholder, as in `qcot verify FILE`
+            assert taken(root, words), example
+
+
+def test_every_technique_shows_an_example_that_is_taken(root: Any) -> None:
+    quantum = leaves(root.commands["quantum"], ("quantum",)) + leaves(root.commands["kme"], ("kme",))
+    for words, command in [*quantum, (("reproduce",), root.commands["reproduce"])]:
+        found = re.search(r"Example: `?qcot ([^`\n]+(?:\n[^`\n]+)*)", command.help)
+        assert found, words
+        example = shlex.split(found[1])
+        assert tuple(example[: len(words)]) == words
+        assert taken(root, example)
+
+
+def test_the_readme_names_every_technique(root: Any) -> None:
+    text = README.read_text()
+    for name in root.commands["quantum"].commands:
+        assert f"qcot quantum {name} " in text
