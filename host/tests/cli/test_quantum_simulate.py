@@ -99,3 +99,12 @@ def test_bad_options_are_refused_by_name(quantum: Run, words: tuple[str, ...], p
     status, out, err = quantum("simulate", *SMALL, *words, "--json")
     assert status == 1
     assert json.loads(out or err)["error"]["name"] == problem
+
+
+def test_a_network_in_which_no_qblock_comes_about_fails_though_its_replicas_agree(quantum: Run, tmp_path: Path) -> None:
+    noise = tmp_path / "noise.json"
+    noise.write_text('{"readout_1_given_0": 0.3, "readout_0_given_1": 0.3}')
+    status, out, _ = quantum("simulate", *SMALL, "--backend", f"noisy:{noise}")
+    assert status == 1
+    assert "0 of 1 came about" in out
+    assert "link disturbed" in out

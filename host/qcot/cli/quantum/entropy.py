@@ -125,6 +125,7 @@ def _rows(found: Assessment) -> list[list[str]]:
 
 def _facts(found: Assessment, draw: Draw, seed: int | None, output: str) -> dict[str, object]:
     from qcot.quantum.entropy.health import ALPHA_LOG2, WINDOW, proportion_cutoff, repetition_cutoff
+    from qcot.quantum.entropy.source import FLOOR
 
     credit = f"{found.credited:.4f} bits a sample" if found.physical else "0 bits, as all that a simulator gives"
     return {
@@ -133,7 +134,8 @@ def _facts(found: Assessment, draw: Draw, seed: int | None, output: str) -> dict
         "adaptive proportion": f"fails at {proportion_cutoff(found.claimed)} of {WINDOW} bits equal to the first",
         "false alarm": f"2^-{ALPHA_LOG2} a test and sample of a source as claimed",
         "share of ones": f"{min(found.ones):.4f} to {max(found.ones):.4f} over the qubits",
-        "claimed min-entropy": f"{found.claimed} bits a sample",
+        "claimed min-entropy": f"{found.claimed} bits a sample; estimates of few samples are far lower (--shots takes "
+        f"more), and below {FLOOR * found.claimed:.3g} the source is refused",
         "credited": credit,
         "drawn": f"{draw.raw_bits} raw bits, {draw.extracted_bits} extracted, {draw.credited_bits} credited",
         "ran on": found.backend,

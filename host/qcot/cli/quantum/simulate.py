@@ -61,7 +61,7 @@ def simulate(
 ) -> None:
     """Simulate the hospital network and its protocol (QUMA 5 and 6), or what a fault does to it.
 
-    Exit status 1 if honest replicas disagree, or a fault does not show.
+    Exit status 1 if honest replicas disagree, a fault does not show, or without one a Qblock does not come about.
 
     Example: qcot quantum simulate --fault node-down:C --blocks 3 --log events.jsonl --png network.png
     """
@@ -96,7 +96,8 @@ def simulate(
     for path, says in ((png, "network drawn"), (log, "events written")):
         if path is not None:
             err.print(f"{says} into {path}", markup=False, soft_wrap=True)
-    if not done.agrees or done.detected is False:
+    lacking = done.fault is None and len(done.longest) < blocks
+    if not done.agrees or done.detected is False or lacking:
         raise typer.Exit(1)
 
 
@@ -120,6 +121,7 @@ def _facts(done: Simulation) -> dict[str, object]:
         facts["showed"] = {True: "yes", False: "NO", None: "nothing met it; publish more, or aim elsewhere"}[
             done.detected
         ]
+    facts["Qblocks"] = f"{len(done.longest)} of {done.settings.blocks} came about"
     facts["replicas"] = "agree" if done.agrees else "NO AGREEMENT"
     facts["simulated"] = f"{done.simulated_ns / NS_PER_S:.3f} s"
     return facts | {
