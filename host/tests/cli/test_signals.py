@@ -126,3 +126,23 @@ def test_up_uses_a_broker_that_listens_already_and_refuses_a_second_gateway(tmp_
         status, out, _ = ended(first, signal.SIGINT)
     assert status == 0
     assert "0 readings in 0 transactions" in out
+
+
+def test_circuits_that_would_run_for_hours_say_that_they_run_and_end_at_once() -> None:
+    """Aer keeps Python's lock as long as a job takes, so Python itself would not see the signal before its end."""
+    terminal, inner = os.openpty()
+    words = ("quantum", "audit", "--shots", "1000000", "--backend", "noisy", "--sweep", "0")
+    process = subprocess.Popen(
+        [*QCOT, *words], stdout=subprocess.DEVNULL, stderr=inner, env=os.environ | {"TERM": "xterm"}
+    )
+    os.close(inner)
+    try:
+        said = b""
+        while b"estimating 42 bits" not in said:
+            said += os.read(terminal, 1024)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == -signal.SIGINT
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)

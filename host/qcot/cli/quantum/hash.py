@@ -39,8 +39,8 @@ Beside it the same walk ran as a circuit. That is a cross-check of the definitio
 count cells roughly, the digest needs 40 bits of each probability. Fidelity 1 is the exact walk, 0 is uniform noise."""
 TESTED = """\
 The literature's tests of hash functions: random messages of 256 bits are hashed, and again with one bit flipped, \
-added, removed. Theory is what a random function gives. To pass says that the statistics are good; it proves nothing \
-about attacks."""
+added, removed. Theory is what a random function gives; W_N(k) counts pairs of digests that agree in k of 32 bytes. To \
+pass says that the statistics are good; it proves nothing about attacks."""
 STEPS_ON_A_MACHINE = 2
 """A noisy machine has all but lost the state after these."""
 MAX_FILE = 1 << 16

@@ -117,7 +117,7 @@ def _move(side: int) -> UnitaryGate:
         for position in range(positions):
             to = (position + by) % side if position < side else position
             matrix[positions * coin + to, positions * coin + position] = 1
-    return UnitaryGate(matrix, label=f"+-1 mod {side}")
+    return UnitaryGate(matrix, label=f"  +-1 mod {side}")  # pictures put the number of a wire before it
 
 
 def _width(side: int) -> int:

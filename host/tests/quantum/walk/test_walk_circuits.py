@@ -79,7 +79,7 @@ def test_shots_that_say_nothing_are_refused(shots: int) -> None:
 
 
 def test_one_step_is_a_toss_and_two_moves() -> None:
-    labels = [gate.operation.label for gate in step_circuit(2).data]
+    labels = [gate.operation.label.strip() for gate in step_circuit(2).data]
     assert labels == ["W2", "+-1 mod 7", "+-1 mod 7"]
 
 
