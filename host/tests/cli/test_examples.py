@@ -32,7 +32,7 @@ def taken(root: Any, words: list[str]) -> bool:
     command, context, rest = root, root.make_context("qcot", [], resilient_parsing=True), list(words)
     while rest and hasattr(command, "commands") and rest[0] != "--help":
         command = command.commands[rest.pop(0)]
-    if "--help" not in rest:
+    if rest != ["--help"] and not hasattr(command, "commands"):
         command.make_context("qcot", rest, parent=context)
     return True
 
