@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from statistics import median
 
 from qcot.quantum.qblock import Chain, check_chain, run_chain_check, run_local_check, run_local_checks
 
@@ -15,13 +16,13 @@ MILLION = 1_000_000
 
 
 def seconds(call: Callable[[], object], times: int = 1) -> float:
-    """The best of ``times``: a machine with other work only ever adds."""
+    """Median of ``times``."""
     taken = []
     for _ in range(times):
         begun = time.perf_counter()
         call()
         taken.append(time.perf_counter() - begun)
-    return min(taken)
+    return median(taken)
 
 
 def measure() -> list[Figure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from statistics import median
 
 import numpy as np
 from qcot.quantum.walk import walk_hash, walk_hash_many
@@ -21,13 +22,13 @@ ROUNDS = 5
 
 
 def _rate(work: Callable[[], object], hashes: int) -> float:
-    """Hashes a second of a core's time: the best of some rounds, because neighbours take caches as well as cores."""
+    """Hashes a second of a core's time, median of some rounds."""
     seconds = []
     for _ in range(ROUNDS):
         began = time.process_time()
         work()
         seconds.append(time.process_time() - began)
-    return hashes / min(seconds)
+    return hashes / median(seconds)
 
 
 def measure() -> list[Figure]:
