@@ -9,14 +9,14 @@ import qcot
 
 ROOT = Path(qcot.__file__).parent
 LAYERS = [
-    "errors", "rates", "mqtt", "settings", "link", "crypto", "quantum", "kme", "ledger", "channel", "boards", "broker",
-    "bridge", "gateway", "reproduce", "home", "services", "demo", "cli",
+    "errors", "database", "rates", "mqtt", "settings", "link", "crypto", "quantum", "kme", "ledger", "channel", "boards",
+    "broker", "bridge", "gateway", "reproduce", "home", "services", "demo", "cli",
 ]  # fmt: skip
 ONLY = {
     "link": ("errors",),
     "crypto": ("errors",),
-    "quantum": ("errors", "crypto.keyfile"),
-    "kme": ("errors", "rates", "crypto.keyfile", "quantum.qkd"),
+    "quantum": ("errors", "database", "crypto.keyfile"),
+    "kme": ("errors", "database", "rates", "crypto.keyfile", "quantum.qkd"),
     "channel": ("errors", "rates", "mqtt", "crypto", "kme", "ledger.receipts"),
 }
 """Those that must stay small: what they may import, from anywhere else."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from qcot.bridge.problems import DISK_FULL, OUTBOX_BUSY, OUTBOX_CORRUPT, OUTBOX_FOREIGN, OUTBOX_IO
 from qcot.crypto.keyfile import sync_folder
+from qcot.database import transaction
 from qcot.errors import Problem, QcotError
 from qcot.link.events import Resume
 
@@ -108,7 +109,7 @@ class Store:
         problems = [row[0] for row in db.execute("PRAGMA quick_check(3)")]
         if problems != ["ok"]:
             raise QcotError(OUTBOX_CORRUPT, f"{self._path}: {'; '.join(map(str, problems))}")
-        with self._write():
+        with transaction(self._db):
             if not db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
                 for statement in _TABLES.split(";\n"):
                     db.execute(statement)
@@ -139,7 +140,7 @@ class Store:
         self, items: Sequence[Item], positions: Mapping[bytes, Resume], announced: Mapping[bytes, str]
     ) -> list[int]:
         """Store ``items`` in order with where each board's chain stands after them; gives the items' ids."""
-        with self._named(), self._write():
+        with self._named(), transaction(self._db):
             db = self._db
             ids = []
             for item in items:
@@ -171,7 +172,7 @@ class Store:
         """Put ``sealed``, which must have ``next_sequence``, in the place of the pending items that it holds."""
         if sealed.sequence != self._next:
             raise ValueError(f"sequence {sealed.sequence} is not the next, {self._next}")
-        with self._named(), self._write():
+        with self._named(), transaction(self._db):
             self._db.execute(
                 "INSERT INTO outbox VALUES (?, ?, ?, ?)", (sealed.sequence, sealed.hash, sealed.readings, sealed.raw)
             )
@@ -197,7 +198,7 @@ class Store:
     def settle(self, accepted: Iterable[bytes], refused: Iterable[Refusal]) -> Settled:
         """Delete what the gateway has on disk, by hash, and keep aside what it refused. Unknown hashes do nothing."""
         settled = Settled({}, {})
-        with self._named(), self._write():
+        with self._named(), transaction(self._db):
             for hash_ in accepted:
                 settled.accepted.update(self._delete(hash_))
             for refusal in refused:
@@ -213,7 +214,7 @@ class Store:
 
     def renumber(self, replacements: Sequence[Sealed], next_sequence: int) -> None:
         """Replace the whole outbox; for a bridge whose gateway is ahead of it."""
-        with self._named(), self._write():
+        with self._named(), transaction(self._db):
             self._db.execute("DELETE FROM outbox")
             self._db.executemany(
                 "INSERT INTO outbox VALUES (?, ?, ?, ?)",
@@ -250,17 +251,6 @@ class Store:
 
     def _set_next(self, sequence: int) -> None:
         self._db.execute("UPDATE meta SET value = ? WHERE key = 'next'", (sequence,))
-
-    @contextlib.contextmanager
-    def _write(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from qcot.crypto.keyfile import sync_folder
+from qcot.database import transaction
 from qcot.errors import QcotError
 from qcot.kme.api import KEY_BITS, DeliveredKey, KeyRequest, status_body
 from qcot.kme.problems import BAD_REQUEST, EXHAUSTED, NO_SUCH_KEY, NOT_YOURS, STATE_IO
@@ -152,15 +153,8 @@ class Kme:
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._named():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._named(), transaction(self._db):
+            yield self._db
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:

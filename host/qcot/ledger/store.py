@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from qcot.crypto.keyfile import sync_folder
+from qcot.database import transaction
 from qcot.errors import QcotError
 from qcot.ledger import checkpoint, merkle, qblock, rules, schema
 from qcot.ledger.merkle import Frontier
@@ -78,7 +79,7 @@ class Ledger(Reader):
 
     def _list_keys(self) -> None:
         """Make the table of validation keys from the headers, unless it is there."""
-        with schema.errors(self.path), schema.transaction(self._db):
+        with schema.errors(self.path), transaction(self._db):
             if self._row("SELECT 1 FROM sqlite_schema WHERE name = 'validation_key'") is None:
                 self._db.execute(schema.VALIDATION_KEYS)
                 for height in range(self.height()):
@@ -143,7 +144,7 @@ class Ledger(Reader):
         again. Raises `disk-full`, `ledger-io` or `ledger-corrupt`, and then nothing of the batch was stored.
         """
         work = _Batch(self)
-        with schema.errors(self.path), schema.transaction(self._db):
+        with schema.errors(self.path), transaction(self._db):
             answers = [work.answer(transaction) for transaction in batch]
             work.write_devices()
         self._frontier = work.frontier
@@ -180,7 +181,7 @@ class Ledger(Reader):
             raise QcotError(QBLOCK_OUT_OF_PLACE, f"tree before Qblock {header.core.height} is another")
         frontier, nodes = self._frontier.append(merkle.leaf_hash(header.raw))
         leaf = header.core.tree_size
-        with schema.errors(self.path), schema.transaction(self._db):
+        with schema.errors(self.path), transaction(self._db):
             self._db.execute("INSERT INTO leaf VALUES (?, ?)", (leaf, header.raw))
             self._db.executemany("INSERT INTO node VALUES (?, ?, ?)", nodes)
             self._db.execute("INSERT INTO qblock VALUES (?, ?)", (header.core.height, leaf))
@@ -210,7 +211,7 @@ class Ledger(Reader):
         stored = self.checkpoint(given.size)
         if stored is not None:
             return stored
-        with schema.errors(self.path), schema.transaction(self._db):
+        with schema.errors(self.path), transaction(self._db):
             self._db.execute("INSERT INTO checkpoint VALUES (?, ?)", (given.size, text))
         return text
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qcot.crypto.keyfile import sync_folder
+from qcot.database import transaction
 from qcot.errors import QcotError
 from qcot.quantum.qkd.problems import (
     KEY_EXHAUSTED,
@@ -251,15 +252,8 @@ class KeyStore:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: on disk at its end, or nothing of it."""
-        with self._lock, self._named():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._lock, self._named(), transaction(self._db):
+            yield self._db
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
