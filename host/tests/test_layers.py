@@ -9,8 +9,8 @@ import qcot
 
 ROOT = Path(qcot.__file__).parent
 LAYERS = [
-    "errors", "database", "rates", "mqtt", "settings", "link", "crypto", "quantum", "kme", "ledger", "channel", "boards",
-    "broker", "bridge", "gateway", "reproduce", "home", "services", "demo", "cli",
+    "errors", "database", "rates", "mqtt", "settings", "link", "crypto", "quantum", "kme", "ledger", "channel",
+    "boards", "broker", "bridge", "gateway", "reproduce", "home", "services", "demo", "cli",
 ]  # fmt: skip
 ONLY = {
     "link": ("errors",),
