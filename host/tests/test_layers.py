@@ -9,13 +9,16 @@ import qcot
 
 ROOT = Path(qcot.__file__).parent
 LAYERS = [
-    "errors", "database", "rates", "mqtt", "settings", "link", "crypto", "quantum", "kme", "ledger", "channel",
-    "boards", "broker", "bridge", "gateway", "reproduce", "home", "services", "demo", "cli",
+    "errors", "database", "rates", "mqtt", "settings", "link", "crypto", "quantum", "kme", "certificates", "records",
+    "ledger", "channel",
+    "boards", "broker", "bridge", "gateway", "reproduce", "home", "authority", "custody", "services", "demo", "cli",
 ]  # fmt: skip
 ONLY = {
     "link": ("errors",),
     "crypto": ("errors",),
     "quantum": ("errors", "database", "crypto.keyfile"),
+    "certificates": ("errors", "crypto"),
+    "records": ("errors", "crypto"),
     "kme": ("errors", "database", "rates", "crypto.keyfile", "quantum.qkd"),
     "channel": ("errors", "rates", "mqtt", "crypto", "kme", "ledger.receipts"),
 }

@@ -1,0 +1,1 @@
+"""The authority: its keys on disk, its window, and what it issued."""

@@ -1,0 +1,1 @@
+"""Certificates: who may sign what, until when, under one root. Formats and rules, no I/O."""
