@@ -15,7 +15,7 @@ from qcot.database import transaction
 from qcot.errors import QcotError
 from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_FULL, LEDGER_IO
 
-USER_VERSION = 1
+USER_VERSION = 2
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE leaf (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
@@ -32,11 +32,14 @@ TABLES = (
     # Where the readings first .. first + count - 1 of a device's epoch are.
     """CREATE TABLE run (device BLOB, epoch INTEGER, first INTEGER, count INTEGER NOT NULL, leaf INTEGER NOT NULL,
         entry INTEGER NOT NULL, link_before BLOB NOT NULL, PRIMARY KEY (device, epoch, first)) STRICT, WITHOUT ROWID""",
+    # The statements of each transaction: what the register and the record book are made from.
+    """CREATE TABLE statement (leaf INTEGER, entry INTEGER, bytes BLOB NOT NULL, PRIMARY KEY (leaf, entry))
+        STRICT, WITHOUT ROWID""",
     "CREATE TABLE qblock (height INTEGER PRIMARY KEY, leaf INTEGER NOT NULL) STRICT",
     "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT",
+    # The key that validated each Qblock's bookkeeper.
+    "CREATE TABLE validation_key (id BLOB PRIMARY KEY, height INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
-VALIDATION_KEYS = "CREATE TABLE validation_key (id BLOB PRIMARY KEY, height INTEGER NOT NULL) STRICT, WITHOUT ROWID"
-"""The key that validated each Qblock's bookkeeper; ledgers from before there was this table get it when opened."""
 _BUSY_SECONDS = 10.0
 _SMALLEST = 512  # SQLite takes a shorter file for a new database; only one of no bytes is
 

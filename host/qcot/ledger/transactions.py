@@ -1,4 +1,4 @@
-"""What a bridge signs: frames as the boards sent them, and enrolments (docs/evidence.md, Transaction).
+"""What a bridge signs: frames as boards sent them, enrolments and statements (docs/evidence.md, Transaction).
 
 A :class:`Transaction` is parsed from its bytes and remembers them; they are signed, hashed and stored as they are.
 """
@@ -26,7 +26,8 @@ MIN_FRAME, MAX_FRAME = 8, 254  # docs/link-protocol.md, Frame
 MAX_MODEL = 16
 MAX_CHANNELS = 255
 MAX_TEXT = 64
-_FRAME, _ENROLMENT = 1, 2
+MAX_STATEMENT = 16 * 1024
+_FRAME, _ENROLMENT, _STATEMENT = 1, 2, 3
 _VERSION, _SITE, _BRIDGE, _SEQUENCE, _TIME, _ENTRIES = range(1, 7)
 
 
@@ -63,7 +64,14 @@ class EnrolmentEntry:
     channels: tuple[Channel, ...]
 
 
-Entry = FrameEntry | EnrolmentEntry
+@dataclass(frozen=True, slots=True)
+class StatementEntry:
+    """A signed ``statement`` of 1 to 16,384 bytes, COSE_Sign1: a certificate, revocation, rotation or record."""
+
+    statement: bytes
+
+
+Entry = FrameEntry | EnrolmentEntry | StatementEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,16 @@ class Transaction:
     def policy(self) -> str:
         """The policy id of the protected header."""
         return self.signed.policy or ""
+
+    @property
+    def kid(self) -> bytes:
+        """The id of the key that is said to have signed."""
+        return self.signed.kid
+
+    @property
+    def statements(self) -> tuple[bytes, ...]:
+        """The statements in it, in order."""
+        return tuple(entry.statement for entry in self.entries if isinstance(entry, StatementEntry))
 
     def verify(self, key: PublicKey) -> None:
         """Raise QcotError `bad-signature` unless the bridge's ``key`` signed these bytes."""
@@ -113,7 +131,19 @@ def parse(raw: bytes) -> Transaction:
 
     Raises QcotError `bad-cbor`, `bad-cose` or `bad-transaction`.
     """
-    signed = cose.parse(raw, KIND)
+    return read(raw, envelope(raw))
+
+
+def envelope(raw: bytes) -> cose.Sign1:
+    """The outside of a transaction: who is said to have signed, before its content costs anything to read.
+
+    Raises QcotError `bad-cbor` or `bad-cose`.
+    """
+    return cose.parse(raw, KIND)
+
+
+def read(raw: bytes, signed: cose.Sign1) -> Transaction:
+    """The transaction ``raw`` whose envelope is ``signed``; raises QcotError `bad-cbor` or `bad-transaction`."""
     site, bridge, sequence, time, entries = _payload(cbor.decode(signed.payload))
     return Transaction(site, bridge, sequence, time, entries, signed, raw, hashlib.sha256(raw).digest())
 
@@ -142,11 +172,17 @@ def _payload(payload: Any) -> tuple[str, str, int, int, tuple[Entry, ...]]:
 def _entry(item: Any, at: int) -> Entry:
     match item:
         case [1, bytes(device), int(epoch), int(received), bytes(frame)]:
-            fits = 0 <= epoch <= MAX_EPOCH and _is_uint(received) and MIN_FRAME <= len(frame) <= MAX_FRAME
+            fits = (
+                len(device) == DEVICE_SIZE
+                and 0 <= epoch <= MAX_EPOCH
+                and _is_uint(received)
+                and MIN_FRAME <= len(frame) <= MAX_FRAME
+            )
             entry: Entry = FrameEntry(device, epoch, received, frame)
         case [2, bytes(device), bytes(secret), str(model), bytes(firmware), bytes(image), list(channels)]:
             fits = (
-                len(secret) == len(image) == HASH_SIZE
+                len(device) == DEVICE_SIZE
+                and len(secret) == len(image) == HASH_SIZE
                 and len(firmware) == 3
                 and 1 <= len(model) <= MAX_MODEL
                 and len(channels) <= MAX_CHANNELS
@@ -154,9 +190,12 @@ def _entry(item: Any, at: int) -> Entry:
             entry = EnrolmentEntry(
                 device, secret, model, firmware, image, tuple(_channel(channel, at) for channel in channels)
             )
+        case [3, bytes(statement)]:
+            fits = 1 <= len(statement) <= MAX_STATEMENT
+            entry = StatementEntry(statement)
         case _:
-            _refuse(f"entry {at} is neither a frame nor an enrolment")
-    if not fits or len(device) != DEVICE_SIZE:
+            _refuse(f"entry {at} is neither a frame, an enrolment nor a statement")
+    if not fits:
         _refuse(f"entry {at} has a member of the wrong length or range")
     return entry
 
@@ -176,6 +215,8 @@ def _channel(item: Any, at: int) -> Channel:
 def _entry_to_cbor(entry: Entry) -> list[Any]:
     if isinstance(entry, FrameEntry):
         return [_FRAME, entry.device, entry.epoch, entry.received, entry.frame]
+    if isinstance(entry, StatementEntry):
+        return [_STATEMENT, entry.statement]
     channels = [[c.name, c.unit, c.num, c.den, c.offset] for c in entry.channels]
     return [
         _ENROLMENT, entry.device, entry.commitment, entry.model, entry.firmware, entry.image, channels
