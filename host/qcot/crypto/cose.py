@@ -19,17 +19,26 @@ from qcot.errors import QcotError
 SIGN1_TAG = 18
 ALG, CONTENT_TYPE, KID, POLICY = 1, 3, 4, -65537
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MAX_HEADER = 255
+_SIGN1_START = b"\xd2\x84"  # tag 18, array of 4
+_BYTES_HEAD, _ONE_BYTE_LENGTH = 0x40, 24
 _UNPROTECTED_EMPTY: dict[Any, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a message must be: its algorithm, content type, external AAD, and whether it names a policy."""
+    """What a message must be: its algorithm (or one of several), content type, external AAD, with or without policy."""
 
     algorithm: Algorithm
     content_type: str
     external_aad: bytes
     with_policy: bool
+    others: tuple[Algorithm, ...] = ()
+
+    @property
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        """All that may sign this kind."""
+        return self.algorithm, *self.others
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class Sign1:
     """A parsed COSE_Sign1, its signature not yet verified."""
 
     kind: Kind
+    algorithm: Algorithm
     kid: bytes
     policy: str | None
     protected: bytes
@@ -45,7 +55,7 @@ class Sign1:
 
     def verify(self, key: PublicKey) -> None:
         """Raise QcotError `bad-signature` unless ``key`` signed exactly these bytes as this kind."""
-        if key.algorithm != self.kind.algorithm or key.kid != self.kid:
+        if key.algorithm != self.algorithm or key.kid != self.kid:
             raise QcotError(
                 BAD_SIGNATURE, f"signed by key {self.kid.hex()}, not by {key.algorithm.name} key {key.kid.hex()}"
             )
@@ -54,10 +64,10 @@ class Sign1:
 
 def sign(key: SigningKey, kind: Kind, payload: bytes, policy: str | None = None) -> bytes:
     """Return the tagged COSE_Sign1 of ``payload``; raises ValueError where ``kind`` and arguments disagree."""
-    if key.algorithm != kind.algorithm or (policy is not None) != kind.with_policy:
+    if key.algorithm not in kind.algorithms or (policy is not None) != kind.with_policy:
         raise ValueError("key or policy does not fit the kind of message")
     header: dict[int, Any] = {
-        ALG: kind.algorithm.cose,
+        ALG: key.algorithm.cose,
         CONTENT_TYPE: kind.content_type,
         KID: key.public_key.kid,
     }
@@ -80,27 +90,48 @@ def parse(data: bytes, kind: Kind) -> Sign1:
             pass
         case _:
             _refuse("not an array of protected header, empty map, payload and signature")
-    if len(signature) != kind.algorithm.signature_size:
-        _refuse(f"signature of {len(signature)} bytes, {kind.algorithm.name} has {kind.algorithm.signature_size}")
-    kid, policy = _header(cbor.decode(protected), kind)
-    return Sign1(kind, kid, policy, protected, payload, signature)
+    algorithm, kid, policy = _header(cbor.decode(protected), kind)
+    if len(signature) != algorithm.signature_size:
+        _refuse(f"signature of {len(signature)} bytes, {algorithm.name} has {algorithm.signature_size}")
+    return Sign1(kind, algorithm, kid, policy, protected, payload, signature)
 
 
-def _header(header: Any, kind: Kind) -> tuple[bytes, str | None]:
+def content_type(data: bytes) -> str:
+    """Return the content type that a COSE_Sign1 claims, to choose the kind that it is then parsed as.
+
+    Looks at the protected header alone, of at most MAX_HEADER bytes; raises `bad-cose` or `bad-cbor`.
+    """
+    at = len(_SIGN1_START) + 1
+    if not data.startswith(_SIGN1_START) or len(data) <= at:
+        _refuse("not a tagged COSE_Sign1")
+    size = data[at - 1] - _BYTES_HEAD
+    if size == _ONE_BYTE_LENGTH:
+        size, at = data[at], at + 1
+    if not 0 <= size <= MAX_HEADER or len(data) < at + size:
+        _refuse(f"no protected header of at most {MAX_HEADER} bytes")
+    header = cbor.decode(data[at : at + size])
+    if not isinstance(header, dict) or not isinstance(header.get(CONTENT_TYPE), str):
+        _refuse("the protected header names no content type")
+    name: str = header[CONTENT_TYPE]
+    return name
+
+
+def _header(header: Any, kind: Kind) -> tuple[Algorithm, bytes, str | None]:
     labels = {ALG, CONTENT_TYPE, KID} | ({POLICY} if kind.with_policy else set())
     if not isinstance(header, dict) or header.keys() != labels:
         _refuse(f"protected header must have the labels {sorted(labels)} and no other")
     kid, policy = header[KID], header.get(POLICY)
-    if header[ALG] != kind.algorithm.cose or header[CONTENT_TYPE] != kind.content_type:
+    algorithm = next((each for each in kind.algorithms if each.cose == header[ALG]), None)
+    if algorithm is None or header[CONTENT_TYPE] != kind.content_type:
         _refuse(
             f"algorithm {header[ALG]!r} and content type {header[CONTENT_TYPE]!r}, "
-            f"wanted are {kind.algorithm.cose} and {kind.content_type!r}"
+            f"wanted are {' or '.join(str(each.cose) for each in kind.algorithms)} and {kind.content_type!r}"
         )
     if not isinstance(kid, bytes) or len(kid) != KID_SIZE:
         _refuse(f"key id must be {KID_SIZE} bytes")
     if kind.with_policy and not (isinstance(policy, str) and NAME.fullmatch(policy)):
         _refuse("policy id must be 1 to 64 characters of A-Z a-z 0-9 _ -")
-    return kid, policy
+    return algorithm, kid, policy
 
 
 def _to_be_signed(protected: bytes, external_aad: bytes, payload: bytes) -> bytes:

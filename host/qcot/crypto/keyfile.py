@@ -1,4 +1,4 @@
-"""Seeds in files that only their owner can read."""
+"""Secrets in files that only their owner can read."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MODE = 0o600
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def create(path: Path, seed: bytes | None = None) -> bytes:
-    """Write a new 32-byte seed (random unless given) to ``path``, on disk with its folder entry; return it.
+def create(path: Path, secret: bytes | None = None) -> bytes:
+    """Write a new ``secret`` (32 random bytes unless given) to ``path``, on disk with its folder entry; return it.
 
     Never overwrites: raises `key-file-exists`; a write that fails raises `key-file-io` and leaves no file.
     """
-    seed = secrets.token_bytes(SEED_SIZE) if seed is None else seed
-    if len(seed) != SEED_SIZE:
-        raise QcotError(KEY_FILE_BAD, f"seed of {len(seed)} bytes, {SEED_SIZE} are needed")
+    secret = secrets.token_bytes(SEED_SIZE) if secret is None else secret
+    if not secret:
+        raise QcotError(KEY_FILE_BAD, f"no bytes to write to {path}")
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _MODE)
     except FileExistsError as error:
@@ -32,37 +32,50 @@ def create(path: Path, seed: bytes | None = None) -> bytes:
         raise QcotError(KEY_FILE_IO, f"{path}: {error.strerror}") from error
     try:
         with os.fdopen(fd, "wb") as file:
-            file.write(seed)
+            file.write(secret)
             file.flush()
             os.fsync(file.fileno())
         sync_folder(path.parent)
     except OSError as error:
         path.unlink(missing_ok=True)
         raise QcotError(KEY_FILE_IO, f"{path}: {error.strerror}") from error
-    return seed
+    return secret
 
 
-def load(path: Path) -> bytes:
-    """Read the seed in ``path``; raises `key-file-missing`, `key-file-mode`, `key-file-bad` or `key-file-io`."""
+def load(path: Path, size: int = SEED_SIZE) -> bytes:
+    """Read the secret of ``size`` bytes in ``path``, or in the systemd credential that stands for it.
+
+    The credential is looked for first: ``qcot.`` and the file's name, in the folder that systemd names in
+    CREDENTIALS_DIRECTORY (systemd.exec(5)). Raises `key-file-missing`, `key-file-mode`, `key-file-bad`.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    credential = Path(folder) / f"qcot.{path.name}" if folder else None
+    if credential is not None and os.path.lexists(credential):
+        # systemd lets a service's user read it by an ACL, which shows as a right of the group, in a folder of its own.
+        return _read(credential, size, stat.S_IRWXO)
+    return _read(path, size, _OTHERS)
+
+
+def _read(path: Path, size: int, forbidden: int) -> bytes:
     try:
         # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())  # of what was opened: no time between check and use
             if not stat.S_ISREG(status.st_mode):
                 raise QcotError(KEY_FILE_BAD, f"{path} is not a plain file")
-            if status.st_mode & _OTHERS:
+            if status.st_mode & forbidden:
                 mode = stat.S_IMODE(status.st_mode)
                 remedy = Problem(KEY_FILE_MODE.name, f"{KEY_FILE_MODE.remedy} {shlex.quote(str(path))}")
                 raise QcotError(remedy, f"others can read {path} (mode {mode:04o})")
-            seed = file.read(SEED_SIZE + 1)
+            secret = file.read(size + 1)
     except FileNotFoundError as error:
         raise QcotError(KEY_FILE_MISSING, f"{path} is not there") from error
     except OSError as error:
         raise QcotError(KEY_FILE_BAD, f"{path}: {error.strerror}") from error
-    if len(seed) != SEED_SIZE:
-        size = "more than 32" if len(seed) > SEED_SIZE else str(len(seed))
-        raise QcotError(KEY_FILE_BAD, f"{path} holds {size} bytes")
-    return seed
+    if len(secret) != size:
+        held = f"more than {size}" if len(secret) > size else str(len(secret))
+        raise QcotError(KEY_FILE_BAD, f"{path} holds {held} bytes, {size} are needed")
+    return secret
 
 
 def sync_folder(folder: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_key_is_never_overwritten_not_even_through_a_link(tmp_path):
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     assert problem(keyfile.create, tmp_path / "none" / "a").problem.name == "key-file-io"
-    assert problem(keyfile.create, tmp_path / "a", bytes(31)).problem.name == "key-file-bad"
+    assert problem(keyfile.create, tmp_path / "a", b"").problem.name == "key-file-bad"
 
 
 def test_a_write_that_fails_leaves_no_file(tmp_path):
