@@ -1,1 +1,1 @@
-"""Certificates: who may sign what, until when, under one root. Formats and rules, no I/O."""
+"""Certificates and what changes them, as bytes and as rules (docs/certificates.md). Pure: no file, no clock."""
