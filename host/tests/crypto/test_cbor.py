@@ -1,9 +1,10 @@
 """Deterministic CBOR: round trips, and everything that another writer would have written is refused."""
 
 import cbor2
+import plain_cbor
 import pytest
 from cbor2 import CBORTag
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from qcot.crypto import cbor
 from qcot.errors import QcotError
@@ -17,9 +18,69 @@ VALUES = st.recursive(
 )
 
 REFUSED = object()
+TAG = 18
 
 
-def refusal(data: bytes, **limits: int) -> str:
+EDGES = [edge - more for edge in (24, 1 << 8, 1 << 16, 1 << 32) for more in (1, 0)]
+FLAWS = ("none", "long head", "more", "fewer", "key order", "key twice", "key kind", "tag", "simple", "cut")
+
+
+class FlawedWriter:
+    """Writes a value by the letter, but for one flaw the ``step``-th time that it can be made."""
+
+    def __init__(self, flaw, step):
+        self.flaw, self.step = flaw, step
+
+    def makes(self, *flaws):
+        self.step -= self.flaw in flaws
+        return self.step == 0 and self.flaw in flaws
+
+    def head(self, major, argument):
+        if self.makes("more", "fewer"):
+            argument = max(0, argument + (1 if self.flaw == "more" else -1))
+        sizes = [size for size in (0, 1, 2, 4, 8) if argument < (1 << 8 * size if size else 24)]
+        size = sizes[:2][-1] if self.makes("long head") else sizes[0]
+        info = 24 + (1, 2, 4, 8).index(size) if size else argument
+        return bytes([major << 5 | info]) + (argument.to_bytes(size, "big") if size else b"")
+
+    def write(self, value):
+        if self.makes("simple"):
+            return b"\xf7"
+        if self.makes("tag"):
+            return self.head(6, TAG + 1) + self.write(value)
+        match value:
+            case None:
+                return b"\xf6"
+            case int():
+                return self.head(0, value) if value >= 0 else self.head(1, -1 - value)
+            case bytes():
+                return self.head(2, len(value)) + value
+            case str():
+                return self.head(3, len(value.encode())) + value.encode()
+            case list():
+                return self.head(4, len(value)) + b"".join(map(self.write, value))
+            case CBORTag():
+                return self.head(6, value.tag) + self.write(value.value)
+        keys = sorted(cbor.encode(key) for key in value)
+        if keys and self.makes("key kind", "key twice", "key order"):
+            keys[-1] = {"key kind": b"\xf6", "key twice": keys[0], "key order": b"\0"}[self.flaw]
+        pairs = [key + self.write(each) for key, each in zip(keys, value.values(), strict=True)]
+        return self.head(5, len(value)) + b"".join(pairs)
+
+
+TREES = st.recursive(
+    st.one_of(st.none(), st.sampled_from(EDGES), INTEGERS, st.binary(max_size=30), st.text(max_size=30)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(KEYS, inner, max_size=4),
+        st.builds(CBORTag, st.just(TAG), inner),
+        st.lists(st.none(), min_size=23, max_size=26),
+    ),
+    max_leaves=10,
+)
+
+
+def refusal(data: bytes, **limits: object) -> str:
     with pytest.raises(QcotError) as caught:
         cbor.decode(data, **limits)
     assert caught.value.problem.name == "bad-cbor"
@@ -54,6 +115,21 @@ def test_maps_are_in_bytewise_order_of_their_encoded_keys(value):
 def test_any_bytes_are_refused_or_are_exactly_what_we_would_write(data):
     value = decoded_or_refused(data)
     assert value is REFUSED or cbor.encode(value) == data
+
+
+@settings(max_examples=300)
+@given(TREES, st.sampled_from(FLAWS), st.integers(1, 4), st.sampled_from([1, 2, 8, 8, 8]))
+def test_what_is_taken_and_what_it_means_is_as_a_reader_by_the_letter_has_it(value, flaw, step, max_depth):
+    data = FlawedWriter(flaw, step).write(value)
+    data = data[:-1] if flaw == "cut" else data
+    try:
+        expected = plain_cbor.decode(data, max_depth=max_depth, tags=(TAG,))
+    except plain_cbor.RefusedError:
+        refusal(data, max_depth=max_depth, tags=(TAG,))
+    else:
+        found = cbor.decode(data, max_depth=max_depth, tags=(TAG,))
+        assert repr(found) == repr(expected)  # types and order, too
+        assert cbor.encode(found) == data
 
 
 @given(VALUES, st.data())
