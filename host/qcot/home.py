@@ -1,11 +1,14 @@
-"""A QCoT home: the folder that holds one installation's settings, keys and databases.
+"""A QCoT home: the folder that holds one installation's settings, keys, certificates and databases.
 
 | path | what |
 |---|---|
 | qcot.toml | settings |
-| keys/bridge.seed, keys/gateway.seed | 32-byte ML-DSA seeds, mode 0600 |
+| keys/bridge.seed, keys/gateway.seed | 32-byte ML-DSA seeds, mode 0600; a home has those of the parts that it plays |
 | keys/boards/ | K_device of each enrolled board, mode 0600 |
-| trusted/bridges/NAME.pub, trusted/gateways/NAME.pub | the public keys that this installation believes |
+| trusted/authority.pub | the root that all trust starts from; a second line holds the key that requests are sealed to |
+| authority/ | only where the authority is: root key, issuing key, what it issued |
+| certificates/ | issuer.cert, bridge.cert, gateway.cert, and boards/ID.cert |
+| requests/ | sealed requests, to be carried to an authority elsewhere |
 | ledger/ledger.sqlite | the gateway's log |
 | ledger/validation/ | keys that validate the bookkeeper, used once |
 | bridge/outbox.sqlite | the bridge's outbox |
@@ -17,11 +20,13 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from qcot.crypto import keyfile
-from qcot.crypto.signing import ALGORITHMS, ML_DSA_44, ML_DSA_65, Algorithm, PublicKey, SigningKey
+from qcot.crypto.problems import KEY_FILE_MISSING
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SLH_DSA_SHA2_128S, Algorithm, PublicKey, SigningKey
 from qcot.errors import Problem, QcotError
 from qcot.settings import Settings, as_toml, load_settings
 
@@ -29,10 +34,21 @@ NO_HOME = Problem("no-home", "Run `qcot init` first, or name the right folder wi
 HOME_EXISTS = Problem("home-exists", "Use it as it is, or name an empty folder with --home.")
 HOME_UNUSABLE = Problem("home-unusable", "Name a folder that you may write to with --home or QCOT_HOME.")
 KEY_LOST = Problem(
-    "key-lost", "Restore it from your backup, or make another home with --home and enrol the boards there anew."
+    "key-lost",
+    "Use the home of that bridge or gateway; or restore the file from its backup, or make another home for it with "
+    "`qcot init --join`.",
 )
-PUBLIC_KEY_FILE = Problem("public-key-file", "Copy the file again from the home where `qcot init` made it.")
-NOT_TRUSTED = Problem("not-trusted", "Copy that installation's .pub file into the trusted folder named above.")
+PUBLIC_KEY_FILE = Problem("public-key-file", "Copy the file again from the authority's home: trusted/authority.pub.")
+NO_AUTHORITY = Problem(
+    "no-authority", "Copy authority.pub from the home where `qcot init` made it to the place named above."
+)
+NOT_CERTIFIED = Problem(
+    "not-certified",
+    "Run `qcot certificate request`, take what it writes to the authority, and install what comes back.",
+)
+
+KEYS: dict[str, Algorithm] = {"bridge": ML_DSA_65, "gateway": ML_DSA_44}
+"""The parts that a home may play, and what each signs with."""
 
 
 def default_home() -> Path:
@@ -72,9 +88,24 @@ class Home:
         return self.path / "keys"
 
     @property
-    def trusted(self) -> Path:
-        """Public keys that this installation believes."""
-        return self.path / "trusted"
+    def authority_file(self) -> Path:
+        """The public key of the root that all trust starts from."""
+        return self.path / "trusted" / "authority.pub"
+
+    @property
+    def authority(self) -> Path:
+        """The authority's own folder; there only where the authority is."""
+        return self.path / "authority"
+
+    @property
+    def certificates(self) -> Path:
+        """Every certificate that this home holds: issuer.cert, bridge.cert, gateway.cert, boards/ID.cert."""
+        return self.path / "certificates"
+
+    @property
+    def requests(self) -> Path:
+        """Sealed requests that wait to be carried to an authority elsewhere."""
+        return self.path / "requests"
 
     def settings(self) -> Settings:
         """Read qcot.toml and the QCOT_* variables; raises ``no-home`` or ``settings-broken``."""
@@ -84,33 +115,71 @@ class Home:
 
     def bridge_key(self) -> SigningKey:
         """The bridge's ML-DSA-65 key; raises ``key-lost`` or ``key-file-...``."""
-        return self._key("bridge.seed", ML_DSA_65)
+        return self.key("bridge")
 
     def gateway_key(self) -> SigningKey:
         """The gateway's ML-DSA-44 key; raises ``key-lost`` or ``key-file-...``."""
-        return self._key("gateway.seed", ML_DSA_44)
+        return self.key("gateway")
 
-    def _key(self, name: str, algorithm: Algorithm) -> SigningKey:
-        path = self.keys / name
-        if not path.exists():
-            raise QcotError(KEY_LOST, f"{path} is not there")
-        return SigningKey(algorithm, keyfile.load(path))
+    def key(self, part: str) -> SigningKey:
+        """The key of ``part`` (of :data:`KEYS`), or of its successor ``part.next``."""
+        path = self.key_file(part)
+        try:
+            return SigningKey(KEYS[part.partition(".")[0]], keyfile.load(path))
+        except QcotError as error:
+            if error.problem is not KEY_FILE_MISSING:
+                raise
+            raise QcotError(KEY_LOST, f"{path} is not there") from error
+
+    def key_file(self, part: str) -> Path:
+        """Where the seed of ``part`` is."""
+        return self.keys / f"{part}.seed"
+
+    def parts(self) -> tuple[str, ...]:
+        """What this home plays: of bridge and gateway those whose key is here."""
+        return tuple(part for part in KEYS if self.key_file(part).exists())
 
     def trusted_bridges(self) -> dict[str, PublicKey]:
         """The bridges that the gateway listens to, by name."""
-        files = sorted((self.trusted / "bridges").glob("*.pub"))
-        return {file.stem: read_public_key(file, ML_DSA_65) for file in files}
+        return {self.settings().bridge.name: self.bridge_key().public_key}
 
     def trusted_gateway(self, name: str) -> PublicKey:
-        """The key that receipts and checkpoints of gateway ``name`` are judged by; raises ``not-trusted``."""
-        file = self.trusted / "gateways" / f"{name}.pub"
-        if not file.exists():
-            raise QcotError(NOT_TRUSTED, f"no key of gateway {name!r} at {file}")
-        return read_public_key(file, ML_DSA_44)
+        """The key that receipts and checkpoints of gateway ``name`` are judged by."""
+        return self.gateway_key().public_key
+
+    def root(self) -> PublicKey:
+        """The authority's root key (SLH-DSA-SHA2-128s); raises ``no-authority`` or ``public-key-file``."""
+        if not self.authority_file.exists():
+            raise QcotError(NO_AUTHORITY, f"no key of an authority at {self.authority_file}")
+        return read_public_key(self.authority_file, SLH_DSA_SHA2_128S)
+
+    def certificate_file(self, part: str) -> Path:
+        """Where the certificate of ``part`` is: issuer, bridge, gateway, or boards/ID."""
+        return self.certificates / f"{part}.cert"
+
+    def certificate(self, part: str) -> bytes:
+        """The certificate of ``part``; raises ``not-certified``."""
+        try:
+            return self.certificate_file(part).read_bytes()
+        except OSError as error:
+            reason = f"no certificate of the {part}: {self.certificate_file(part)}: {error.strerror}"
+            raise QcotError(NOT_CERTIFIED, reason) from error
+
+    def chain(self, *parts: str) -> tuple[bytes, ...]:
+        """The issuers' certificates that are here and those of ``parts``; raises ``not-certified``."""
+        own = [self.certificate(part) for part in parts]
+        issuers = [self.certificate(file.stem) for file in sorted(self.certificates.glob("issuer*.cert"))]
+        return (*(issuers or [self.certificate("issuer")]), *own)
 
 
-def create_home(path: Path, settings: Settings) -> Home:
-    """Make a home with new keys whose bridge and gateway trust each other.
+def create_home(
+    path: Path,
+    settings: Settings,
+    *,
+    parts: Collection[str] = tuple(KEYS),
+    complete: Callable[[Home], None] = lambda home: None,
+) -> Home:
+    """Make a home with new keys for ``parts``, certified by nobody yet; ``complete`` adds to it before it is whole.
 
     Raises:
         QcotError: ``home-exists`` when there is one, ``home-unusable`` when the folder cannot be written.
@@ -118,16 +187,19 @@ def create_home(path: Path, settings: Settings) -> Home:
     home = Home(path)
     if home.settings_file.exists():
         raise QcotError(HOME_EXISTS, f"{path} is a home already")
+    private = (
+        home.path, home.keys, home.keys / "boards", home.ledger.parent, home.outbox.parent, home.requests
+    )  # fmt: skip
     try:
-        for folder in (home.keys / "boards", home.trusted / "bridges", home.trusted / "gateways"):
-            folder.mkdir(parents=True, exist_ok=True)
-        for folder in (home.path, home.keys, home.keys / "boards", home.ledger.parent, home.outbox.parent):
+        home.path.mkdir(parents=True, exist_ok=True)
+        for folder in private:
             folder.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
-        bridge = SigningKey(ML_DSA_65, _seed(home.keys / "bridge.seed"))
-        gateway = SigningKey(ML_DSA_44, _seed(home.keys / "gateway.seed"))
-        write_public_key(home.trusted / "bridges" / f"{settings.bridge.name}.pub", bridge.public_key)
-        write_public_key(home.trusted / "gateways" / f"{settings.gateway.name}.pub", gateway.public_key)
+        for folder in (home.authority_file.parent, home.certificates / "boards"):
+            folder.mkdir(parents=True, exist_ok=True)
+        for part in parts:
+            _seed(home.key_file(part))
+        complete(home)
         home.settings_file.write_text(as_toml(settings), encoding="utf-8")  # last: it marks the home as whole
     except OSError as error:
         raise QcotError(HOME_UNUSABLE, f"{path}: {error.strerror}") from error
@@ -139,18 +211,41 @@ def _seed(path: Path) -> bytes:
     return keyfile.load(path) if path.exists() else keyfile.create(path)
 
 
-def write_public_key(path: Path, key: PublicKey) -> None:
-    """Write ``ALGORITHM base64`` as one line."""
-    path.write_text(f"{key.algorithm.name} {base64.b64encode(key.raw).decode()}\n", encoding="ascii")
+def write_whole(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, whole or not at all and on disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    keyfile.sync_folder(path.parent)
+
+
+def write_public_key(path: Path, *keys: PublicKey) -> None:
+    """Write ``ALGORITHM base64``, a line for each key."""
+    lines = [f"{key.algorithm.name} {base64.b64encode(key.raw).decode()}\n" for key in keys]
+    write_whole(path, "".join(lines).encode("ascii"))
 
 
 def read_public_key(path: Path, algorithm: Algorithm) -> PublicKey:
-    """Read what :func:`write_public_key` wrote; raises ``public-key-file``."""
+    """The key of ``algorithm`` among those that :func:`write_public_key` wrote; raises ``public-key-file``."""
+    raw = _keys(path).get(algorithm.name)
+    if raw is None:
+        raise QcotError(PUBLIC_KEY_FILE, f"{path} holds no key of {algorithm.name}")
     try:
-        name, text = path.read_text(encoding="ascii").split()
-        key = PublicKey(ALGORITHMS[name], base64.b64decode(text, validate=True))
-    except (OSError, ValueError, KeyError, binascii.Error) as error:
+        return PublicKey(algorithm, raw)
+    except QcotError as error:
+        raise QcotError(PUBLIC_KEY_FILE, f"{path}: {error.reason}") from error
+
+
+_PUBLIC_MAX = 16_384
+
+
+def _keys(path: Path) -> dict[str, bytes]:
+    try:
+        lines = [line.split() for line in path.read_bytes()[:_PUBLIC_MAX].decode("ascii").splitlines() if line.strip()]
+        return {name: base64.b64decode(text, validate=True) for name, text in lines}
+    except (OSError, ValueError, binascii.Error) as error:
         raise QcotError(PUBLIC_KEY_FILE, f"{path} is not a public key file") from error
-    if key.algorithm is not algorithm:
-        raise QcotError(PUBLIC_KEY_FILE, f"{path} holds a key of {name}, {algorithm.name} is needed")
-    return key

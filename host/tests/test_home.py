@@ -1,17 +1,46 @@
 from pathlib import Path
 
 import pytest
-from qcot.crypto.signing import ML_DSA_44, ML_DSA_65
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SLH_DSA_SHA2_128S, PublicKey
 from qcot.errors import QcotError
-from qcot.home import Home, create_home, read_public_key
+from qcot.home import Home, create_home, read_public_key, write_public_key, write_whole
 from qcot.settings import Settings
 
 
-def test_a_new_home_trusts_its_own_bridge_and_gateway(tmp_path: Path) -> None:
+def test_a_new_home_has_the_keys_of_what_it_plays_and_no_certificate_yet(tmp_path: Path) -> None:
     home = create_home(tmp_path / "home", Settings())
     assert home.settings() == Settings()
-    assert home.trusted_bridges() == {"bridge": home.bridge_key().public_key}
-    assert home.trusted_gateway("gateway") == home.gateway_key().public_key
+    assert home.parts() == ("bridge", "gateway")
+    assert home.bridge_key().algorithm is ML_DSA_65
+    assert home.gateway_key().algorithm is ML_DSA_44
+    alone = create_home(tmp_path / "alone", Settings(), parts=("gateway",))
+    assert alone.parts() == ("gateway",)
+    with pytest.raises(QcotError, match="key-lost"):
+        alone.bridge_key()
+    with pytest.raises(QcotError, match="not-certified"):
+        alone.chain("gateway")
+
+
+def test_a_home_is_whole_only_when_its_certificates_are_there(tmp_path: Path) -> None:
+    def fail(_home: Home) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(QcotError, match="home-unusable"):
+        create_home(tmp_path, Settings(), complete=fail)
+    with pytest.raises(QcotError, match="no-home"):
+        Home(tmp_path).settings()
+    seed = (tmp_path / "keys" / "bridge.seed").read_bytes()
+    create_home(tmp_path, Settings(), complete=lambda home: write_whole(home.certificate_file("issuer"), b"1"))
+    assert Home(tmp_path).chain() == (b"1",)
+    assert (tmp_path / "keys" / "bridge.seed").read_bytes() == seed
+
+
+def test_the_root_key_is_what_was_written(tmp_path: Path) -> None:
+    home, root = Home(tmp_path), PublicKey(SLH_DSA_SHA2_128S, bytes(range(32)))
+    with pytest.raises(QcotError, match="no-authority"):
+        home.root()
+    write_public_key(home.authority_file, root)
+    assert home.root() == root
 
 
 def test_secrets_are_the_owners_alone(tmp_path: Path) -> None:
@@ -42,8 +71,6 @@ def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_a_home_says_so(tmp_path: Path) -> None:
     with pytest.raises(QcotError, match="no-home"):
         Home(tmp_path).settings()
-    with pytest.raises(QcotError, match="not-trusted"):
-        Home(tmp_path).trusted_gateway("gateway")
 
 
 @pytest.mark.parametrize("content", ["", "ML-DSA-44", "ML-DSA-44 !!!", "RSA AAAA", "ML-DSA-65 AAAA", "a b c", "\x00"])
@@ -56,8 +83,9 @@ def test_a_broken_public_key_file_is_refused_by_name(tmp_path: Path, content: st
 
 def test_a_key_of_another_algorithm_is_refused(tmp_path: Path) -> None:
     home = create_home(tmp_path, Settings())
-    with pytest.raises(QcotError, match="ML-DSA-44 is needed"):
-        read_public_key(home.trusted / "bridges" / "bridge.pub", ML_DSA_44)
+    write_public_key(home.authority_file, home.bridge_key().public_key)
+    with pytest.raises(QcotError, match="no key of SLH-DSA-SHA2-128s"):
+        home.root()
 
 
 def test_a_home_whose_key_is_gone_says_what_that_means(tmp_path: Path) -> None:
