@@ -71,6 +71,11 @@ def checkpoint_topic(site: str) -> str:
     return f"{_ROOT}/{level(site)}/ledger/checkpoint"
 
 
+def channel_topic(site: str, gateway: str) -> str:
+    """A gateway's offer to open a channel to it, retained."""
+    return f"{_ROOT}/{level(site)}/{level(gateway)}/channel"
+
+
 def all_bridges(site: str, leaf: str) -> str:
     """A subscription to ``leaf`` (tx, receipt, status) of every bridge of a site."""
     return f"{_ROOT}/{level(site)}/+/{leaf}"

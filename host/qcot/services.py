@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from qcot.bridge.config import BridgeConfig, Broker, Rates
 from qcot.bridge.daemon import Bridge
 from qcot.bridge.intake import Limits
-from qcot.channel.opener import Opening
+from qcot.channel.level import KEMS
+from qcot.channel.opener import Unsealing
 from qcot.channel.sealer import Rekey, Sealing
 from qcot.errors import Problem, QcotError
 from qcot.gateway.config import GatewayConfig
@@ -16,12 +17,15 @@ from qcot.gateway.gateway import Gateway
 from qcot.home import Home
 from qcot.kme.api import DeliveredKey
 from qcot.mqtt import TlsFiles
-from qcot.settings import BrokerSettings
+from qcot.settings import BrokerSettings, Settings
 
 if TYPE_CHECKING:
     from qcot.kme.client import KmeClient
 
 NO_KME = Problem("kme-not-set", "Name a key server by url under [qkd] in qcot.toml, or by QCOT_QKD__URL.")
+QKD_ALONE = Problem(
+    "channel-off-with-qkd", "Set kem under [channel] to an ML-KEM, or take url under [qkd] away: one needs the other."
+)
 HALF_TLS = Problem("tls-incomplete", "Give ca, certificate and key together under [broker], or none of them.")
 
 
@@ -46,25 +50,40 @@ def kme_client(home: Home, name: str) -> KmeClient:
     return KmeClient(qkd.url, TlsFiles.of(home.path / qkd.tls, qkd.sae_of(name)))
 
 
+def _is_channel_on(settings: Settings) -> bool:
+    """Raises `channel-off-with-qkd` where half of it is: nobody who names a key server means plain text."""
+    if settings.channel.kem != "off":
+        return True
+    if settings.qkd.url is not None:
+        raise QcotError(QKD_ALONE, "a key server is named, and kem under [channel] is off")
+    return False
+
+
 def _sealing(home: Home) -> Sealing | None:
     settings = home.settings()
-    if settings.qkd.url is None:
+    if not _is_channel_on(settings):
         return None
-    client, gateway = kme_client(home, settings.bridge.name), settings.qkd.sae_of(settings.gateway.name)
-    rekey = Rekey(settings.qkd.rekey_messages, settings.qkd.rekey_s)
-    return Sealing(lambda: client.enc_keys(gateway)[0], rekey)
+    kem, channel, qkd = KEMS[settings.channel.kem], settings.channel, settings.qkd
+    rekey = Rekey(channel.rekey_messages, channel.rekey_bytes, channel.rekey_s)
+    if qkd.url is None:
+        return Sealing(kem, rekey=rekey)
+    client, gateway = kme_client(home, settings.bridge.name), qkd.sae_of(settings.gateway.name)
+    return Sealing(kem, lambda: client.enc_keys(gateway)[0], rekey)
 
 
-def _opening(home: Home) -> Opening | None:
+def _unsealing(home: Home) -> Unsealing | None:
     settings = home.settings()
-    if settings.qkd.url is None:
+    if not _is_channel_on(settings):
         return None
+    kem, channel, qkd = KEMS[settings.channel.kem], settings.channel, settings.qkd
+    if qkd.url is None:
+        return Unsealing(kem, renew_s=channel.renew_s, lifetime_s=channel.rekey_s)
     client = kme_client(home, settings.gateway.name)
 
     def ask(bridge: str, key_id: uuid.UUID) -> DeliveredKey:
-        return client.dec_keys(settings.qkd.sae_of(bridge), [key_id])[0]
+        return client.dec_keys(qkd.sae_of(bridge), [key_id])[0]
 
-    return Opening(ask, settings.qkd.rekey_s)
+    return Unsealing(kem, ask, renew_s=channel.renew_s, lifetime_s=channel.rekey_s)
 
 
 def make_bridge(home: Home, *, ports: tuple[str, ...] | None = None, rates: Rates | None = None) -> Bridge:
@@ -108,6 +127,6 @@ def make_gateway(home: Home) -> Gateway:
         max_transactions=settings.gateway.max_transactions,
         shots=settings.gateway.shots,
         backend=settings.gateway.backend,
-        opening=_opening(home),
+        unsealing=_unsealing(home),
     )
     return Gateway(config)

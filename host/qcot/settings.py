@@ -6,7 +6,7 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -81,16 +81,24 @@ class GatewaySettings(_Section):
     backend: Annotated[str, Field(min_length=1, max_length=500)] = "ideal"
 
 
+class ChannelSettings(_Section):
+    """How transactions are sealed between bridge and gateway; the same at both ends."""
+
+    kem: Literal["ML-KEM-512", "ML-KEM-768", "ML-KEM-1024", "off"] = "ML-KEM-768"
+    renew_s: Annotated[float, Field(ge=1, le=86_400)] = 3600.0
+    rekey_s: Annotated[float, Field(ge=1, le=86_400)] = 3600.0
+    rekey_messages: Annotated[int, Field(ge=16, le=1 << 20)] = 65_536
+    rekey_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 40)] = 1 << 30
+
+
 class QkdSettings(_Section):
-    """Keys from a key server (ETSI GS QKD 014), under which transactions are sealed; off without ``url``."""
+    """Keys from a key server (ETSI GS QKD 014) besides ML-KEM's; none without ``url``."""
 
     url: Annotated[str, Field(pattern=r"^https://[^/\s?#@]+(/[^\s?#]*)?$", max_length=500)] | None = None
     tls: Path = Path("kme/tls")
     """Folder with ca.crt, and SAE.crt and SAE.key of each end that runs here."""
     saes: dict[Name, SaeId] = {}
     """SAE IDs of bridges and gateways, by their names, where the two differ."""
-    rekey_s: Annotated[float, Field(ge=1, le=86_400)] = 3600.0
-    rekey_messages: Annotated[int, Field(ge=1, le=1 << 20)] = 65_536
 
     def sae_of(self, name: str) -> str:
         """The SAE ID of bridge or gateway ``name``."""
@@ -118,6 +126,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     bridge: BridgeSettings = BridgeSettings()
     gateway: GatewaySettings = GatewaySettings()
+    channel: ChannelSettings = ChannelSettings()
     qkd: QkdSettings = QkdSettings()
 
     @property
@@ -220,7 +229,11 @@ max_transactions = {gateway.max_transactions}  # ... or at this many transaction
 shots = {gateway.shots}            # of the local quantum check of each Qblock ...
 backend = {json.dumps(gateway.backend)}       # ... on this: ideal, noisy, noisy:FILE.json, ibm:NAME, MODULE:ATTRIBUTE
 
-# With a key server, transactions are sealed on their way (docs/quantum/key-delivery.md); the same at both ends:
+# Transactions are sealed on their way (docs/channel.md); the same at both ends. "off" lets the broker read them.
+[channel]
+kem = "{settings.channel.kem}"      # ML-KEM-512, ML-KEM-768, ML-KEM-1024, off
+
+# Keys of a key server go into the seal besides (docs/quantum/key-delivery.md); the same at both ends:
 # [qkd]
 # url = "https://127.0.0.1:8014"
 """
@@ -229,6 +242,7 @@ backend = {json.dumps(gateway.backend)}       # ... on this: ideal, noisy, noisy
 __all__ = [
     "BridgeSettings",
     "BrokerSettings",
+    "ChannelSettings",
     "GatewaySettings",
     "QkdSettings",
     "Settings",

@@ -50,7 +50,7 @@ class BridgeConfig:
     """How long a port is only listened to after it was opened; 0 where no board has a bootloader."""
     gateway_name: str = "gateway"
     sealing: Sealing | None = None
-    """Whence keys come under which transactions are sealed; None sends them as they are."""
+    """How the keys come about under which transactions are sealed; None sends them as they are."""
 
     @property
     def outbox(self) -> Path:

@@ -26,10 +26,10 @@ from qcot.bridge.port import BoardPort, Hub
 from qcot.bridge.publisher import Publisher
 from qcot.bridge.snapshot import BridgeView, TroubleView, last_will
 from qcot.bridge.store import Store
-from qcot.channel.sealer import Sealer
+from qcot.channel.sealer import Sealer, Signer
 from qcot.channel.secret import Names
 from qcot.errors import Problem, QcotError
-from qcot.mqtt import Ack, MqttLink, receipt_topic, status_topic, tx_topic
+from qcot.mqtt import Ack, MqttLink, channel_topic, receipt_topic, status_topic, tx_topic
 
 COMMIT_DELAY = 0.01
 RETRY_DISK = 0.5
@@ -149,6 +149,13 @@ class Bridge:
             receipt_topic(self._config.site, self._config.name),
             lambda _topic, payload, ack: _hand_over(loop, self._receipt, payload, ack),
         )
+        if self._sealer:
+            self._mqtt.subscribe(
+                channel_topic(self._config.site, self._config.gateway_name),
+                lambda _topic, payload, ack: _hand_over(loop, self._offered, payload, ack),
+            )
+        else:
+            _log.warning("the channel is off: the broker can read what this bridge sends")
         self._mqtt.start()
         tasks = [
             asyncio.create_task(_every(seconds, call))
@@ -314,13 +321,19 @@ class Bridge:
         ack()
         self._pump()
 
+    def _offered(self, payload: bytes, ack: Ack) -> None:
+        assert self._sealer is not None
+        self._sealer.offered(payload)
+        ack()
+
     def _pump(self) -> None:
         # Without a key nothing goes out: the outbox keeps it, and the trouble says why.
         if self._mqtt.connected and self._publisher.backlog and (self._sealer is None or self._sealer.ready()):
             self._publisher.pump(time.monotonic())
 
     def _send(self, raw: bytes) -> None:
-        self._mqtt.publish(self._topic, self._sealer.seal(raw) if self._sealer else raw)
+        for payload in self._sealer.seal(raw) if self._sealer else (raw,):
+            self._mqtt.publish(self._topic, payload)
 
     def _make_sealer(self) -> Sealer | None:
         config = self._config
@@ -330,6 +343,8 @@ class Bridge:
             Names(config.site, config.name, config.gateway_name),
             self._topic,
             config.sealing,
+            gateway=config.gateway,
+            signer=lambda: Signer(config.key),
             clock=time.monotonic,
             changed=lambda: self._from_thread(self._pump),
             failed=lambda problem, reason: self._from_thread(self._trouble, "channel", problem, reason),

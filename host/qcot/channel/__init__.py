@@ -1,4 +1,5 @@
-"""Sealed transactions between bridge and gateway, over a broker that is trusted with nothing.
+"""Sealed transactions between bridge and gateway, over a broker that is trusted with nothing (docs/channel.md).
 
-message: the bytes; secret: how an epoch's key comes from a QKD key; sealer: the bridge's end; opener: the gateway's.
+level: how a key comes about; handshake: the gateway's offer and the bridge's opening; secret: the key of an epoch;
+message: what is sealed under it; sealer: the bridge's end; offers and opener: the gateway's.
 """

@@ -1,8 +1,7 @@
-"""A sealed message: COSE_Encrypt0 (RFC 9052 section 5.2), AES-256-GCM, as docs/evidence.md has it. Pure functions."""
+"""A sealed message: COSE_Encrypt0 (RFC 9052 section 5.2), AES-256-GCM, as docs/channel.md has it. Pure functions."""
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -10,28 +9,28 @@ from cbor2 import CBORTag
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from qcot.channel.problems import BAD_MESSAGE, FORGED, LEVEL
-from qcot.channel.secret import IV_SIZE, LABEL, QKD_ONLY, EpochKey
+from qcot.channel.handshake import ID_SIZE
+from qcot.channel.problems import BAD_MESSAGE, FORGED
+from qcot.channel.secret import IV_SIZE, LABEL, EpochKey
 from qcot.crypto import cbor
 from qcot.errors import QcotError
 
 ENCRYPT0_TAG = 16
 FIRST_BYTE = 0xC0 | ENCRYPT0_TAG
-"""Of every sealed message; a transaction begins with 0xD2."""
-ALG, KID, PARTIAL_IV, EPOCH, LEVEL_LABEL = 1, 4, 6, -65538, -65539
+"""Of every sealed message; an opening or a transaction begins with 0xD2."""
+ALG, KID, PARTIAL_IV = 1, 4, 6
 A256GCM = 3
 COUNTER_SIZE = 4
 TAG_SIZE = 16
-_MAX_HEADER = 256
+_MAX_HEADER = 64
 _UNPROTECTED_EMPTY: dict[Any, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A sealed message taken apart, not yet opened."""
+    """A sealed message taken apart, not yet opened; ``opening`` is the id of the one that began its epoch."""
 
-    key_id: uuid.UUID
-    epoch: int
+    opening: bytes
     counter: int
     protected: bytes
     ciphertext: bytes
@@ -42,18 +41,16 @@ def is_sealed(payload: bytes) -> bool:
     return payload[:1] == bytes([FIRST_BYTE])
 
 
-def seal(key: EpochKey, plaintext: bytes, *, key_id: uuid.UUID, epoch: int, counter: int, topic: str) -> bytes:
+def seal(key: EpochKey, plaintext: bytes, *, opening: bytes, counter: int, topic: str) -> bytes:
     """Seal ``plaintext`` for ``topic``. Under one key no counter (below 2^32) may come twice."""
     partial_iv = counter.to_bytes(COUNTER_SIZE, "big")
-    protected = cbor.encode(
-        {ALG: A256GCM, KID: key_id.bytes, PARTIAL_IV: partial_iv, EPOCH: epoch, LEVEL_LABEL: QKD_ONLY}
-    )
+    protected = cbor.encode({ALG: A256GCM, KID: opening, PARTIAL_IV: partial_iv})
     sealed = AESGCM(key.key).encrypt(_nonce(key, counter), plaintext, _aad(protected, topic, counter))
     return cbor.encode(CBORTag(ENCRYPT0_TAG, [protected, _UNPROTECTED_EMPTY, sealed]))
 
 
 def parse(payload: bytes) -> Sealed:
-    """Take a message apart; raises `bad-cbor`, `channel-bad-message` or `channel-level`."""
+    """Take a message apart; raises `bad-cbor` or `channel-bad-message`."""
     tagged = cbor.decode(payload, tags=(ENCRYPT0_TAG,))
     if not isinstance(tagged, CBORTag):
         _refuse("not a tagged COSE_Encrypt0")
@@ -64,8 +61,8 @@ def parse(payload: bytes) -> Sealed:
             _refuse("not an array of protected header, empty map and ciphertext")
     if len(ciphertext) < TAG_SIZE:
         _refuse(f"ciphertext of {len(ciphertext)} bytes")
-    key_id, counter, epoch = _header(cbor.decode(protected, max_bytes=_MAX_HEADER))
-    return Sealed(key_id, epoch, counter, protected, ciphertext)
+    opening, counter = _header(cbor.decode(protected, max_bytes=_MAX_HEADER))
+    return Sealed(opening, counter, protected, ciphertext)
 
 
 def open_(key: EpochKey, sealed: Sealed, topic: str) -> bytes:
@@ -75,25 +72,21 @@ def open_(key: EpochKey, sealed: Sealed, topic: str) -> bytes:
         return AESGCM(key.key).decrypt(_nonce(key, sealed.counter), sealed.ciphertext, aad)
     except InvalidTag as error:
         raise QcotError(
-            FORGED, f"message {sealed.counter} of key {sealed.key_id} was not sealed for {topic}"
+            FORGED, f"message {sealed.counter} of epoch {sealed.opening.hex()} was not sealed for {topic}"
         ) from error
 
 
-def _header(header: Any) -> tuple[uuid.UUID, int, int]:
-    if not isinstance(header, dict) or set(header) != {ALG, KID, PARTIAL_IV, EPOCH, LEVEL_LABEL}:
-        _refuse("protected header must have the labels 1, 4, 6, -65538 and -65539 and no other")
-    kid, partial_iv, epoch = header[KID], header[PARTIAL_IV], header[EPOCH]
+def _header(header: Any) -> tuple[bytes, int]:
+    if not isinstance(header, dict) or set(header) != {ALG, KID, PARTIAL_IV}:
+        _refuse("protected header must have the labels 1, 4 and 6 and no other")
+    kid, partial_iv = header[KID], header[PARTIAL_IV]
     if header[ALG] != A256GCM:
-        _refuse(f"algorithm {header[ALG]!r}, wanted is {A256GCM}")
-    if header[LEVEL_LABEL] != QKD_ONLY:
-        raise QcotError(LEVEL, f"level {str(header[LEVEL_LABEL])[:64]!r}, wanted is {QKD_ONLY!r}")
-    if not isinstance(kid, bytes) or len(kid) != 16:
-        _refuse("key id must be 16 bytes")
+        _refuse(f"algorithm {str(header[ALG])[:64]}, wanted is {A256GCM}")
+    if not isinstance(kid, bytes) or len(kid) != ID_SIZE:
+        _refuse(f"key id must be {ID_SIZE} bytes")
     if not isinstance(partial_iv, bytes) or len(partial_iv) != COUNTER_SIZE:
         _refuse(f"partial IV must be {COUNTER_SIZE} bytes")
-    if type(epoch) is not int or not 0 <= epoch < 1 << 63:
-        _refuse(f"epoch {str(epoch)[:64]!r} out of range")
-    return uuid.UUID(bytes=kid), int.from_bytes(partial_iv, "big"), epoch
+    return kid, int.from_bytes(partial_iv, "big")
 
 
 def _nonce(key: EpochKey, counter: int) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qcot.channel.opener import Opening
+from qcot.channel.opener import Unsealing
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, PublicKey, SigningKey
 from qcot.errors import QcotError
 from qcot.gateway.limits import Limits
@@ -44,8 +44,8 @@ class GatewayConfig:
     backend: str = "ideal"
     seed: Callable[[], int] = random_seed
     limits: Limits = field(default_factory=Limits)
-    opening: Opening | None = None
-    """Whence the keys come under which transactions are sealed; None takes them unsealed only."""
+    unsealing: Unsealing | None = None
+    """How the keys come about under which transactions are sealed; None takes them unsealed only."""
 
     @property
     def validation_keys(self) -> Path:

@@ -7,6 +7,7 @@ quantum part of a Qblock runs on a third.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from qcot.gateway.events import Event, Snapshot
 from qcot.gateway.inbox import Inbox, Message
 from qcot.gateway.problems import NOT_RUNNING
 from qcot.gateway.worker import Worker, quantum_thread
-from qcot.mqtt import Ack, MqttLink, all_bridges, checkpoint_topic, parse_topic, receipt_topic
+from qcot.mqtt import Ack, MqttLink, all_bridges, channel_topic, checkpoint_topic, parse_topic, receipt_topic
 from qcot.quantum.qblock import QblockPhases, run_local_check
 
 BATCH = 256
@@ -112,7 +113,9 @@ class Gateway:
         try:
             while not (self._stopping.is_set() and worker.is_done(len(self._inbox))):
                 stopping = self._stopping.is_set()
-                messages = self._inbox.take(min(BATCH, worker.room), worker.wait_s(stopping))
+                self._offer(worker)
+                wait_s = min(worker.wait_s(stopping), worker.opener.wait_s() if worker.opener else math.inf)
+                messages = self._inbox.take(min(BATCH, worker.room), wait_s)
                 worker.step(messages, stopping)
         except BaseException as error:
             self._failure = error
@@ -120,11 +123,19 @@ class Gateway:
             _log.critical("the gateway ends: %s", error, exc_info=not isinstance(error, QcotError))
             self.tell(Event("trouble", str(error)))
 
+    def _offer(self, worker: Worker) -> None:
+        """Give out the channel's offer when it is due; the broker keeps it for bridges that come later."""
+        if worker.opener is not None and (offer := worker.opener.offer()) is not None:
+            self._publish(channel_topic(self._config.site, self._config.name), offer, retain=True)
+
     def _connected(self) -> None:
         self.tell(Event("connected", f"to the broker at {self._config.host}:{self._config.port}"))
         # A broker that lost what it retained has it again.
         if self._books is not None and self._books.checkpoint is not None:
             self.checkpoint(self._books.checkpoint)
+        if self._worker is not None and self._worker.opener is not None:
+            self._worker.opener.lost_offer()
+            self._inbox.wake()
 
     def _receive(self, topic: str, payload: bytes, ack: Ack) -> None:
         if self._stopping.is_set() or self._worker is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from qcot.channel import message
+from qcot.channel import handshake, message
 from qcot.channel.opener import Opener
 from qcot.channel.problems import OFF
 from qcot.crypto.signing import PublicKey
@@ -38,10 +38,11 @@ class Rejected:
 
 def examine(
     payload: bytes, *, bridge: str, bridges: Mapping[str, PublicKey], opener: Opener | None = None
-) -> Transaction | Rejected:
+) -> Transaction | Rejected | None:
     """Return the transaction in ``payload`` if ``bridge``, whose topic it came by, signed it as its own.
 
-    With an ``opener`` only if that bridge sealed it, too; without one only if it is not sealed.
+    With an ``opener`` only if that bridge sealed it, too; without one only if it is not sealed. None where it was the
+    opening of an epoch, and was taken: there is nothing to answer.
     """
     digest = sha256(payload).digest()
     if len(payload) > MAX_PAYLOAD:
@@ -54,11 +55,11 @@ def examine(
             digest, UNKNOWN_SEQUENCE, Status.LATER, UNKNOWN_BRIDGE, f"this gateway has no key of bridge {bridge}"
         )
     try:
-        payload = _unsealed(payload, bridge, opener)
+        plain = _unsealed(payload, bridge, opener)
     except QcotError as error:
         # Whoever is on the broker can send such a thing: it uses up nothing, and nothing is put aside for it.
         return Rejected(digest, UNKNOWN_SEQUENCE, Status.LATER, error.problem, error.reason)
-    return _signed(payload, bridge, key)
+    return None if plain is None else _signed(plain, bridge, key)
 
 
 def _signed(payload: bytes, bridge: str, key: PublicKey) -> Transaction | Rejected:
@@ -77,9 +78,9 @@ def _signed(payload: bytes, bridge: str, key: PublicKey) -> Transaction | Reject
     return transaction
 
 
-def _unsealed(payload: bytes, bridge: str, opener: Opener | None) -> bytes:
+def _unsealed(payload: bytes, bridge: str, opener: Opener | None) -> bytes | None:
     if opener is not None:
         return opener.open(bridge, payload)
-    if message.is_sealed(payload):
-        raise QcotError(OFF, "this gateway has no key server: nothing sealed can be opened")
+    if message.is_sealed(payload) or handshake.is_opening(payload):
+        raise QcotError(OFF, "the channel is off at this gateway: nothing sealed can be opened")
     return payload

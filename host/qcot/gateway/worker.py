@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from qcot.channel.opener import Opener
+from qcot.crypto.signing import PublicKey
 from qcot.errors import QcotError
 from qcot.gateway.books import Books
 from qcot.gateway.config import GatewayConfig
@@ -80,7 +81,11 @@ class Worker:
     ) -> None:
         self._config, self._books, self._outlet = config, books, outlet
         self._wake, self._clock = wake, clock
-        self._opener = Opener(config.site, config.name, config.opening) if config.opening else None
+        self.opener = (
+            Opener(config.site, config.name, config.unsealing, key=config.key, identity=self._identity, wall=clock)
+            if config.unsealing
+            else None
+        )
         self._held: list[_Held] = []
         self._closing: Future[Header] | None = None
         self._header: Header | None = None
@@ -137,8 +142,11 @@ class Worker:
         nothing at all, is given out meanwhile. Raises what cannot pass by itself, as `ledger-corrupt`.
         """
         for message in messages:
-            content = examine(message.payload, bridge=message.bridge, bridges=self._config.bridges, opener=self._opener)
-            self._held.append(_Held(message, content))
+            content = examine(message.payload, bridge=message.bridge, bridges=self._config.bridges, opener=self.opener)
+            if content is None:
+                message.ack()
+            else:
+                self._held.append(_Held(message, content))
         if self._trouble is not None and time.monotonic() < self._retry_at:
             return
         try:
@@ -154,6 +162,9 @@ class Worker:
                 self._outlet.tell(Event("trouble", _said(error)))
             self._trouble = error
             self._retry_at = time.monotonic() + RETRY_S
+
+    def _identity(self, bridge: str, _kid: bytes, _certificates: Sequence[bytes]) -> PublicKey:
+        return self._config.bridges[bridge]
 
     def _advance(self, is_last: bool) -> None:
         if self._closing is not None and self._closing.done():
