@@ -19,6 +19,9 @@ DEVICE_SIZE = 8
 HASH_SIZE = 32
 MAX_TIME = 253_402_300_799
 """9999-12-31T23:59:59Z in POSIX seconds: the last time that every calendar can say."""
+FIRMWARE_SIZE = 3
+MAX_MODEL = 16
+MAX_TEXT = 64
 MAX_CHANNELS = 255
 MAX_COSIGNERS = 15
 MAX_LMS_KEY = 60
@@ -198,29 +201,42 @@ def key_from_cbor(found: Any, role: Role) -> PublicKey:
 
 def board_to_cbor(board: BoardClaims) -> dict[int, Any]:
     """The board's part of the claims."""
-    channels = [[c.name, c.unit, c.num, c.den, c.offset] for c in board.channels]
-    return {1: board.commitment, 2: board.model, 3: board.firmware, 4: board.image, 5: channels, 6: board.lms}
+    return {
+        1: board.commitment, 2: board.model, 3: board.firmware, 4: board.image,
+        5: channels_to_cbor(board.channels), 6: board.lms,
+    }  # fmt: skip
 
 
 def board_from_cbor(found: Any) -> BoardClaims:
     """The inverse; raises QcotError `bad-certificate`."""
     match list(found.values()) if isinstance(found, dict) and list(found) == [1, 2, 3, 4, 5, 6] else None:
-        case [bytes(secret), str(model), bytes(firmware), bytes(image), list(channels), (bytes() | None) as lms] if (
+        case [bytes(secret), str(model), bytes(firmware), bytes(image), channels, (bytes() | None) as lms] if (
             len(secret) == len(image) == HASH_SIZE
-            and 1 <= len(model) <= 16
-            and len(firmware) == 3
-            and len(channels) <= MAX_CHANNELS
+            and 1 <= len(model) <= MAX_MODEL
+            and len(firmware) == FIRMWARE_SIZE
             and (lms is None or 1 <= len(lms) <= MAX_LMS_KEY)
         ):
-            return BoardClaims(secret, model, firmware, image, tuple(map(_channel, channels)), lms)
+            return BoardClaims(secret, model, firmware, image, channels_from_cbor(channels), lms)
     refuse("board is not a map of the keys 1 to 6 with members of the right kind and length")
+
+
+def channels_to_cbor(channels: tuple[Channel, ...]) -> list[list[Any]]:
+    """Channels as arrays."""
+    return [[c.name, c.unit, c.num, c.den, c.offset] for c in channels]
+
+
+def channels_from_cbor(found: Any) -> tuple[Channel, ...]:
+    """The inverse; raises QcotError `bad-certificate`."""
+    if not isinstance(found, list) or len(found) > MAX_CHANNELS:
+        refuse(f"channels are not an array of at most {MAX_CHANNELS}")
+    return tuple(map(_channel, found))
 
 
 def _channel(found: Any) -> Channel:
     match found:
         case [str(name), str(unit), int(num), int(den), int(offset)] if (
-            1 <= len(name) <= 64
-            and len(unit) <= 64
+            1 <= len(name) <= MAX_TEXT
+            and len(unit) <= MAX_TEXT
             and den != 0
             and all(-(1 << 31) <= number < 1 << 31 for number in (num, den, offset))
         ):

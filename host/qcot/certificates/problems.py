@@ -50,3 +50,13 @@ ROTATION_REFUSED = Problem(
     "rotation-refused",
     "Let the old key sign a transaction that holds the new key's certificate, of the same name, and then its rotation.",
 )
+
+# Requests, and what an authority says of itself.
+BAD_REQUEST = Problem("bad-request", "Make the request again; it is not as docs/certificates.md has it.")
+REQUEST_FORGED = Problem("request-forged", "Issue nothing for it; ask for the request again from who made it.")
+REQUEST_FOR_ANOTHER = Problem(
+    "request-for-another", "Seal the request to this authority: copy its authority.pub again, then make the request."
+)
+BAD_AUTHORITY_FILE = Problem(
+    "bad-authority-file", "Copy authority.pub again from the authority's home; check its fingerprint with its operator."
+)
