@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from cbor2 import CBORTag
@@ -23,6 +24,7 @@ MAX_HEADER = 255
 _SIGN1_START = b"\xd2\x84"  # tag 18, array of 4
 _BYTES_HEAD, _ONE_BYTE_LENGTH = 0x40, 24
 _UNPROTECTED_EMPTY: dict[Any, Any] = {}
+_HEADERS_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,18 @@ def sign(key: SigningKey, kind: Kind, payload: bytes, policy: str | None = None)
 
 
 def parse(data: bytes, kind: Kind) -> Sign1:
-    """Take ``data`` apart and check its header against ``kind``; raises `bad-cbor` or `bad-cose`."""
+    """Take ``data`` apart and check its header, of at most MAX_HEADER bytes, against ``kind``.
+
+    Raises `bad-cbor` or `bad-cose`.
+    """
     tagged = cbor.decode(data, tags=(SIGN1_TAG,))
     if not isinstance(tagged, CBORTag):
         _refuse("not a tagged COSE_Sign1")
-    match tagged.value:
-        case [bytes(protected), dict(unprotected), bytes(payload), bytes(signature)] if not unprotected:
-            pass
-        case _:
-            _refuse("not an array of protected header, empty map, payload and signature")
-    algorithm, kid, policy = _header(cbor.decode(protected), kind)
+    parts = tagged.value
+    if type(parts) is not list or list(map(type, parts)) != [bytes, dict, bytes, bytes] or parts[1]:
+        _refuse("not an array of protected header, empty map, payload and signature")
+    protected, _, payload, signature = parts
+    algorithm, kid, policy = _header(protected, kind)
     if len(signature) != algorithm.signature_size:
         _refuse(f"signature of {len(signature)} bytes, {algorithm.name} has {algorithm.signature_size}")
     return Sign1(kind, algorithm, kid, policy, protected, payload, signature)
@@ -116,7 +120,10 @@ def content_type(data: bytes) -> str:
     return name
 
 
-def _header(header: Any, kind: Kind) -> tuple[Algorithm, bytes, str | None]:
+@lru_cache(_HEADERS_KEPT)
+def _header(protected: bytes, kind: Kind) -> tuple[Algorithm, bytes, str | None]:
+    """What a protected header says; a signer's is the same in every message. Those refused are not kept."""
+    header = cbor.decode(protected, max_bytes=MAX_HEADER)
     labels = {ALG, CONTENT_TYPE, KID} | ({POLICY} if kind.with_policy else set())
     if not isinstance(header, dict) or header.keys() != labels:
         _refuse(f"protected header must have the labels {sorted(labels)} and no other")

@@ -99,6 +99,17 @@ def test_untrue_cbor_is_refused_inside_and_out():
     assert name(cose.parse, assemble(b"\xa2\x03\x00\x01\x00"), KIND) == "bad-cbor"
     assert name(cose.parse, assemble(HEADER, tag=17), KIND) == "bad-cbor"
     assert name(cose.parse, b"\xd2\x9f", KIND) == "bad-cbor"
+    assert name(cose.parse, assemble(HEADER | {3: "x" * cose.MAX_HEADER}), KIND) == "bad-cbor"
+
+
+def test_a_header_that_is_known_from_one_kind_is_judged_anew_for_another():
+    assert cose.parse(SIGNED, KIND).policy == "policy-1"
+    for other in (
+        cose.Kind(ML_DSA_65, KIND.content_type, KIND.external_aad, with_policy=False),
+        cose.Kind(ML_DSA_65, PLAIN.content_type, KIND.external_aad, with_policy=True),
+        cose.Kind(ML_DSA_44, KIND.content_type, KIND.external_aad, with_policy=True),
+    ):
+        assert name(cose.parse, SIGNED, other) == "bad-cose"
 
 
 def test_a_message_of_another_kind_is_refused():
