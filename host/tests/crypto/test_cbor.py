@@ -37,7 +37,7 @@ class FlawedWriter:
 
     def head(self, major, argument):
         if self.makes("more", "fewer"):
-            argument = max(0, argument + (1 if self.flaw == "more" else -1))
+            argument = min(max(0, argument + (1 if self.flaw == "more" else -1)), (1 << 64) - 1)
         sizes = [size for size in (0, 1, 2, 4, 8) if argument < (1 << 8 * size if size else 24)]
         size = sizes[:2][-1] if self.makes("long head") else sizes[0]
         info = 24 + (1, 2, 4, 8).index(size) if size else argument
