@@ -10,12 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from qcot.certificates.register import Register
+from qcot.crypto.signing import ALGORITHMS, PublicKey
 from qcot.errors import QcotError
-from qcot.ledger import checkpoint, merkle, qblock, schema
+from qcot.ledger import checkpoint, merkle, qblock, schema, transactions
 from qcot.ledger.checkpoint import Checkpoint
 from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_MISSING
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
+from qcot.ledger.statements import Standing, Taken
+from qcot.records.rules import RecordBook
 
 _BATCH = 256  # leaves fetched at a time
 
@@ -53,8 +57,11 @@ class Reader:
             meta: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta").fetchall())
         try:
             self.site, self.origin = meta["site"], meta["origin"]
+            self.authority = read_authority(meta["authority"])
         except KeyError as error:
             raise QcotError(LEDGER_FOREIGN, f"{path} does not say its {error}") from error
+        except (ValueError, QcotError) as error:
+            raise QcotError(LEDGER_CORRUPT, f"{path}: the authority's key does not read: {error}") from error
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -152,12 +159,40 @@ class Reader:
         return None if row is None else self._header(row[0])
 
     def checkpoint(self, size: int | None = None) -> str | None:
-        """Checkpoint text over the tree of exactly ``size`` leaves, or the newest one."""
+        """Checkpoint text over the tree of exactly ``size`` leaves, or the newest one, with all its cosignatures.
+
+        The gateway's own part comes first, byte for byte as it was given out.
+        """
         if size is None:
-            row = self._row("SELECT text FROM checkpoint ORDER BY size DESC LIMIT 1")
+            row = self._row("SELECT size, text FROM checkpoint ORDER BY size DESC LIMIT 1")
         else:
-            row = self._row("SELECT text FROM checkpoint WHERE size = ?", size)
-        return None if row is None else str(row[0])
+            row = self._row("SELECT size, text FROM checkpoint WHERE size = ?", size)
+        if row is None:
+            return None
+        lines = self._rows("SELECT line FROM cosignature WHERE size = ? ORDER BY rowid", row[0])
+        return "".join([row[1], *(line for (line,) in lines)])
+
+    def checkpoints_over(self, leaf: int) -> Iterator[str]:
+        """Checkpoints over trees with this leaf: the newest, then those that somebody cosigned, newest first."""
+        (newest,) = self._row("SELECT max(size) FROM checkpoint WHERE size > ?", leaf) or (None,)
+        cosigned = self._rows("SELECT DISTINCT size FROM cosignature WHERE size > ? ORDER BY size DESC", leaf)
+        for size in dict.fromkeys([newest, *(size for (size,) in cosigned)]):
+            if size is not None and (text := self.checkpoint(size)) is not None:
+                yield text
+
+    def newest_sizes(self, count: int) -> list[int]:
+        """Sizes of the newest ``count`` trees that have a checkpoint, newest first."""
+        return [size for (size,) in self._rows("SELECT size FROM checkpoint ORDER BY size DESC LIMIT ?", count)]
+
+    def cosigned_by(self, name: str) -> int:
+        """Size of the newest tree that the witness ``name`` has cosigned; 0 where there is none."""
+        (size,) = self._row("SELECT max(size) FROM cosignature WHERE name = ?", name) or (None,)
+        return 0 if size is None else int(size)
+
+    def anchor(self) -> bytes | None:
+        """The newest anchor, if there is one."""
+        row = self._row("SELECT statement FROM anchor ORDER BY size DESC LIMIT 1")
+        return None if row is None else bytes(row[0])
 
     def signed(self) -> Checkpoint | None:
         """The newest checkpoint, read; raises `ledger-corrupt` where it does not read."""
@@ -237,6 +272,38 @@ class Reader:
         """Leaf and entry of the newest enrolment of every device."""
         return {device: (leaf, entry) for device, leaf, entry in self._rows("SELECT id, leaf, entry FROM device")}
 
+    def statements(self) -> Iterator[tuple[int, int, bytes]]:
+        """Every statement with its leaf and entry, in order."""
+        yield from self._rows("SELECT leaf, entry, bytes FROM statement ORDER BY leaf, entry")
+
+    def standing(self) -> Standing:
+        """What all statements have brought about, replayed as they are stored; raises `ledger-corrupt`."""
+        standing, leaf, by = Standing(Register(self.authority, self.site)), -1, b""
+        for at, entry, raw in self.statements():
+            try:
+                if at != leaf:
+                    leaf, by = at, transactions.envelope(self.leaf(at)).kid
+                standing, _ = standing.after(raw, Taken(by, 0, check=False))
+            except (QcotError, LookupError) as error:
+                raise QcotError(LEDGER_CORRUPT, f"{self.path}: statement {entry} of leaf {at}: {error}") from error
+        return standing
+
+    def register(self) -> Register:
+        """Every certificate of the log, and which of them still hold; raises `ledger-corrupt`."""
+        return self.standing().register
+
+    def record_book(self) -> RecordBook:
+        """What the log says of records; raises `ledger-corrupt`."""
+        return self.standing().records
+
+    def open_time(self) -> tuple[int, int] | None:
+        """When the open run's newest transaction was judged, and the first ms that is too late for its Qblock."""
+        rows = dict(self._rows("SELECT key, value FROM meta"))
+        try:
+            return int(rows[schema.OPEN_TIME]), int(rows[schema.OPEN_UNTIL])
+        except (KeyError, ValueError):
+            return None
+
     def _header(self, raw: bytes) -> qblock.Header:
         try:
             return qblock.parse(raw)
@@ -254,6 +321,17 @@ class Reader:
     def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with schema.errors(self.path):
             return self._db.execute(statement, values).fetchall()
+
+
+def write_authority(key: PublicKey) -> str:
+    """The root's public key as the file keeps it."""
+    return f"{key.algorithm.name} {key.raw.hex()}"
+
+
+def read_authority(text: str) -> PublicKey:
+    """What :func:`write_authority` wrote; raises ValueError, KeyError or QcotError `bad-key`."""
+    name, raw = text.split()
+    return PublicKey(ALGORITHMS[name], bytes.fromhex(raw))
 
 
 def _answer(sequence: int, digest: bytes, leaf: int | None, name: str, reason: str) -> Answer:

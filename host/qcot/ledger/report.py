@@ -6,30 +6,42 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from qcot.certificates import certificate, revocation
+from qcot.certificates.certificate import BoardClaims, Certificate, LogClaims, Role
+from qcot.certificates.problems import CERTIFICATE_UNKNOWN, POLICY_FOREIGN
+from qcot.certificates.register import Register
+from qcot.certificates.revocation import Revocation
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
-from qcot.ledger import evidence, qblock, transactions
+from qcot.ledger import anchor, evidence, merkle, qblock, transactions
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.evidence import Evidence
 from qcot.ledger.problems import (
+    ANCHOR_FOREIGN,
     BAD_EVIDENCE,
-    BRIDGE_DIFFERS,
     CHAIN_BROKEN,
+    COMMITMENT_DIFFERS,
     KEY_NOT_PINNED,
+    LOG_FOREIGN,
+    NOT_CONSISTENT,
     NOT_COVERED,
     NOT_INCLUDED,
+    QUORUM_MISSING,
 )
+from qcot.ledger.qblock import Header
 from qcot.ledger.rules import message_in
-from qcot.ledger.transactions import FrameEntry, Transaction
+from qcot.ledger.transactions import EnrolmentEntry, FrameEntry, Transaction
 from qcot.link import chain, messages
+
+Facts = dict[str, str | int | bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Pins:
-    """Keys that the reader knows to be right, from elsewhere; None leaves it to the reader."""
+class Given:
+    """What the reader knows from elsewhere: the authority's root key, or its key id, and revocations."""
 
-    gateway: VerifierKey | None = None
-    bridge: PublicKey | None = None
+    root: PublicKey | bytes | None = None
+    revocations: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ class Report:
     """Steps in the order of docs/evidence.md, up to and with the first that fails."""
 
     steps: tuple[Step, ...]
-    facts: dict[str, str | int] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
 
     @property
     def failure(self) -> Step | None:
@@ -69,16 +81,28 @@ class _Case:
     """What the steps before have found."""
 
     data: bytes
-    pins: Pins
-    facts: dict[str, str | int]
+    given: Given
+    facts: Facts = field(default_factory=dict)
     evidence: Evidence = field(init=False)
     transaction: Transaction = field(init=False)
-    header: qblock.Header = field(init=False)
+    header: Header = field(init=False)
+    register: Register = field(init=False)
+    revocations: list[Revocation] = field(init=False)
+    log: LogClaims = field(init=False)
+    stamp: int = field(init=False)
+
+    def require(self, kid: bytes, role: Role, at_s: int, name: str | None = None) -> Certificate:
+        """The certificate of ``kid``, if it held at ``at_s`` with the revocations from then and before."""
+        register = self.register
+        for each in self.revocations:
+            if each.time <= at_s:
+                register = register.revoke(each.raw, check=False)
+        return register.require(kid, role, at_s, name)
 
 
-def check(data: bytes, pins: Pins | None = None) -> Report:
+def check(data: bytes, given: Given | None = None) -> Report:
     """Check the bytes of an evidence file; never raises for what is in them."""
-    case = _Case(data, pins or Pins(), {})
+    case = _Case(data, given or Given())
     steps: list[Step] = []
     for name, step in _STEPS:
         try:
@@ -90,50 +114,73 @@ def check(data: bytes, pins: Pins | None = None) -> Report:
 
 
 def _format(case: _Case) -> str:
-    case.evidence = evidence.parse(case.data)
-    return f"a file of format {evidence.FORMAT}"
+    case.evidence = given = evidence.parse(case.data)
+    case.transaction = transactions.parse(given.transaction)
+    case.header = qblock.parse(given.qblock.header)
+    return f"a file of format {evidence.FORMAT}, {len(case.data):,} bytes"
+
+
+def _root(case: _Case) -> str:
+    root, pinned = case.evidence.root, case.given.root
+    if pinned is not None and pinned not in (root, root.kid):
+        wanted = pinned.hex() if isinstance(pinned, bytes) else pinned.kid.hex()
+        raise QcotError(KEY_NOT_PINNED, f"the root is {root.kid.hex()}, the one you named is {wanted}")
+    case.facts |= {"root": root.kid.hex(), "root_pinned": pinned is not None}
+    what = "the one that you named" if pinned is not None else "which is only what the file claims"
+    return f"everything rests on the authority's {root.algorithm.name} key {root.kid.hex()}, {what}"
+
+
+def _certificates(case: _Case) -> str:
+    register = Register(case.evidence.root, case.transaction.site)
+    for raw in case.evidence.certificates:
+        register = register.admit(raw, certificate.parse(raw).not_before)
+    case.register, case.revocations = register, []
+    serials = {certificate.parse(raw).serial for raw in case.evidence.certificates}
+    for raw in case.given.revocations:
+        found = revocation.parse(raw)
+        if found.serial in serials:
+            case.register.revoke(raw)  # raises unless it counts
+            case.revocations.append(found)
+    held = f", {len(case.revocations)} of the revocations you gave are about them" if case.given.revocations else ""
+    return f"{len(serials)} certificates for site {case.transaction.site} lead to that key{held}"
 
 
 def _signature(case: _Case) -> str:
-    given = case.evidence
-    if case.pins.bridge is not None and case.pins.bridge != given.bridge_key:
+    transaction = case.transaction
+    holder = case.require(transaction.kid, Role.BRIDGE, _seconds(case), transaction.bridge)
+    if transaction.policy != holder.policy:
         raise QcotError(
-            KEY_NOT_PINNED, f"bridge key {given.bridge_key.kid.hex()}, pinned is {case.pins.bridge.kid.hex()}"
+            POLICY_FOREIGN, f"the transaction names policy {transaction.policy}, the certificate {holder.policy}"
         )
-    case.transaction = transaction = transactions.parse(given.transaction)
-    if transaction.bridge != given.bridge_name:
-        raise QcotError(BRIDGE_DIFFERS, f"transaction of bridge {transaction.bridge}, key of {given.bridge_name}")
-    transaction.verify(given.bridge_key)
+    transaction.verify(_key(holder))
     case.facts |= {
         "site": transaction.site,
+        "policy": transaction.policy,
         "bridge": transaction.bridge,
+        "bridge_key": holder.kid.hex(),
         "bridge_sequence": transaction.sequence,
+        "transaction_time": _when(transaction.time),
         "transaction_hash": transaction.hash.hex(),
-        "bridge_key": given.bridge_key.kid.hex(),
     }
     return f"bridge {transaction.bridge} of site {transaction.site} signed the transaction at {_when(transaction.time)}"
 
 
 def _reading(case: _Case) -> str:
-    given = case.evidence
-    if given.entry is None or given.reading is None:
-        return f"the transaction as a whole, with {len(case.transaction.entries)} entries"
-    if given.entry >= len(case.transaction.entries):
-        raise QcotError(BAD_EVIDENCE, f"entry {given.entry} of {len(case.transaction.entries)}")
-    entry = case.transaction.entries[given.entry]
+    place, entries = case.evidence.place, case.transaction.entries
+    if place is None:
+        return f"the transaction as a whole is meant, with {len(entries)} entries"
+    entry = entries[place.entry] if place.entry < len(entries) else None
     message = message_in(entry) if isinstance(entry, FrameEntry) else None
     if not isinstance(entry, FrameEntry) or not isinstance(message, messages.Readings):
-        raise QcotError(BAD_EVIDENCE, f"entry {given.entry} is not a frame of readings")
-    if given.reading >= message.count:
-        raise QcotError(BAD_EVIDENCE, f"reading {given.reading} of {message.count}")
-    if given.link_before is not None:
-        link = chain.extend(given.link_before, message.first, message.records)
-        genesis = message.first > 0 or given.link_before == chain.genesis(entry.device, entry.epoch)
+        raise QcotError(BAD_EVIDENCE, f"entry {place.entry} of {len(entries)} is not a frame of readings")
+    if place.reading >= message.count:
+        raise QcotError(BAD_EVIDENCE, f"reading {place.reading} of {message.count}")
+    if place.link_before is not None:
+        link = chain.extend(place.link_before, message.first, message.records)
+        genesis = message.first > 0 or place.link_before == chain.genesis(entry.device, entry.epoch)
         if link != message.link or not genesis:
-            raise QcotError(
-                CHAIN_BROKEN, f"the readings do not lead from link_before to the link of entry {given.entry}"
-            )
-    reading = message.readings()[given.reading]
+            raise QcotError(CHAIN_BROKEN, f"the readings do not lead from the link before to entry {place.entry}'s")
+    reading = message.readings()[place.reading]
     case.facts |= {
         "device": entry.device.hex(),
         "epoch": entry.epoch,
@@ -151,47 +198,101 @@ def _reading(case: _Case) -> str:
     )
 
 
+def _board(case: _Case) -> str:
+    place = case.evidence.place
+    if place is None:
+        return "no board is meant"
+    entry = case.transaction.entries[place.entry]
+    assert isinstance(entry, FrameEntry)  # the step before saw to it
+    holder = case.require(entry.device, Role.BOARD, _seconds(case))
+    board = holder.board
+    assert board is not None  # of this role
+    for other in case.transaction.entries:
+        enrols = isinstance(other, EnrolmentEntry) and other.device == entry.device
+        if enrols and other.commitment != board.commitment:
+            raise QcotError(COMMITMENT_DIFFERS, f"board {entry.device.hex()} is enrolled here with another key")
+    case.facts |= {"model": board.model, "image": board.image.hex()}
+    return f"the authority certified this board, a {board.model}{_physical(case, board)}"
+
+
+def _physical(case: _Case, board: BoardClaims) -> str:
+    number, value = case.facts["channel"], case.facts["value"]
+    if not isinstance(number, int) or not isinstance(value, int) or number >= len(board.channels):
+        return ""
+    channel = board.channels[number]
+    amount = f"{(value + channel.offset) * channel.num / channel.den:.6g} {channel.unit}".rstrip()
+    case.facts |= {"channel_name": channel.name, "amount": amount}
+    return f"; on its channel {channel.name} the value stands for {amount}"
+
+
 def _inclusion(case: _Case) -> str:
     given = case.evidence
-    proof, closing = given.transaction_proof, given.qblock_proof
-    if proof.checkpoint != closing.checkpoint:
-        raise QcotError(NOT_INCLUDED, "the two proofs are under different checkpoints")
+    proof, closing, signed = given.proof, given.qblock, given.proof.checkpoint
     if not proof.includes(given.transaction):
         raise QcotError(NOT_INCLUDED, f"the transaction is not leaf {proof.index} of the checkpoint's tree")
-    if not closing.includes(given.qblock):
+    leaf = merkle.leaf_hash(closing.header)
+    if merkle.root_from_inclusion(leaf, closing.index, signed.size, closing.path) != signed.root:
         raise QcotError(NOT_INCLUDED, f"the Qblock header is not leaf {closing.index} of the checkpoint's tree")
-    case.facts |= {"leaf": proof.index, "log_size": proof.checkpoint.size}
-    return (
-        f"leaves {proof.index} and {closing.index} are in the log {proof.checkpoint.origin} of {proof.checkpoint.size}"
-    )
+    case.facts |= {"leaf": proof.index, "log": signed.origin, "log_size": signed.size}
+    return f"leaves {proof.index} and {closing.index} are in the log {signed.origin} of {signed.size} leaves"
 
 
 def _checkpoint(case: _Case) -> str:
-    given = case.evidence
-    if case.pins.gateway is not None and case.pins.gateway != given.gateway:
-        raise QcotError(
-            KEY_NOT_PINNED, f"log key {given.gateway.key.kid.hex()} of {given.gateway.name}, pinned is "
-            f"{case.pins.gateway.key.kid.hex()} of {case.pins.gateway.name}"
-        )  # fmt: skip
-    stamp = given.transaction_proof.checkpoint.verify(given.gateway)
-    case.facts |= {
-        "log": given.transaction_proof.checkpoint.origin,
-        "gateway": given.gateway.name,
-        "gateway_key": given.gateway.key.kid.hex(),
-        "checkpoint_time": _when(stamp * 1000),
-    }
-    return f"gateway {given.gateway.name} signed that log at {_when(stamp * 1000)}"
+    signed, refusal = case.evidence.proof.checkpoint, None
+    for each in case.register.of_role(Role.GATEWAY):
+        vkey = VerifierKey(signed.origin, _key(each))
+        if not signed.is_signed_by(vkey):
+            continue
+        case.stamp = signed.verify(vkey)
+        try:
+            holder = case.require(each.kid, Role.GATEWAY, case.stamp)
+        except QcotError as error:
+            refusal = error
+            continue
+        if holder.log is None or holder.log.origin != signed.origin:
+            origin = holder.log.origin if holder.log else "no log"
+            raise QcotError(LOG_FOREIGN, f"the gateway is certified for {origin}, the checkpoint is of {signed.origin}")
+        case.log = holder.log
+        case.facts |= {"gateway": each.name, "gateway_key": each.kid.hex(), "checkpoint_time": _when(case.stamp * 1000)}
+        return f"gateway {each.name} signed that log at {_when(case.stamp * 1000)}"
+    raise refusal or QcotError(CERTIFICATE_UNKNOWN, f"no certificate of a gateway that signed {signed.origin}")
+
+
+def _witnesses(case: _Case) -> str:
+    signed, wanted = case.evidence.proof.checkpoint, case.log.quorum
+    found: dict[bytes, tuple[str, int]] = {}
+    refusal = None
+    for each in case.register.of_role(Role.WITNESS):
+        vkey = VerifierKey(each.name, _key(each))
+        if each.name not in case.log.cosigners or not signed.is_signed_by(vkey):
+            continue
+        try:
+            stamp = signed.verify(vkey)
+            case.require(each.kid, Role.WITNESS, stamp or case.stamp, each.name)
+        except QcotError as error:
+            refusal = error
+        else:
+            found[each.kid] = each.name, stamp
+    if len(found) < wanted:
+        named = ", ".join(case.log.cosigners)
+        raise refusal or QcotError(
+            QUORUM_MISSING, f"{len(found)} of the witnesses {named} cosigned it, the log needs {wanted}"
+        )
+    case.facts |= {"witnesses": ", ".join(name for name, _ in found.values()), "quorum": wanted}
+    if not found:
+        return "the log needs no witness: that it shows all the same tree rests on its gateway"
+    told = ", ".join(f"{name} at {_when(stamp * 1000)}" if stamp else name for name, stamp in found.values())
+    return f"{wanted} of {len(case.log.cosigners)} witnesses are needed, {len(found)} cosigned: {told}"
 
 
 def _run(case: _Case) -> str:
-    case.header = header = qblock.parse(case.evidence.qblock)
-    core, index, place = header.core, case.evidence.transaction_proof.index, case.evidence.qblock_proof.index
+    core, index, place = case.header.core, case.evidence.proof.index, case.evidence.qblock.index
     if not (core.first_leaf <= index < core.tree_size == place == core.first_leaf + core.transactions):
         raise QcotError(
             NOT_COVERED, f"Qblock {core.height} at leaf {place} closes leaves {core.first_leaf} to "
             f"{core.first_leaf + core.transactions - 1}, the transaction is leaf {index}"
         )  # fmt: skip
-    case.facts |= {"qblock": core.height, "qblock_time": _when(core.time), "qblock_hash": header.hash.hex()}
+    case.facts |= {"qblock": core.height, "qblock_time": _when(core.time), "qblock_hash": case.header.hash.hex()}
     return f"Qblock {core.height} of {_when(core.time)} closed it"
 
 
@@ -200,6 +301,33 @@ def _walk_hash(case: _Case) -> str:
     backend = case.header.quantum.check.backend
     case.facts |= {"quantum_backend": backend}
     return f"the Qblock's walk hash and phase follow from it (they carry no security; its check ran on {backend})"
+
+
+def _anchor(case: _Case) -> str:
+    given, signed = case.evidence.anchor, case.evidence.proof.checkpoint
+    if given is None:
+        return "no anchor: that the log is older than its signatures rests on ML-DSA"
+    found = anchor.parse(given.statement)
+    found.verify(case.evidence.root)
+    if found.origin != signed.origin:
+        raise QcotError(ANCHOR_FOREIGN, f"the anchor is of {found.origin}, the checkpoint of {signed.origin}")
+    smaller, larger = sorted(((found.size, found.root), (signed.size, signed.root)))
+    if not merkle.is_consistent(smaller[0], larger[0], smaller[1], larger[1], given.path):
+        raise QcotError(NOT_CONSISTENT, f"the anchor's tree of {found.size} leaves is not that of the checkpoint")
+    covers = case.evidence.qblock.index < found.size
+    case.facts |= {"anchor_time": _when(found.time), "anchor_size": found.size, "anchored": covers}
+    told = "with this among them" if covers else "which were before this"
+    return f"the authority anchored the log's first {found.size} leaves at {_when(found.time)}, {told}"
+
+
+def _seconds(case: _Case) -> int:
+    """The Qblock's time: as of which bridge and board are judged."""
+    return case.header.core.time // 1000
+
+
+def _key(holder: Certificate) -> PublicKey:
+    assert holder.key is not None  # none but a board is without, its parser saw to it
+    return holder.key
 
 
 def _when(milliseconds: int) -> str:
@@ -211,10 +339,15 @@ def _when(milliseconds: int) -> str:
 
 _STEPS: tuple[tuple[str, Callable[[_Case], str]], ...] = (
     ("format", _format),
-    ("transaction signature", _signature),
+    ("authority", _root),
+    ("certificates", _certificates),
+    ("transaction", _signature),
     ("reading", _reading),
+    ("board", _board),
     ("inclusion", _inclusion),
-    ("checkpoint signature", _checkpoint),
+    ("checkpoint", _checkpoint),
+    ("witnesses", _witnesses),
     ("Qblock", _run),
     ("walk hash", _walk_hash),
+    ("anchor", _anchor),
 )

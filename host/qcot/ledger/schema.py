@@ -1,7 +1,7 @@
 """The ledger's SQLite file: tables, connections, and its errors by name.
 
-Leaves are what counts; all other tables can be made again from them, except checkpoints and refusals. Tables are STRICT
-so that quick_check finds a value whose type was damaged.
+Leaves are what counts; all other tables can be made again from them, except what was signed over them (checkpoints,
+cosignatures, anchors) and refusals. Tables are STRICT so that quick_check finds a value whose type was damaged.
 """
 
 from __future__ import annotations
@@ -37,9 +37,14 @@ TABLES = (
         STRICT, WITHOUT ROWID""",
     "CREATE TABLE qblock (height INTEGER PRIMARY KEY, leaf INTEGER NOT NULL) STRICT",
     "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT",
+    # What others say of these trees: witnesses' signature lines, and the authority's anchors.
+    "CREATE TABLE cosignature (size INTEGER, name TEXT, line TEXT NOT NULL, PRIMARY KEY (size, name)) STRICT",
+    "CREATE TABLE anchor (size INTEGER PRIMARY KEY, statement BLOB NOT NULL) STRICT",
     # The key that validated each Qblock's bookkeeper.
     "CREATE TABLE validation_key (id BLOB PRIMARY KEY, height INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
+OPEN_TIME, OPEN_UNTIL = "open-time", "open-until"
+"""Of the open run: when its newest transaction was judged, and the first ms at which a certificate of it has ended."""
 _BUSY_SECONDS = 10.0
 _SMALLEST = 512  # SQLite takes a shorter file for a new database; only one of no bytes is
 

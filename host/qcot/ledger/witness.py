@@ -19,6 +19,7 @@ from qcot.database import transaction
 from qcot.errors import Problem, QcotError
 from qcot.ledger import checkpoint
 from qcot.ledger.checkpoint import Checkpoint, Consistency, SignatureLine, VerifierKey
+from qcot.ledger.problems import NOT_CONSISTENT
 
 LOG_UNKNOWN = Problem(
     "witness-log-unknown", "If this log is to be witnessed, add its key with `qcot ledger witness add`."
@@ -30,9 +31,6 @@ GOES_BACK = Problem("witness-goes-back", "Sign the log's newest checkpoint; a wi
 FORKED = Problem(
     "witness-forked",
     "Keep this request: the log has shown two histories. Do not sign, and tell those who rely on this log.",
-)
-NOT_CONSISTENT = Problem(
-    "not-consistent", "Ask for the proof again; if the new one does not hold either, the log has rewritten its past."
 )
 STATE_BROKEN = Problem(
     "witness-state", "Make a new witness with a new key; a state that is lost or restored must not sign again."
@@ -90,7 +88,7 @@ class Witness:
         """Cosign the request's checkpoint at POSIX time ``stamp``; on return its tree is remembered on disk.
 
         The same tree may be cosigned again. Raises `witness-log-unknown`, `checkpoint-unsigned`, `bad-signature`,
-        `witness-goes-back`, `witness-forked`, `witness-old-size` or `not-consistent`, and then nothing was signed or remembered.
+        `witness-goes-back`, `witness-forked`, `witness-old-size` or `not-consistent`: then nothing was signed.
         """
         given = request.checkpoint
         with self._open() as database, transaction(database):

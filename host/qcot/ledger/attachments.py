@@ -1,0 +1,80 @@
+"""What others say of the log's trees, kept beside them: witnesses' cosignatures and the authority's anchors.
+
+They are written while a gateway runs: no leaf depends on them, and each is one SQLite transaction of its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from qcot.crypto.signing import PublicKey
+from qcot.database import transaction
+from qcot.errors import Problem, QcotError
+from qcot.ledger import anchor, checkpoint, schema
+from qcot.ledger.anchor import Anchor
+from qcot.ledger.checkpoint import Checkpoint, VerifierKey
+from qcot.ledger.problems import ANCHOR_FOREIGN
+from qcot.ledger.reader import Reader
+
+COSIGNATURE_FOREIGN = Problem(
+    "cosignature-foreign", "Give what a certified witness answered to a request that this log made."
+)
+
+
+def store_cosignatures(path: Path, text: str, witnesses: Mapping[str, VerifierKey], last: int = 64) -> dict[str, int]:
+    """Store the signature lines in ``text`` under the checkpoint that each was made over; on return they are on disk.
+
+    Returns witnesses and sizes. Looks among the newest ``last`` checkpoints; a line that is there already is left as it
+    is. Raises `bad-checkpoint`, or `cosignature-foreign` where a line is not of one of the ``witnesses``, or over
+    none of those checkpoints; then nothing was stored.
+    """
+    with Reader.open(path) as ledger:
+        heads = [checkpoint.parse(ledger.checkpoint(size) or "") for size in ledger.newest_sizes(last)]
+    rows = []
+    for line in checkpoint.parse_signatures(text):
+        vkey = witnesses.get(line.name)
+        if vkey is None or vkey.key_id != line.key_id:
+            raise QcotError(COSIGNATURE_FOREIGN, f"{line.name} with key id {line.key_id.hex()} is no witness here")
+        size = next((head.size for head in heads if _holds(head, str(line), vkey)), None)
+        if size is None:
+            raise QcotError(COSIGNATURE_FOREIGN, f"what {line.name} signed is none of the newest {len(heads)} trees")
+        rows.append((size, line.name, str(line)))
+    with _open(path) as database, transaction(database):
+        database.executemany("INSERT INTO cosignature VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+    return {name: size for size, name, _ in rows}
+
+
+def store_anchor(path: Path, raw: bytes, root: PublicKey) -> Anchor:
+    """Store an anchor of this log; on return it is on disk.
+
+    Raises `bad-anchor`, `bad-signature`, or `anchor-foreign` where it is not over a tree of this log.
+    """
+    found = anchor.parse(raw)
+    found.verify(root)
+    with Reader.open(path) as ledger:
+        text = ledger.checkpoint(found.size)
+        signed = checkpoint.parse(text) if text else None
+        if signed is None or (signed.origin, signed.root) != (found.origin, found.root):
+            raise QcotError(ANCHOR_FOREIGN, f"no checkpoint here is over {found.size} leaves of {found.origin}")
+    with _open(path) as database, transaction(database):
+        database.execute("INSERT OR REPLACE INTO anchor VALUES (?, ?)", (found.size, raw))
+    return found
+
+
+def _holds(head: Checkpoint, line: str, vkey: VerifierKey) -> bool:
+    """Whether ``line`` is the witness's over this tree."""
+    body, _, _ = head.text.partition("\n\n")
+    try:
+        checkpoint.parse(f"{body}\n\n{line}").verify(vkey)
+    except QcotError:
+        return False
+    return True
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
+    with schema.errors(path), closing(schema.connect(path, writable=True)) as connection:
+        yield connection

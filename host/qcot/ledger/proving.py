@@ -1,0 +1,164 @@
+"""Make evidence from a ledger: transaction, Qblock, proofs under one checkpoint, and the certificates they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from qcot.certificates.certificate import Certificate, Role
+from qcot.certificates.certificate import parse as parse_certificate
+from qcot.certificates.problems import CERTIFICATE_UNKNOWN
+from qcot.certificates.register import Register
+from qcot.errors import QcotError
+from qcot.ledger import anchor, checkpoint, merkle, qblock, transactions
+from qcot.ledger.checkpoint import Checkpoint, Consistency, Proof, VerifierKey
+from qcot.ledger.evidence import AnchorProof, Evidence, Place, QblockProof
+from qcot.ledger.problems import INDEX_DIFFERS, NO_SUCH_READING, NOT_CLOSED_YET, QUORUM_MISSING
+from qcot.ledger.qblock import Header
+from qcot.ledger.reader import Reader, StoredRun
+from qcot.ledger.rules import message_in
+from qcot.ledger.transactions import FrameEntry
+from qcot.ledger.trust import Trust
+from qcot.link.messages import Readings
+
+
+def for_reading(ledger: Reader, trust: Trust, device: bytes, epoch: int, seq: int) -> Evidence:
+    """Evidence for reading ``seq`` of ``device`` in ``epoch``.
+
+    Raises `no-such-reading`, `not-closed-yet` where no checkpoint covers it, `quorum-missing` where too few have
+    cosigned one, `certificate-unknown` or `index-differs`.
+    """
+    with ledger.snapshot():
+        run = ledger.find_reading(device, epoch, seq)
+        if run is None:
+            raise QcotError(NO_SUCH_READING, f"no reading {seq} of device {device.hex()} in epoch {epoch}")
+        _require_run(ledger, run)
+        return _make(ledger, trust, run.leaf, device, Place(run.entry, seq - run.first, run.link_before))
+
+
+def for_transaction(ledger: Reader, trust: Trust, leaf: int) -> Evidence:
+    """Evidence for the transaction at ``leaf`` as a whole; raises as :func:`for_reading` does."""
+    with ledger.snapshot():
+        if not 0 <= leaf < ledger.size() or ledger.leaf(leaf)[0] == qblock.FIRST_BYTE:
+            raise QcotError(NO_SUCH_READING, f"no transaction at leaf {leaf}")
+        return _make(ledger, trust, leaf, None, None)
+
+
+def consistency(ledger: Reader, old: int, text: str) -> Consistency:
+    """The proof that the tree of the checkpoint ``text`` begins with that of ``old`` leaves.
+
+    Raises `not-consistent` where the ledger cannot give one.
+    """
+    given = checkpoint.parse(text)
+    path = merkle.consistency_path(old, given.size, ledger.node) if old else []
+    return Consistency(old, tuple(path), given)
+
+
+def known_certificates(ledger: Reader, trust: Trust) -> Register:
+    """The ledger's register, and what is known from outside of it, each admitted as of when it began."""
+    register = ledger.register()
+    for raw in trust.certificates:
+        register = register.admit(raw, parse_certificate(raw).not_before)
+    return register
+
+
+def _require_run(ledger: Reader, run: StoredRun) -> None:
+    """Raise `index-differs` unless the readings are where the table has them: none shall stand for another."""
+    found = None
+    with suppress(LookupError):
+        entry = transactions.parse(ledger.leaf(run.leaf)).entries[run.entry]
+        if isinstance(entry, FrameEntry) and isinstance(message := message_in(entry), Readings):
+            found = (entry.device, entry.epoch, message.first, message.count)
+    if found != (run.device, run.epoch, run.first, run.count):
+        reason = f"readings {run.first} to {run.first + run.count - 1} of {run.device.hex()} are not at leaf {run.leaf}"
+        raise QcotError(INDEX_DIFFERS, reason)
+
+
+def _make(ledger: Reader, trust: Trust, leaf: int, device: bytes | None, place: Place | None) -> Evidence:
+    header = ledger.header_closing(leaf)
+    if header is None:
+        raise QcotError(NOT_CLOSED_YET, f"no Qblock with a checkpoint covers leaf {leaf}")
+    if header.core.first_leaf > leaf:
+        raise QcotError(INDEX_DIFFERS, f"the Qblock that closed leaf {leaf} is not where it should be")
+    raw = ledger.leaf(leaf)
+    register = known_certificates(ledger, trust)
+    signed, keepers = _signed(ledger, register, header)
+    at_s = header.core.time // 1000
+    used = [_holding(register, Role.BRIDGE, transactions.parse(raw).kid, at_s)]
+    if device is not None:
+        used.append(_holding(register, Role.BOARD, device, at_s))
+    used += keepers
+    chain = dict.fromkeys([_issuer(register, each).raw for each in used] + [each.raw for each in used])
+    proof, closing = (_path(ledger, index, signed) for index in (leaf, header.core.tree_size))
+    return Evidence(
+        raw, place, Proof(leaf, proof, signed), QblockProof(header.raw, header.core.tree_size, closing),
+        tuple(chain), ledger.authority, _anchor(ledger, signed),
+    )  # fmt: skip
+
+
+def _path(ledger: Reader, index: int, signed: Checkpoint) -> tuple[bytes, ...]:
+    return tuple(merkle.inclusion_path(index, signed.size, ledger.node))
+
+
+def _signed(ledger: Reader, register: Register, header: Header) -> tuple[Checkpoint, list[Certificate]]:
+    """The newest checkpoint over ``header`` that enough have cosigned, and whose signatures it bears."""
+    refusal = QcotError(NOT_CLOSED_YET, f"no checkpoint covers Qblock {header.core.height}")
+    for text in ledger.checkpoints_over(header.core.tree_size):
+        given = checkpoint.parse(text)
+        try:
+            return given, list(_signers(register, given))
+        except QcotError as error:
+            refusal = error
+    raise refusal
+
+
+def _signers(register: Register, given: Checkpoint) -> Iterator[Certificate]:
+    """The gateway's certificate, then those of the witnesses that cosigned; raises `quorum-missing`."""
+    gateway, stamp = None, 0
+    for each in register.of_role(Role.GATEWAY):
+        if each.key and each.log and each.log.origin == given.origin:
+            vkey = VerifierKey(given.origin, each.key)
+            if given.is_signed_by(vkey) and _held(each, given.verify(vkey)):
+                gateway, stamp = each, given.verify(vkey)
+    if gateway is None or gateway.log is None:
+        raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of the gateway that signed the log {given.origin}")
+    yield gateway
+    found: dict[str, Certificate] = {}
+    for each in register.of_role(Role.WITNESS):
+        if each.key and each.name in gateway.log.cosigners:
+            vkey = VerifierKey(each.name, each.key)
+            if given.is_signed_by(vkey) and _held(each, given.verify(vkey) or stamp):
+                found[each.name] = each
+    if len(found) < gateway.log.quorum:
+        raise QcotError(
+            QUORUM_MISSING, f"{len(found)} of the witnesses {', '.join(gateway.log.cosigners)} have cosigned "
+            f"a tree of {given.size} leaves, the log asks for {gateway.log.quorum}"
+        )  # fmt: skip
+    yield from found.values()
+
+
+def _holding(register: Register, role: Role, kid: bytes, at_s: int) -> Certificate:
+    """The newest certificate of a holder that was valid at ``at_s``, also if it was revoked since."""
+    for each in reversed(register.of_role(role)):
+        if each.kid == kid and _held(each, at_s):
+            return each
+    raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of {role} {kid.hex()} that was valid at {at_s}")
+
+
+def _held(each: Certificate, at_s: int) -> bool:
+    return each.not_before <= at_s < each.not_after
+
+
+def _issuer(register: Register, leaf: Certificate) -> Certificate:
+    for each in register.of_role(Role.ISSUER):
+        if each.kid == leaf.issuer and each.not_before <= leaf.not_before and leaf.not_after <= each.not_after:
+            return each
+    raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of issuer {leaf.issuer.hex()}")
+
+
+def _anchor(ledger: Reader, signed: Checkpoint) -> AnchorProof | None:
+    raw = ledger.anchor()
+    if raw is None:
+        return None
+    smaller, larger = sorted((anchor.parse(raw).size, signed.size))
+    return AnchorProof(raw, tuple(merkle.consistency_path(smaller, larger, ledger.node)))
