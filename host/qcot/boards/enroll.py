@@ -2,6 +2,9 @@
 
 The key is on disk before the board hears it. Whenever this stops in between, running it again on the same board ends
 the work: a board that stored its key says so in HELLO, and the key is found by the id that it says.
+
+What the authority is shown is the ENROLLED frame. Where this stopped before that was on disk, a session is proof of the
+same: the board has the key. The frame then is the one that it answers with under that key.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from qcot.boards.registry import BoardRegistry, ChannelInfo, EnrolledBoard
+from qcot.boards.registry import BoardRegistry, ChannelInfo, EnrolledBoard, Proof
 from qcot.errors import Problem, QcotError
 from qcot.link import keys
 from qcot.link.events import Event, Resume, SawChannel, SawHello, SawResult, SessionOpened
@@ -123,6 +126,9 @@ class _Dialogue:
         if rates:
             self._progress(f"{hello.model} {hello.device.hex()}: setting its rates")
             self._configure(hello, board, rates)
+        if self._registry.proof(hello.device) is None:
+            self._progress(f"{hello.model} {hello.device.hex()}: asking again for proof that it has its key")
+            self._prove(hello)
         return Enrolment(board, fresh and not known)
 
     def _hello(self) -> Hello:
@@ -146,8 +152,19 @@ class _Dialogue:
                 if frame.type == Enrolled.TYPE and proof.good(frame):
                     answer = decode(frame)
                     if isinstance(answer, Enrolled) and (answer.device, answer.challenge) == (device, challenge):
+                        self._registry.keep_proof(device, Proof(challenge, frame.raw))
                         return
         raise QcotError(UNPROVEN, f"no proof of possession from board {device.hex()} in {ENROL_TIMEOUT:.0f} s")
+
+    def _prove(self, hello: Hello) -> None:
+        """Keep the answer to a new challenge of a board that opens a session: nobody does without K_device."""
+        for event in self._in_session(hello):
+            if isinstance(event, SessionOpened):
+                device, challenge = hello.device, secrets.token_bytes(keys.CHALLENGE_SIZE)
+                key = keys.enrolment_key(self._registry.key(device), challenge)
+                answer = Enrolled(device, challenge, event.opened.image).encode()
+                self._registry.keep_proof(device, Proof(challenge, seal(Enrolled.TYPE, answer, 1, key)))
+                return
 
     def _describe(self, hello: Hello) -> EnrolledBoard:
         found: dict[int, ChannelInfo] = {}

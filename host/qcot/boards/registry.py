@@ -1,4 +1,4 @@
-"""The boards that a bridge knows: one key file each (mode 0600) and one public record each.
+"""The boards that a bridge knows: one key file each (mode 0600), proof that the board has it, and one public record.
 
 A key without a record belongs to an enrolment that did not end: it's kept, since the board may have stored it.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from qcot.crypto import keyfile
 from qcot.errors import Problem, QcotError
-from qcot.link.keys import DEVICE_SIZE
+from qcot.link.keys import CHALLENGE_SIZE, DEVICE_SIZE
 from qcot.link.messages import Channel
 
 BAD_RECORD = Problem("bad-board-record", "Restore the file from a backup, or erase the board and enrol it again.")
@@ -70,8 +70,16 @@ class EnrolledBoard:
         return cls(device, model, (major, minor, patch), image, channels)
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Proof of possession: the raw ENROLLED ``frame``, COBS removed, that answered ``challenge`` (16 bytes)."""
+
+    challenge: bytes
+    frame: bytes
+
+
 class BoardRegistry:
-    """Keys in ``home``/keys/boards, records in ``home``/boards; both named by the device id in hex."""
+    """Keys and proofs in ``home``/keys/boards, records in ``home``/boards; all named by the device id in hex."""
 
     def __init__(self, home: Path) -> None:
         self._keys = home / "keys" / "boards"
@@ -99,17 +107,21 @@ class BoardRegistry:
         """K_device; raises QcotError `key-file-...`."""
         return keyfile.load(self.key_path(device))
 
+    def keep_proof(self, device: bytes, proof: Proof) -> None:
+        """Write the board's proof of possession, which the authority is shown."""
+        _write_whole(self._proof_path(device), proof.challenge + proof.frame)
+
+    def proof(self, device: bytes) -> Proof | None:
+        """The proof of possession of ``device``, or None where none was kept."""
+        try:
+            held = self._proof_path(device).read_bytes()
+        except FileNotFoundError:
+            return None
+        return Proof(held[:CHALLENGE_SIZE], held[CHALLENGE_SIZE:])
+
     def record(self, board: EnrolledBoard) -> None:
         """Write the public record, whole or not at all: the enrolment has ended."""
-        self._records.mkdir(parents=True, exist_ok=True)
-        path = self._record_path(board.device)
-        part = path.with_suffix(".part")
-        with part.open("w", encoding="utf-8") as file:
-            file.write(board.to_json() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        keyfile.sync_folder(self._records)
+        _write_whole(self._record_path(board.device), (board.to_json() + "\n").encode())
 
     def board(self, device: bytes) -> EnrolledBoard | None:
         """The record of ``device``, or None when it is not enrolled here; raises QcotError `bad-board-record`."""
@@ -138,3 +150,17 @@ class BoardRegistry:
 
     def _record_path(self, device: bytes) -> Path:
         return self._records / f"{device.hex()}.json"
+
+    def _proof_path(self, device: bytes) -> Path:
+        return self._keys / f"{device.hex()}.proof"
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    keyfile.sync_folder(path.parent)

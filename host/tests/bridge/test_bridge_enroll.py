@@ -1,10 +1,13 @@
 """Enrolment over a real pty: no key is ever lost, and nothing is believed without proof."""
 
+import binascii
 import contextlib
+import hmac
 import json
 import os
 import signal
 import stat
+import struct
 import time
 
 import pytest
@@ -55,7 +58,7 @@ def test_enrolling_again_changes_nothing(home):
     assert again.board == first.board
     assert not again.fresh
     assert board.board.key == key
-    assert len(list((home.path / "keys" / "boards").iterdir())) == 1
+    assert len(list((home.path / "keys" / "boards").glob("*.key"))) == 1
 
 
 def test_rates_can_be_set_on_a_board_in_mid_stream_and_its_readings_wait_for_the_bridge(home):
@@ -126,7 +129,7 @@ def test_an_answer_without_proof_of_possession_enrols_nothing(home, monkeypatch)
     assert home.registry.boards() == []
 
 
-@pytest.mark.parametrize("moment", ["key written", "identity given", "described"])
+@pytest.mark.parametrize("moment", ["key written", "identity given", "proof kept", "described"])
 def test_an_enrolment_killed_at_any_moment_is_ended_by_the_next(home, moment):
     board = home.blank()
     child = os.fork()
@@ -145,6 +148,33 @@ def test_an_enrolment_killed_at_any_moment_is_ended_by_the_next(home, moment):
     assert before in (b"", board.board.key)
     assert home.registry.key(board.board.device) == board.board.key
     assert home.registry.boards() == [done.board]
+    assert proves(home.registry, board.board)
+
+
+def proves(registry, board):
+    """Whether what the authority is shown is the board's own answer, by the formulas of docs/link-protocol.md."""
+    proof = registry.proof(board.device)
+    key = hmac.digest(board.key, b"qcot/enrol/v1" + proof.challenge, "sha256")
+    frame = b"\x04\x01\1\0\0\0" + board.device + proof.challenge + board.image
+    mac = hmac.digest(key, frame, "sha256")[:16]
+    return proof.frame == frame + mac + struct.pack("<H", binascii.crc_hqx(frame + mac, 0xFFFF))
+
+
+def test_proof_of_possession_is_kept_for_the_authority_and_asked_for_again_where_it_was_lost(home):
+    board = home.blank()
+    enroll(board.path, home.registry, window=20)
+    assert proves(home.registry, board.board)
+    first = home.registry.proof(board.board.device)
+    path = next((home.path / "keys" / "boards").glob("*.proof"))
+    path.unlink()
+    assert not enroll(board.path, home.registry, window=20).fresh
+    assert proves(home.registry, board.board)
+    assert home.registry.proof(board.board.device) != first
+    path.unlink()
+    board.reset()
+    board.board.key = bytes(32)  # as if it were another board that says its id
+    assert failure(board.path, home.registry, window=1) == "enrolment-unproven"
+    assert not path.exists()
 
 
 def kill_at(moment, registry):
@@ -155,6 +185,8 @@ def kill_at(moment, registry):
     if moment == "key written":
         registry.draw = lambda draw=registry.draw: (draw(), die())
     elif moment == "identity given":
+        registry.keep_proof = die
+    elif moment == "proof kept":
         enrolment._Dialogue._describe = die
     else:
         registry.record = die
