@@ -1,1 +1,1 @@
-"""The authority: its keys on disk, its window, and what it issued."""
+"""A site's authority on disk: its keys, its window, and all that it issued (docs/certificates.md, The authority)."""
