@@ -1,21 +1,34 @@
-"""What the tests of the channel share: a bridge's end and a gateway's on a clock of their own, and keys given once."""
+"""What the tests of the channel share: both ends on a clock of their own, with real keys, and QKD keys given once."""
 
 import os
 import threading
 import time
 import uuid
+from hashlib import sha256
 
-from qcot.channel.opener import Opener, Opening
-from qcot.channel.sealer import Rekey, Sealer, Sealing
+from qcot.channel.handshake import build_opening
+from qcot.channel.level import LEVELS
+from qcot.channel.opener import Opener, Unsealing
+from qcot.channel.sealer import Rekey, Sealer, Sealing, Signer
 from qcot.channel.secret import Names
-from qcot.errors import QcotError
+from qcot.crypto.kem import KemPublicKey
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
+from qcot.errors import Problem, QcotError
 from qcot.kme.api import DeliveredKey
 from qcot.kme.problems import EXHAUSTED, REFUSED
+from qcot.ledger.receipts import Answer, Status
 
 SITE, BRIDGE, GATEWAY = "home", "b1", "gw"
 NAMES = Names(SITE, BRIDGE, GATEWAY)
 TOPIC = "qcot/v1/home/b1/tx"
 WAIT_S = 20.0
+START_MS = 1_700_000_000_000
+GATEWAY_KEY = SigningKey(ML_DSA_44, bytes(32))
+BRIDGE_KEY = SigningKey(ML_DSA_65, bytes(32))
+OTHER_BRIDGE_KEY = SigningKey(ML_DSA_65, b"\1" * 32)
+BRIDGES = {BRIDGE: BRIDGE_KEY.public_key, "b2": OTHER_BRIDGE_KEY.public_key}
+NO_KEYS = QcotError(EXHAUSTED, "HTTP 503: no key is in store")
+NOT_CERTIFIED = Problem("certificate-unknown", "Certify it.")
 
 
 def until(condition, what="condition"):
@@ -32,6 +45,28 @@ def problem_of(call, *arguments):
     except QcotError as error:
         return error.problem.name
     return None
+
+
+def identity(bridge, kid, _certificates):
+    key = BRIDGES.get(bridge)
+    if key is None or key.kid != kid:
+        raise QcotError(NOT_CERTIFIED, f"{bridge} has no certificate for {kid.hex()}")
+    return key
+
+
+def later(raw, name, reason="because"):
+    """The gateway's answer to these bytes."""
+    return Answer(sha256(raw).digest(), 0, Status.LATER, None, name, reason)
+
+
+def opening_of(to, key=BRIDGE_KEY, **changed):
+    """What a bridge that does as it likes would answer to the offer ``to``."""
+    _, ciphertext = KemPublicKey(to.level.kem, to.public_key).encapsulate()
+    values = {
+        "names": NAMES, "level": to.level, "offer": to.hash, "ciphertext": ciphertext, "epoch": 1,
+        "key_id": uuid.uuid4() if to.level.qkd else None, "certificates": (),
+    }  # fmt: skip
+    return build_opening(key, **(values | changed))
 
 
 class Keys:
@@ -64,45 +99,71 @@ class Keys:
 
 
 class Ends:
-    """Both ends with one clock; ``told`` is what the bridge would tell a person."""
+    """Both ends with one clock, and a broker between them that delivers what :meth:`send` and :meth:`offer` are told.
 
-    def __init__(self, **rekey):
-        self.now = 1000.0
+    ``told`` is what the bridge would tell a person.
+    """
+
+    def __init__(self, level="ML-KEM-768", at_gateway=None, renew_s=3600.0, **rekey):
+        self.level, self.at_gateway = LEVELS[level], LEVELS[at_gateway or level]
+        self.now, self.bridge_ahead_ms = 1000.0, 0
         self.keys = Keys()
         self.told = []
-        self.rekey = Rekey(**rekey)
+        self.renew_s, self.rekey = renew_s, Rekey(**rekey)
         self.start_bridge()
         self.start_gateway()
 
     def start_bridge(self):
+        sealing = Sealing(self.level.kem, self.keys.take if self.level.qkd else None, self.rekey)
         self.sealer = Sealer(
-            NAMES, TOPIC, Sealing(self.keys.take, self.rekey), clock=lambda: self.now,
+            NAMES, TOPIC, sealing, gateway=GATEWAY_KEY.public_key, signer=lambda: Signer(BRIDGE_KEY),
+            clock=lambda: self.now, wall=lambda: self.wall() + self.bridge_ahead_ms,
             changed=lambda: None, failed=lambda problem, reason: self.told.append((problem.name, reason)),
         )  # fmt: skip
 
     def start_gateway(self):
-        opening = Opening(self.keys.ask, lifetime_s=self.rekey.seconds, grace_s=60.0)
-        self.opener = Opener(SITE, GATEWAY, opening, clock=lambda: self.now)
+        ask = self.keys.ask if self.at_gateway.qkd else None
+        unsealing = Unsealing(self.at_gateway.kem, ask, self.renew_s, self.rekey.seconds, grace_s=60.0)
+        self.opener = Opener(
+            SITE, GATEWAY, unsealing, key=GATEWAY_KEY, identity=identity, clock=lambda: self.now, wall=self.wall
+        )
 
-    def seal(self, plaintext=b"transaction"):
+    def wall(self):
+        return START_MS + round(1000 * self.now)
+
+    def offer(self):
+        """Give the bridge what the gateway publishes now; returns those bytes, None where nothing is due."""
+        raw = self.opener.offer()
+        if raw is not None:
+            self.sealer.offered(raw)
+        return raw
+
+    def pair(self, plaintext=b"transaction"):
+        """What the bridge sends for ``plaintext``: opening (or nothing) and sealed message."""
+        self.offer()
         until(self.sealer.ready, "a key at the bridge")
-        return self.sealer.seal(plaintext)
+        *opening, sealed = self.sealer.seal(plaintext)
+        return (opening[0] if opening else None), sealed
 
-    def open(self, sealed, bridge=BRIDGE):
-        """What the gateway makes of it once it has asked for the key."""
+    def send(self, plaintext=b"transaction"):
+        """Seal, and have the gateway take the opening; returns the sealed message, which is still on its way."""
+        opening, sealed = self.pair(plaintext)
+        if opening is not None:
+            assert self.opener.open(BRIDGE, opening) is None
+        return sealed
+
+    def open(self, raw, bridge=BRIDGE):
+        """What the gateway makes of it once it has asked for the QKD key."""
         end = time.monotonic() + WAIT_S
         while True:
             try:
-                return self.opener.open(bridge, sealed)
+                return self.opener.open(bridge, raw)
             except QcotError as error:
                 if error.problem.name != "channel-key-wait":
                     raise
                 assert time.monotonic() < end, "waited in vain for the key"
                 time.sleep(0.002)
 
-    def refusal(self, sealed, bridge=BRIDGE):
-        """The name under which the gateway refuses it; None where it opens."""
-        return problem_of(self.open, sealed, bridge)
-
-
-NO_KEYS = QcotError(EXHAUSTED, "HTTP 503: no key is in store")
+    def refusal(self, raw, bridge=BRIDGE):
+        """The name under which the gateway refuses it; None where it opens, or was taken."""
+        return problem_of(self.open, raw, bridge)

@@ -1,5 +1,6 @@
 """The bytes of a sealed message and the key they are sealed under, against an implementation by the letter."""
 
+import dataclasses
 import hashlib
 import hmac
 import uuid
@@ -11,51 +12,62 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 from qcot.channel import message
-from qcot.channel.secret import Names, derive
+from qcot.channel.level import LEVELS
+from qcot.channel.secret import Exchange, Names, derive
 from qcot.crypto import cbor
 
+ID = bytes(range(100, 116))
+KEM_SECRET, QKD_KEY = bytes(range(32)), bytes(range(32, 64))
 KEY_ID = uuid.UUID("01234567-89ab-cdef-0123-456789abcdef")
-QKD_KEY = bytes(range(32))
-KEY = derive(QKD_KEY, KEY_ID, NAMES, 7)
+PLAIN = Exchange(LEVELS["ML-KEM-768"], NAMES, b"k" * 16, b"o" * 32, b"p" * 1184, b"c" * 1088, 7, None)
+QKD = dataclasses.replace(PLAIN, level=LEVELS["ML-KEM-768+QKD"], key_id=KEY_ID)
+KEY = derive(PLAIN, KEM_SECRET)
 
 
 def sealed(plaintext=b"plaintext", counter=1, topic=TOPIC, key=KEY):
-    return message.seal(key, plaintext, key_id=KEY_ID, epoch=7, counter=counter, topic=topic)
+    return message.seal(key, plaintext, opening=ID, counter=counter, topic=topic)
 
 
-def by_the_letter(qkd_key, key_id, names, epoch, level=b"qkd-only"):
-    """HKDF-SHA-384 (RFC 5869) by HMAC alone, over the fields of docs/evidence.md."""
+def by_the_letter(level, kem_secret, qkd_key, key_id):
+    """HKDF-SHA-384 (RFC 5869) by HMAC alone, over the fields of docs/channel.md."""
 
     def prefixed(*parts):
         return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
     info = prefixed(
-        b"qcot/channel/v1", level, b"", b"", key_id.bytes, names.site.encode(), names.bridge.encode(),
-        names.gateway.encode(), epoch.to_bytes(8, "big"),
+        b"qcot/channel/v1", level, b"home", b"b1", b"gw", b"k" * 16, b"o" * 32, b"p" * 1184, b"c" * 1088,
+        (7).to_bytes(8, "big"), key_id,
     )  # fmt: skip
-    secret = hmac.digest(bytes(48), prefixed(b"", qkd_key), hashlib.sha384)
+    secret = hmac.digest(bytes(48), prefixed(kem_secret, qkd_key), hashlib.sha384)
     return hmac.digest(secret, info + b"\1", hashlib.sha384)[:44]
 
 
 def test_the_key_is_that_of_the_document():
-    assert KEY.key + KEY.iv == by_the_letter(QKD_KEY, KEY_ID, NAMES, 7)
+    assert KEY.key + KEY.iv == by_the_letter(b"ML-KEM-768", KEM_SECRET, b"", b"")
+    both = derive(QKD, KEM_SECRET, QKD_KEY)
+    assert both.key + both.iv == by_the_letter(b"ML-KEM-768+QKD", KEM_SECRET, QKD_KEY, KEY_ID.bytes)
 
 
 def test_a_different_anything_gives_a_different_key():
-    made = {
-        derive(qkd_key, key_id, Names(*names), epoch, level).key
-        for qkd_key, key_id, names, epoch, level in (
-            (QKD_KEY, KEY_ID, ("home", "b1", "gw"), 7, "qkd-only"),
-            (bytes(32), KEY_ID, ("home", "b1", "gw"), 7, "qkd-only"),
-            (QKD_KEY, uuid.UUID(int=1), ("home", "b1", "gw"), 7, "qkd-only"),
-            (QKD_KEY, KEY_ID, ("homeb", "1", "gw"), 7, "qkd-only"),
-            (QKD_KEY, KEY_ID, ("home", "b1g", "w"), 7, "qkd-only"),
-            (QKD_KEY, KEY_ID, ("home", "b1", "gx"), 7, "qkd-only"),
-            (QKD_KEY, KEY_ID, ("home", "b1", "gw"), 8, "qkd-only"),
-            (QKD_KEY, KEY_ID, ("home", "b1", "gw"), 7, "ml-kem-768"),
-        )
-    }
-    assert len(made) == 8
+    changes = [
+        {}, {"level": LEVELS["ML-KEM-512+QKD"]}, {"bridge_kid": b"x" * 16}, {"offer": b"x" * 32}, {"epoch": 8},
+        {"public_key": b"x" * 1184}, {"ciphertext": b"x" * 1088}, {"key_id": uuid.UUID(int=1)},
+        {"names": Names("homeb", "1", "gw")}, {"names": Names("home", "b1g", "w")}, {"names": Names("home", "b1", "g")},
+        {"public_key": b"p" * 1183, "ciphertext": b"pc" + b"c" * 1087},
+    ]  # fmt: skip
+    made = {derive(dataclasses.replace(QKD, **each), KEM_SECRET, QKD_KEY).key for each in changes}
+    made |= {derive(QKD, bytes(32), QKD_KEY).key, derive(QKD, KEM_SECRET, bytes(32)).key, KEY.key}
+    assert len(made) == len(changes) + 3
+
+
+@pytest.mark.parametrize(
+    ("exchange", "secrets"),
+    [(QKD, (KEM_SECRET,)), (PLAIN, (KEM_SECRET, QKD_KEY)), (QKD, (b"", QKD_KEY)), (PLAIN, (b"",)),
+     (dataclasses.replace(QKD, key_id=None), (KEM_SECRET, QKD_KEY))],
+)  # fmt: skip
+def test_no_key_comes_about_without_every_secret_that_its_level_names(exchange, secrets):
+    with pytest.raises(ValueError, match=r"ML-KEM-768"):
+        derive(exchange, *secrets)
 
 
 @given(st.binary(max_size=300), st.integers(0, 2**32 - 1))
@@ -65,8 +77,8 @@ def test_another_implementation_opens_it_by_the_letter(plaintext, counter):
     protected, unprotected, ciphertext = tagged.value
     assert unprotected == {}
     partial_iv = counter.to_bytes(4, "big")
-    assert cbor2.loads(protected) == {1: 3, 4: KEY_ID.bytes, 6: partial_iv, -65538: 7, -65539: "qkd-only"}
-    made = by_the_letter(QKD_KEY, KEY_ID, NAMES, 7)
+    assert cbor2.loads(protected) == {1: 3, 4: ID, 6: partial_iv}
+    made = by_the_letter(b"ML-KEM-768", KEM_SECRET, b"", b"")
     nonce = (int.from_bytes(made[32:], "big") ^ counter).to_bytes(12, "big")
     aad = cbor2.dumps(["Encrypt0", protected, cbor2.dumps(["qcot/channel/v1", TOPIC, counter])])
     assert AESGCM(made[:32]).decrypt(nonce, ciphertext, aad) == plaintext
@@ -75,10 +87,10 @@ def test_another_implementation_opens_it_by_the_letter(plaintext, counter):
 @given(st.binary(max_size=300), st.integers(0, 2**32 - 1))
 def test_what_was_sealed_opens_for_its_topic_alone(plaintext, counter):
     taken = message.parse(sealed(plaintext, counter))
-    assert (taken.key_id, taken.epoch, taken.counter) == (KEY_ID, 7, counter)
+    assert (taken.opening, taken.counter) == (ID, counter)
     assert message.open_(KEY, taken, TOPIC) == plaintext
     assert problem_of(message.open_, KEY, taken, "qcot/v1/home/b2/tx") == "channel-forged"
-    assert problem_of(message.open_, derive(bytes(32), KEY_ID, NAMES, 7), taken, TOPIC) == "channel-forged"
+    assert problem_of(message.open_, derive(PLAIN, bytes(32 * [1])), taken, TOPIC) == "channel-forged"
 
 
 def test_every_altered_bit_is_noticed():
@@ -87,18 +99,17 @@ def test_every_altered_bit_is_noticed():
         altered = bytearray(raw)
         altered[at // 8] ^= 1 << at % 8
         name = problem_of(lambda altered=altered: message.open_(KEY, message.parse(bytes(altered)), TOPIC))
-        assert name in {"bad-cbor", "channel-bad-message", "channel-level", "channel-forged"}, at
+        assert name in {"bad-cbor", "channel-bad-message", "channel-forged"}, at
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: sealed()[: 5 + len(tail)] + tail))
 def test_any_bytes_are_taken_apart_or_refused_by_name(raw):
-    assert problem_of(message.parse, raw) in {None, "bad-cbor", "channel-bad-message", "channel-level"}
+    assert problem_of(message.parse, raw) in {None, "bad-cbor", "channel-bad-message"}
 
 
 def variant(unprotected=None, drop=(), extra=(), **header):
-    labels = {"alg": 1, "kid": 4, "iv": 6, "epoch": -65538, "level": -65539}
-    values = {1: 3, 4: KEY_ID.bytes, 6: bytes(4), -65538: 7, -65539: "qkd-only"} | dict(extra)
-    values |= {labels[name]: value for name, value in header.items()}
+    labels = {"alg": 1, "kid": 4, "iv": 6}
+    values = {1: 3, 4: ID, 6: bytes(4)} | dict(extra) | {labels[name]: value for name, value in header.items()}
     for label in drop:
         del values[label]
     return cbor.encode(cbor2.CBORTag(16, [cbor.encode(values), unprotected or {}, bytes(16)]))
@@ -107,11 +118,8 @@ def variant(unprotected=None, drop=(), extra=(), **header):
 VARIANTS = [
     (variant(alg=1), "channel-bad-message"), (variant(kid=bytes(15)), "channel-bad-message"),
     (variant(kid="x"), "channel-bad-message"), (variant(iv=bytes(5)), "channel-bad-message"),
-    (variant(iv=0), "channel-bad-message"), (variant(epoch=-1), "channel-bad-message"),
-    (variant(epoch=2**63), "channel-bad-message"), (variant(epoch="7"), "channel-bad-message"),
-    (variant(drop=[4]), "channel-bad-message"), (variant(drop=[-65539]), "channel-bad-message"),
+    (variant(iv=0), "channel-bad-message"), (variant(drop=[4]), "channel-bad-message"),
     (variant(extra=[(2, [1])]), "channel-bad-message"), (variant(unprotected={5: b""}), "channel-bad-message"),
-    (variant(level="plain"), "channel-level"), (variant(level=0), "channel-level"),
     (cbor.encode([b"", {}, b""]), "channel-bad-message"), (cbor.encode(cbor2.CBORTag(16, b"")), "channel-bad-message"),
     (cbor.encode(cbor2.CBORTag(16, [b"\xa0", {}, bytes(15)])), "channel-bad-message"),
     (cbor.encode(cbor2.CBORTag(16, [b"\xa0" * 300, {}, bytes(16)])), "bad-cbor"),
