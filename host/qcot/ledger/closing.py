@@ -99,6 +99,6 @@ def sign_tree(ledger: Ledger, bookkeeper: Bookkeeper) -> str | None:
         return stored
     size, root = ledger.root_to_sign()
     text = checkpoint.sign(
-        bookkeeper.key, bookkeeper.name, origin=ledger.origin, size=size, root=root, stamp=last.core.time // 1000
+        bookkeeper.key, ledger.origin, origin=ledger.origin, size=size, root=root, stamp=last.core.time // 1000
     )
     return ledger.store_checkpoint(text)

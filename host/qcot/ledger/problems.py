@@ -13,6 +13,9 @@ LIMIT = Problem(
     "limit", "Nothing is lost: it is taken as soon as the limit allows. Lower the rates, or raise the limit."
 )
 BUSY = Problem("busy", "Nothing is lost: it is taken as soon as what waits before it has been stored.")
+QBLOCK_DUE = Problem(
+    "qblock-due", "Nothing is lost: a certificate of the open run has ended, it is taken once a Qblock has closed that."
+)
 
 # The rules that a transaction must meet to be taken (rules.py).
 WRONG_SITE = Problem("wrong-site", "Set the bridge's site to that of the gateway.")
@@ -20,6 +23,12 @@ SEQUENCE_REUSED = Problem(
     "sequence-reused", "Give the bridge a new name and key: it lost its outbox and counts again from the start."
 )
 SEQUENCE_AHEAD = Problem("sequence-ahead", "Send the transactions before it; they were not received.")
+STATEMENT_UNKNOWN = Problem(
+    "statement-unknown", "Submit only certificates, revocations, rotations and records, as docs/evidence.md has them."
+)
+NOT_CERTIFIED = Problem(
+    "device-not-certified", "Enrol the board with `qcot enroll`, which also asks the authority for its certificate."
+)
 NOT_ENROLLED = Problem("device-not-enrolled", "Enrol the board with `qcot enroll`, then let the bridge send again.")
 DEVICE_KEY_CHANGED = Problem("device-key-changed", "Enrol the board under a new device id: an id keeps its first key.")
 BAD_FRAME = Problem("bad-frame", "Check the bridge: only READINGS and OPENED frames with a good CRC belong here.")
@@ -53,9 +62,6 @@ QBLOCK_KEY_REUSED = Problem(
 
 # Verification of a whole ledger.
 BAD_LEAF = Problem("bad-leaf", "Restore the ledger from a copy that verifies.")
-BRIDGE_NOT_TRUSTED = Problem(
-    "bridge-not-trusted", "If you trust this bridge, give its public key; else keep nothing of it."
-)
 SEQUENCE_MISSING = Problem(
     "sequence-missing", "Find the transactions between in the bridge's outbox, or restore a copy."
 )
@@ -81,10 +87,20 @@ LEDGER_IO = Problem("ledger-io", "Check the disk and the permissions of the ledg
 CHECKPOINT_CONFLICT = Problem("checkpoint-conflict", "Do not sign; run `qcot ledger verify` and find out why.")
 
 # Evidence.
-BAD_EVIDENCE = Problem("bad-evidence", "Ask for the file again; it is not qcot-evidence/v1 as docs/evidence.md has it.")
+BAD_EVIDENCE = Problem("bad-evidence", "Ask for the file again; it is not qcot-evidence/v2 as docs/evidence.md has it.")
 NO_SUCH_READING = Problem("no-such-reading", "Look with `qcot ledger show` which readings there are.")
 NOT_CLOSED_YET = Problem("not-closed-yet", "Wait for the next Qblock and its checkpoint, then ask again.")
-KEY_NOT_PINNED = Problem("key-not-pinned", "Do not trust this evidence unless its other key is known to be right too.")
-BRIDGE_DIFFERS = Problem("bridge-differs", "Ask for evidence with the key of the bridge that signed the transaction.")
+KEY_NOT_PINNED = Problem("key-not-pinned", "Do not trust this evidence unless its other root is known to be right too.")
+COMMITMENT_DIFFERS = Problem(
+    "commitment-differs", "Do not trust this evidence: it enrols a board with a key that the authority did not certify."
+)
 NOT_INCLUDED = Problem("not-included", "Ask for the evidence again; as it is, the log does not hold this.")
 NOT_COVERED = Problem("not-covered", "Ask for the evidence with the Qblock that closed this transaction.")
+LOG_FOREIGN = Problem("log-foreign", "Ask for evidence whose gateway is certified for the log of its checkpoint.")
+QUORUM_MISSING = Problem(
+    "quorum-missing", "Have more of the log's witnesses cosign its newest checkpoint, then ask for the evidence again."
+)
+ANCHOR_FOREIGN = Problem("anchor-foreign", "Ask for the evidence with an anchor of this log.")
+NOT_CONSISTENT = Problem(
+    "not-consistent", "Ask for the proof again; if the new one does not hold either, the log has rewritten its past."
+)

@@ -1,7 +1,8 @@
-"""Which transaction may follow which: enrolment, bridge sequence and the chain of every device, without I/O.
+"""Which transaction may follow which: who signed, enrolment, bridge sequence and every device's chain, without I/O.
 
 Gateway and verifier judge by the same functions. What holds after every accepted transaction:
 
+- who signed it held a certificate as that bridge under that policy when it was judged, and so did each of its boards;
 - each device in the state was enrolled by an entry at or before its first frame, and keeps that entry's commitment;
 - a device's ``next_seq`` readings of ``epoch`` are in the log without a hole, and ``link`` is the link after the last;
 - an epoch is never gone back to.
@@ -9,9 +10,12 @@ Gateway and verifier judge by the same functions. What holds after every accepte
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from qcot.certificates.certificate import Certificate, Role
+from qcot.certificates.problems import CERTIFICATE_UNKNOWN, POLICY_FOREIGN
+from qcot.certificates.register import Register
 from qcot.errors import Problem, QcotError
 from qcot.ledger.problems import (
     BAD_FRAME,
@@ -19,13 +23,15 @@ from qcot.ledger.problems import (
     CHAIN_GAP,
     CHAIN_REPEATED,
     DEVICE_KEY_CHANGED,
+    NOT_CERTIFIED,
     NOT_ENROLLED,
     SEQUENCE_AHEAD,
     SEQUENCE_REUSED,
     STALE_EPOCH,
     WRONG_SITE,
 )
-from qcot.ledger.transactions import EnrolmentEntry, FrameEntry, Transaction
+from qcot.ledger.statements import NO_END, Standing, Taken
+from qcot.ledger.transactions import DEVICE_SIZE, EnrolmentEntry, FrameEntry, StatementEntry, Transaction
 from qcot.link import chain, frames, messages
 
 NO_EPOCH = -1
@@ -43,11 +49,19 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What decides on a bridge's next transaction: the site, the sequence wanted, and devices by id."""
+    """What decides on a bridge's next transaction: the sequence wanted, devices by id, what statements have brought
+    about, and at which ``time`` in ms it is judged."""
 
     site: str
     next_sequence: int
     devices: Mapping[bytes, Device]
+    standing: Standing
+    time: int
+
+    @property
+    def seconds(self) -> int:
+        """``time`` as certificates have it."""
+        return self.time // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +78,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """It may be appended. ``devices`` holds the new state of each device it touches, ``runs`` its readings."""
+    """It may be appended. ``devices`` holds the new state of each device it touches, ``runs`` its readings.
+
+    ``until`` is the first ms at which a certificate that it stands on would have ended.
+    """
 
     devices: Mapping[bytes, Device]
     runs: tuple[Run, ...]
+    standing: Standing
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +131,88 @@ def judge(state: State, transaction: Transaction, earlier: bytes | None = None) 
         if earlier == transaction.hash:
             return Duplicate()
         return Refuse(SEQUENCE_REUSED, f"sequence {transaction.sequence} was used by another transaction")
-    return judge_entries(state.devices, transaction)
+    return judge_content(state, transaction)
 
 
-def judge_entries(devices: Mapping[bytes, Device], transaction: Transaction) -> Accept | Refuse:
-    """Judge the entries alone, in order, each on the state that those before it leave."""
+def judge_content(state: State, transaction: Transaction) -> Accept | Refuse | Later:
+    """Judge all but site and sequence: statements, then who signed, then the other entries, in order.
+
+    Who signed without being certified uses up no sequence: else whoever was a bridge once could take it from the one
+    that is, and a bridge that waits for its certificate would lose what it signed meanwhile.
+    """
+    standing, until = state.standing, NO_END
+    refused: Refuse | None = None
+    for at, entry in enumerate(transaction.entries):
+        if isinstance(entry, StatementEntry):
+            try:
+                standing, end = standing.after(entry.statement, Taken(transaction.kid, state.time))
+            except QcotError as error:
+                refused = Refuse(error.problem, f"entry {at}: {error.reason}", at)
+                break
+            until = min(until, end)
+    try:
+        signer = _signer(state, standing.register, transaction)
+    except QcotError as error:
+        return Later(refused.problem, refused.reason) if refused else Later(error.problem, error.reason)
+    return refused or _judge_devices(state, transaction, standing, min(until, signer.not_after * 1000))
+
+
+def _signer(state: State, after: Register, transaction: Transaction) -> Certificate:
+    """The certificate of who signed, which may have come in this very transaction, or have ended in it."""
+    try:
+        return _bridge(after, state, transaction)
+    except QcotError:
+        if after is state.standing.register:
+            raise
+        try:
+            return _bridge(state.standing.register, state, transaction)
+        except QcotError:
+            pass
+        raise
+
+
+def _bridge(register: Register, state: State, transaction: Transaction) -> Certificate:
+    kid, policy = transaction.kid, transaction.policy
+    found = register.require(kid, Role.BRIDGE, state.seconds, transaction.bridge)
+    if found.policy != policy:
+        other = _another(register, kid, state, lambda each: each.name == found.name and each.policy == policy)
+        if other is None:
+            raise QcotError(POLICY_FOREIGN, f"policy {policy}, bridge {found.name} is certified for {found.policy}")
+        return other
+    return found
+
+
+def _another(register: Register, kid: bytes, state: State, fits: Callable[[Certificate], bool]) -> Certificate | None:
+    """A certificate of the holder ``kid`` besides the newest that holds now: two may overlap."""
+    role = Role.BOARD if len(kid) == DEVICE_SIZE else Role.BRIDGE
+    return next((each for each in register.of_role(role, state.seconds) if each.kid == kid and fits(each)), None)
+
+
+def _judge_devices(state: State, transaction: Transaction, standing: Standing, until: int) -> Accept | Refuse:
     changed: dict[bytes, Device] = {}
+    certified: dict[bytes, Certificate] = {}
     runs: list[Run] = []
     at = 0
     try:
         for at, entry in enumerate(transaction.entries):
-            device = changed.get(entry.device) or devices.get(entry.device)
+            if isinstance(entry, StatementEntry):
+                continue
+            known = changed.get(entry.device) or state.devices.get(entry.device)
             if isinstance(entry, EnrolmentEntry):
-                changed[entry.device] = _enrol(device, entry)
-            else:
-                if device is None:
-                    raise _NotFollowingError(NOT_ENROLLED, f"device {entry.device.hex()}")
-                changed[entry.device], run = follow(device, entry, at)
-                if run is not None:
-                    runs.append(run)
+                changed[entry.device] = _enrol(known, entry)
+                certified[entry.device] = _enrolling(state, standing.register, entry)
+                continue
+            if known is None:
+                raise _NotFollowingError(NOT_ENROLLED, f"device {entry.device.hex()}")
+            if entry.device not in certified:
+                certified[entry.device] = standing.register.require(entry.device, Role.BOARD, state.seconds)
+            changed[entry.device], run = follow(known, entry, at)
+            if run is not None:
+                runs.append(run)
     except QcotError as error:
         return Refuse(error.problem, f"entry {at}: {error.reason}", at)
-    return Accept(changed, tuple(runs))
+    until = min([until, *(each.not_after * 1000 for each in certified.values())])
+    return Accept(changed, tuple(runs), standing, until)
 
 
 def follow(device: Device, entry: FrameEntry, at: int = 0) -> tuple[Device, Run | None]:
@@ -162,6 +241,26 @@ def message_in(entry: FrameEntry) -> messages.Readings | messages.Opened:
     if not isinstance(message, messages.Readings | messages.Opened) or not frame.flags & frames.AUTH:
         raise _NotFollowingError(BAD_FRAME, f"frame of {entry.device.hex()} is not READINGS or OPENED with a MAC")
     return message
+
+
+def _enrolling(state: State, register: Register, entry: EnrolmentEntry) -> Certificate:
+    """The certificate that says the same of the device's key."""
+
+    def says_so(each: Certificate) -> bool:
+        return each.board is not None and each.board.commitment == entry.commitment
+
+    try:
+        found = register.require(entry.device, Role.BOARD, state.seconds)
+    except QcotError as error:
+        if error.problem != CERTIFICATE_UNKNOWN:
+            raise
+        raise _NotFollowingError(NOT_CERTIFIED, f"no certificate of device {entry.device.hex()}") from error
+    if says_so(found):
+        return found
+    other = _another(register, entry.device, state, says_so)
+    if other is None:
+        raise _NotFollowingError(NOT_CERTIFIED, f"device {entry.device.hex()} is certified with another key")
+    return other
 
 
 def _enrol(known: Device | None, entry: EnrolmentEntry) -> Device:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections import ChainMap, Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from qcot.crypto.keyfile import sync_folder
+from qcot.crypto.signing import PublicKey
 from qcot.database import transaction
 from qcot.errors import QcotError
 from qcot.ledger import checkpoint, merkle, qblock, rules, schema
@@ -25,13 +27,15 @@ from qcot.ledger.problems import (
     LEDGER_FOREIGN,
     LEDGER_IO,
     LEDGER_LOCKED,
+    QBLOCK_DUE,
     QBLOCK_KEY_REUSED,
     QBLOCK_OUT_OF_PLACE,
 )
-from qcot.ledger.reader import Reader, Totals
+from qcot.ledger.reader import Reader, Totals, write_authority
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
-from qcot.ledger.transactions import EnrolmentEntry, Transaction
+from qcot.ledger.statements import NO_END, Standing
+from qcot.ledger.transactions import EnrolmentEntry, StatementEntry, Transaction
 
 
 class Ledger(Reader):
@@ -46,26 +50,30 @@ class Ledger(Reader):
         self._start = first.core.time if (first := self.header(0)) else 0
         self._frontier = self._recomputed()
         self._totals = super().totals()
+        self._standing = super().standing()
+        self._time, self._until = self._last.core.time if self._last else 0, NO_END
+        if self.unclosed and (found := self.open_time()):
+            self._time, self._until = max(self._time, found[0]), found[1]
 
     @classmethod
-    def open_or_create(cls, path: Path, *, site: str, origin: str) -> Ledger:
-        """Open the ledger of ``site`` for writing; where there is none it is made, durably.
+    def open_or_create(cls, path: Path, *, site: str, origin: str, authority: PublicKey) -> Ledger:
+        """Open the ledger of ``site`` under the root key ``authority``; where there is none it is made, durably.
 
-        Raises `ledger-locked` when another process writes it, `ledger-foreign` when it is of another site or origin,
-        `ledger-corrupt`, `disk-full` or `ledger-io`.
+        Raises `ledger-locked` when another process writes it, `ledger-foreign` when it is of another site, origin or
+        authority, `ledger-corrupt`, `disk-full` or `ledger-io`.
         """
         lock = _lock(path)
         connection = None
         try:
             connection = schema.connect(path, writable=True)
             with schema.errors(path):
-                schema.create_tables(connection, {"site": site, "origin": origin})
+                meta = {"site": site, "origin": origin, "authority": write_authority(authority)}
+                schema.create_tables(connection, meta)
                 schema.check_version(connection, path)
                 schema.check_structure(connection, path)
             sync_folder(path.parent)
             ledger = cls(connection, path, lock)
-            ledger._require(site, origin)
-            ledger._list_keys()
+            ledger._require(site, origin, authority)
         except BaseException:
             if connection is not None:
                 connection.close()
@@ -73,17 +81,11 @@ class Ledger(Reader):
             raise
         return ledger
 
-    def _require(self, site: str, origin: str) -> None:
+    def _require(self, site: str, origin: str, authority: PublicKey) -> None:
         if (self.site, self.origin) != (site, origin):
             raise QcotError(LEDGER_FOREIGN, f"{self.path} is of site {self.site}, origin {self.origin}")
-
-    def _list_keys(self) -> None:
-        """Make the table of validation keys from the headers, unless it is there."""
-        with schema.errors(self.path), transaction(self._db):
-            if self._row("SELECT 1 FROM sqlite_schema WHERE name = 'validation_key'") is None:
-                self._db.execute(schema.VALIDATION_KEYS)
-                for height in range(self.height()):
-                    self._note_key(self.header(height))
+        if self.authority != authority:
+            raise QcotError(LEDGER_FOREIGN, f"{self.path} is under the authority {self.authority.kid.hex()}")
 
     def _note_key(self, header: qblock.Header | None) -> None:
         if header is not None and (record := header.quantum.validated) is not None:
@@ -127,6 +129,15 @@ class Ledger(Reader):
         """Where the chain of every enrolled device stands, from memory."""
         return dict(self._devices)
 
+    def standing(self) -> Standing:
+        """What all statements have brought about, from memory."""
+        return self._standing
+
+    @property
+    def closes_before(self) -> int | None:
+        """The first ms that is too late for the open run's Qblock, where a certificate of it ends."""
+        return None if self._until == NO_END else self._until
+
     def totals(self) -> Totals:
         """What the ledger holds now, counted when it was opened and kept up since."""
         return self._totals
@@ -137,24 +148,31 @@ class Ledger(Reader):
             self._sequences[bridge] = self.next_sequence(bridge)
         return self._sequences[bridge]
 
-    def append_transactions(self, batch: Sequence[Transaction]) -> list[Answer]:
+    def append_transactions(self, batch: Sequence[Transaction], now: int | None = None) -> list[Answer]:
         """Judge ``batch`` in order and append what is accepted; on return all answers given for good are on disk.
 
-        Signatures must have been verified. Idempotent: a transaction that was answered for good gets that answer
-        again. Raises `disk-full`, `ledger-io` or `ledger-corrupt`, and then nothing of the batch was stored.
+        Judged at ``now`` in ms (this machine's clock unless given), or at the last Qblock's time or that of what was
+        judged before, if that is later. Signatures must have been verified. Idempotent: a transaction that was
+        answered for good gets that answer again. Raises `disk-full`, `ledger-io` or `ledger-corrupt`, and then nothing
+        of the batch was stored.
         """
-        work = _Batch(self)
+        work = _Batch(self, max(time.time_ns() // 1_000_000 if now is None else now, self._time))
         with schema.errors(self.path), transaction(self._db):
             answers = [work.answer(transaction) for transaction in batch]
             work.write_devices()
-        self._frontier = work.frontier
+            work.write_times()
+        self._frontier, self._standing = work.frontier, work.standing
+        self._time, self._until = work.time_and_until()
         self._devices.update(work.devices.maps[0])
         self._sequences.update(work.sequences)
         self._totals = work.totals()
         return answers
 
     def next_core(self, time: int, bookkeeper: str) -> qblock.Core:
-        """The core of the header that would close the open run at ``time`` ms, never before the header before it."""
+        """The core of the header that would close the open run at ``time`` ms.
+
+        Never before the header before it, nor before the run was judged, nor after a certificate of the run ended.
+        """
         if not self.unclosed:
             raise QcotError(QBLOCK_OUT_OF_PLACE, "no transaction has come since the last Qblock")
         last, size = self._last, self._frontier.size
@@ -165,7 +183,7 @@ class Ledger(Reader):
             tree_root=self._frontier.root(),
             first_leaf=size - self.unclosed,
             transactions=self.unclosed,
-            time=max(time, last.core.time) if last else time,
+            time=min(max(time, self._time), self._until - 1),
             bookkeeper=bookkeeper,
         )
 
@@ -179,6 +197,8 @@ class Ledger(Reader):
         qblock.check_place(header, self._last, start)
         if (header.core.tree_size, header.core.tree_root) != (self._frontier.size, self._frontier.root()):
             raise QcotError(QBLOCK_OUT_OF_PLACE, f"tree before Qblock {header.core.height} is another")
+        if not self._time <= header.core.time < self._until:
+            raise QcotError(QBLOCK_OUT_OF_PLACE, f"at the time of Qblock {header.core.height} its run does not hold")
         frontier, nodes = self._frontier.append(merkle.leaf_hash(header.raw))
         leaf = header.core.tree_size
         with schema.errors(self.path), transaction(self._db):
@@ -187,6 +207,7 @@ class Ledger(Reader):
             self._db.execute("INSERT INTO qblock VALUES (?, ?)", (header.core.height, leaf))
             self._note_key(header)
         self._frontier, self._last, self._start = frontier, header, start
+        self._time, self._until = header.core.time, NO_END
         self._totals = replace(self._totals, qblocks=self._totals.qblocks + 1)
         return leaf
 
@@ -231,9 +252,12 @@ class Ledger(Reader):
 class _Batch:
     """What one append changes, on top of a ledger that it leaves as it is."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, time: int) -> None:
         self._ledger = ledger
         self._db = ledger._db
+        self._time, self._until = time, ledger._until
+        self._is_late = time >= ledger._until
+        self.standing = ledger._standing
         self.frontier = ledger._frontier
         self.devices: ChainMap[bytes, Device] = ChainMap({}, ledger._devices)
         self.sequences: dict[str, int] = {}
@@ -256,8 +280,11 @@ class _Batch:
         bridge, sequence = transaction.bridge, transaction.sequence
         wanted = self.sequences.get(bridge) or self._ledger.wanted(bridge)
         earlier = self._ledger.answer(bridge, sequence) if sequence < wanted else None
-        state = rules.State(self._ledger.site, wanted, self.devices)
+        state = rules.State(self._ledger.site, wanted, self.devices, self.standing, self._time)
         match rules.judge(state, transaction, earlier.hash if earlier else None):
+            case rules.Accept() if self._is_late:
+                reason = f"a certificate of the open run ended at {self._until}"
+                return Answer(transaction.hash, sequence, Status.LATER, None, QBLOCK_DUE.name, reason)
             case rules.Accept() as verdict:
                 answer = Answer(transaction.hash, sequence, Status.ACCEPTED, self.frontier.size, "", "")
                 self._append(transaction, verdict)
@@ -291,9 +318,22 @@ class _Batch:
         self._transactions += 1
         self._readings += sum(run.count for run in verdict.runs)
         self.devices.maps[0].update(verdict.devices)
+        self.standing, self._until = verdict.standing, min(self._until, verdict.until)
         for at, entry in enumerate(transaction.entries):
             if isinstance(entry, EnrolmentEntry):
                 self._enrolled[entry.device] = (leaf, at)
+            elif isinstance(entry, StatementEntry):
+                self._db.execute("INSERT INTO statement VALUES (?, ?, ?)", (leaf, at, entry.statement))
+
+    def time_and_until(self) -> tuple[int, int]:
+        """Those of the open run once this batch is in it."""
+        return (self._time, self._until) if self._transactions else (self._ledger._time, self._ledger._until)
+
+    def write_times(self) -> None:
+        """Write those of the open run, for a gateway that starts anew before its Qblock."""
+        if self._transactions:
+            values = ((schema.OPEN_TIME, self._time), (schema.OPEN_UNTIL, self._until))
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(key, str(at)) for key, at in values])
 
     def write_devices(self) -> None:
         """Write the state of each device that the batch touched, once."""

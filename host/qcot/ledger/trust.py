@@ -1,17 +1,28 @@
-"""Whose signatures count."""
+"""Where trust in a log begins, and what is known from outside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from qcot.certificates import certificate
+from qcot.certificates.register import Register
 from qcot.crypto.signing import PublicKey
-from qcot.ledger.checkpoint import VerifierKey
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The keys of bridges by name, and the log's verifier key."""
+    """The authority's ``root`` key and its ``site``; ``certificates`` are those that need not be on the log.
 
-    bridges: Mapping[str, PublicKey]
-    gateway: VerifierKey
+    A gateway's is of that kind: it closes the Qblock under which its own certificate would stand. Issuers first.
+    """
+
+    root: PublicKey
+    site: str
+    certificates: tuple[bytes, ...] = ()
+
+    def register(self) -> Register:
+        """The certificates from outside, each judged at the time when it begins; raises QcotError by name."""
+        register = Register(self.root, self.site)
+        for raw in self.certificates:
+            register = register.admit(raw, certificate.parse(raw).not_before)
+        return register

@@ -1,25 +1,35 @@
 """Recompute a whole ledger from its stored bytes and name the first thing that is wrong.
 
-Nothing that the store says about its leaves is believed: tree, signatures, device chains, Qblocks and checkpoints are
-computed again, and the store's own tables are then compared with what came out.
+Nothing that the store says about its leaves is believed: tree, signatures, certificates, records, device chains,
+Qblocks and checkpoints are computed again, and the store's own tables are then compared with what came out.
+
+Who might sign what is judged at the time of the Qblock that closed it; in the open run, when the store says it was.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TypeAlias
 
+from qcot.certificates import certificate
+from qcot.certificates.certificate import Certificate, Role
+from qcot.certificates.problems import CERTIFICATE_UNKNOWN
+from qcot.certificates.register import Register
+from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
 from qcot.ledger import checkpoint, merkle, qblock, rules, transactions
+from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.merkle import Frontier
 from qcot.ledger.problems import (
     BAD_LEAF,
-    BRIDGE_NOT_TRUSTED,
     CHECKPOINT_MISSING,
+    CHECKPOINT_UNSIGNED,
     INDEX_DIFFERS,
     QBLOCK_VALIDATION,
     ROOT_DIFFERS,
@@ -30,7 +40,8 @@ from qcot.ledger.problems import (
 from qcot.ledger.reader import Reader, StoredRun
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
-from qcot.ledger.transactions import EnrolmentEntry, Transaction
+from qcot.ledger.statements import Standing
+from qcot.ledger.transactions import EnrolmentEntry, StatementEntry, Transaction
 from qcot.ledger.trust import Trust
 from qcot.quantum.qblock import Patch
 
@@ -42,7 +53,7 @@ _AHEAD = 64  # leaves whose signatures are checked while those before them are j
 Progress = Callable[[int, int], None]
 """Called with leaves done and leaves in all."""
 
-_Checked: TypeAlias = "Future[tuple[Transaction, QcotError | None]]"
+_Checked: TypeAlias = "Future[tuple[Transaction, bool]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,7 @@ def verify(ledger: Reader, trust: Trust, *, shots: int = 0, seed: int = 0, progr
         run = _Run(ledger, trust, shots, seed)
         failure = None
         try:
-            for leaf, raw, checked in _ahead(ledger.leaves(0, size), trust):
+            for leaf, raw, checked in _ahead(ledger.leaves(0, size), run.keys):
                 run.leaf(leaf, raw, checked)
                 if progress is not None and (leaf % _PROGRESS_EVERY == 0 or leaf == size - 1):
                     progress(leaf + 1, size)
@@ -109,14 +120,16 @@ def verify(ledger: Reader, trust: Trust, *, shots: int = 0, seed: int = 0, progr
     return Result(run.counts, run.tree.size, run.tree.root(), run.signed, failure)
 
 
-def _ahead(leaves: Iterator[tuple[int, bytes]], trust: Trust) -> Iterator[tuple[int, bytes, _Checked | None]]:
+def _ahead(
+    leaves: Iterator[tuple[int, bytes]], keys: Mapping[bytes, PublicKey]
+) -> Iterator[tuple[int, bytes, _Checked | None]]:
     """The same leaves, those of transactions with their signatures being checked on other cores meanwhile."""
     pool = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), "signatures")  # OpenSSL works without the interpreter
     waiting: deque[tuple[int, bytes, _Checked | None]] = deque()
     try:
         for leaf, raw in leaves:
             is_transaction = raw[:1] == bytes((TRANSACTION_FIRST_BYTE,))
-            waiting.append((leaf, raw, pool.submit(_authenticate, raw, trust) if is_transaction else None))
+            waiting.append((leaf, raw, pool.submit(_authenticate, raw, keys) if is_transaction else None))
             if len(waiting) > _AHEAD:
                 yield waiting.popleft()
         while waiting:
@@ -125,17 +138,18 @@ def _ahead(leaves: Iterator[tuple[int, bytes]], trust: Trust) -> Iterator[tuple[
         pool.shutdown(cancel_futures=True)
 
 
-def _authenticate(raw: bytes, trust: Trust) -> tuple[Transaction, QcotError | None]:
-    """The transaction, and what is wrong with who signed it; raises what is wrong with its form."""
+def _authenticate(raw: bytes, keys: Mapping[bytes, PublicKey]) -> tuple[Transaction, bool]:
+    """The transaction, and whether its signature holds under the key of its id; if not it has yet to be looked at.
+
+    Raises what is wrong with its form. ``keys`` grow meanwhile: the key of a bridge that is new may not be there yet.
+    """
     transaction = transactions.parse(raw)
-    key = trust.bridges.get(transaction.bridge)
-    if key is None:
-        return transaction, QcotError(BRIDGE_NOT_TRUSTED, f"no key of bridge {transaction.bridge} was given")
-    try:
-        transaction.verify(key)
-    except QcotError as error:
-        return transaction, error
-    return transaction, None
+    key = keys.get(transaction.kid)
+    if key is not None:
+        with suppress(QcotError):
+            transaction.verify(key)
+            return transaction, True
+    return transaction, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +179,13 @@ class _Run:
         self._to_simulate: list[_Simulation] = []
         self._start = 0
         self._runs = 0
+        self._standing = Standing(Register(trust.root, trust.site))
+        self._statements: list[tuple[int, int, bytes]] = []  # leaf, entry, SHA-256
+        self._time: int | None = 0
+        self._foreseen: bytes | None = None  # the header that closes this run
+        self._run_starts = 0
+        self._outside = trust.register()
+        self.keys: dict[bytes, PublicKey] = {}
         self.tree = Frontier()
         self.signed = 0
         self.counts = Counts()
@@ -175,6 +196,8 @@ class _Run:
         self.at, self.what = at, f"leaf {at}"
         is_qblock = raw[:1] == bytes((qblock.FIRST_BYTE,))
         if checked is not None:
+            if at == self._run_starts:
+                self._time = self._time_of_run(at)
             self._transaction(at, *checked.result())
         elif is_qblock:
             self._qblock(at, raw)
@@ -219,6 +242,7 @@ class _Run:
         for what, holds, reason in (
             ("devices", ledger.devices() == self._devices, "a device's stored state is not what its chain gives"),
             ("devices", ledger.enrolment_places() == self._enrolled, "it says that a device was enrolled elsewhere"),
+            ("statements", self._stored_statements() == self._statements, "it holds others than those in the leaves"),
             ("readings", ledger.count_runs() == self._runs, "it places readings that are not in the leaves"),
             ("answers", ledger.count_accepted() == counts.transactions, "it accepts what is not in the leaves"),
             ("answers", ledger.bridge_with_hole() is None, "a bridge's sequences are not 1, 2, 3 and so on"),
@@ -234,21 +258,46 @@ class _Run:
                 raise QcotError(INDEX_DIFFERS, reason)
         self.counts = replace(counts, devices=len(self._devices))
 
-    def _transaction(self, at: int, transaction: Transaction, wrong: QcotError | None) -> None:
+    def _stored_statements(self) -> list[tuple[int, int, bytes]]:
+        return [(leaf, entry, sha256(raw).digest()) for leaf, entry, raw in self._ledger.statements()]
+
+    def _time_of_run(self, at: int) -> int | None:
+        """When the run that begins at leaf ``at`` is judged: at the time of its Qblock, if that has a good header."""
+        last = self._headers[-1].core.time if self._headers else 0
+        self._foreseen = None
+        with suppress(QcotError):  # which is then found at its leaf
+            header = self._ledger.header_closing(at)
+            if header is None:
+                found = self._ledger.open_time()
+                return last if found is None else max(last, found[0])
+            qblock.check_walk_hash(header)
+            self._foreseen = header.raw
+            return header.core.time
+        return None
+
+    def _transaction(self, at: int, transaction: Transaction, is_signed: bool) -> None:
         bridge, sequence = transaction.bridge, transaction.sequence
         self.what = f"leaf {at}, transaction {sequence} of bridge {bridge}"
-        if wrong is not None:
-            raise wrong
-        if transaction.site != self._ledger.site:
-            raise QcotError(WRONG_SITE, f"site {transaction.site}, this ledger is that of {self._ledger.site}")
+        if not is_signed and (key := self._key_of(transaction)) is not None:
+            transaction.verify(key)
+        if transaction.site != self._trust.site:
+            raise QcotError(WRONG_SITE, f"site {transaction.site}, this ledger is that of {self._trust.site}")
         self._sequence(bridge, sequence)
-        verdict = rules.judge_entries(self._devices, transaction)
-        if isinstance(verdict, rules.Refuse):
+        time = transaction.time if self._time is None else self._time
+        state = rules.State(self._trust.site, sequence, self._devices, self._standing, time)
+        verdict = rules.judge_content(state, transaction)
+        if not isinstance(verdict, rules.Accept):
             raise QcotError(verdict.problem, verdict.reason)
+        if verdict.standing is not self._standing:
+            self._standing = verdict.standing
+            bridges = self._standing.register.of_role(Role.BRIDGE)
+            self.keys.update((each.kid, each.key) for each in bridges if each.key is not None)
         self._devices.update(verdict.devices)
         for number, entry in enumerate(transaction.entries):
             if isinstance(entry, EnrolmentEntry):
                 self._enrolled[entry.device] = (at, number)
+            elif isinstance(entry, StatementEntry):
+                self._statements.append((at, number, sha256(entry.statement).digest()))
         accepted = Answer(transaction.hash, sequence, Status.ACCEPTED, at, "", "")
         if self._ledger.answer(bridge, sequence) != accepted:
             raise QcotError(INDEX_DIFFERS, "the table of answers says otherwise of this transaction")
@@ -260,6 +309,15 @@ class _Run:
         readings = sum(run.count for run in verdict.runs)
         counts = self.counts
         self.counts = replace(counts, transactions=counts.transactions + 1, readings=counts.readings + readings)
+
+    def _key_of(self, transaction: Transaction) -> PublicKey | None:
+        """The key of who signed, if it is certified here or in the transaction; whether it may, is for the rules."""
+        found = self._standing.register.certificate(transaction.kid)
+        for raw in transaction.statements if found is None else ():
+            with suppress(QcotError):
+                brought = certificate.parse(raw)
+                found = brought if brought.kid == transaction.kid else found
+        return None if found is None else found.key
 
     def _sequence(self, bridge: str, sequence: int) -> None:
         """Sequences go up; one that is not in the log was refused for good."""
@@ -280,7 +338,10 @@ class _Run:
             self._start = header.core.time
         else:
             self._require_checkpoint(previous)
-        qblock.check_walk_hash(header)
+        if self._foreseen != raw:
+            qblock.check_walk_hash(header)
+            if self._run_starts < at and self._time != header.core.time:
+                raise QcotError(INDEX_DIFFERS, "the table of Qblocks places another header after its transactions")
         qblock.check_place(header, previous, self._start)
         if (header.core.tree_size, header.core.tree_root) != (at, self.tree.root()):
             raise QcotError(
@@ -296,6 +357,7 @@ class _Run:
                 self.simulate()
         self._headers = [*self._headers[-1:], header]
         self._qblocks.append((header.core.height, at))
+        self._run_starts = at + 1
         self.counts = replace(self.counts, qblocks=self.counts.qblocks + 1)
 
     def _validated(self, header: qblock.Header) -> None:
@@ -323,6 +385,29 @@ class _Run:
         given = checkpoint.parse(text)
         if (given.origin, given.size, given.root) != (self._ledger.origin, size, self.tree.root()):
             raise QcotError(ROOT_DIFFERS, f"it says {given.root.hex()}, the leaves give {self.tree.root().hex()}")
-        given.verify(self._trust.gateway)
+        self._require_signed(given, self._headers[-1].core)
         self.signed = size
         self.counts = replace(self.counts, checkpoints=self.counts.checkpoints + 1)
+
+    def _require_signed(self, given: checkpoint.Checkpoint, core: qblock.Core) -> None:
+        """One key signed, that of a gateway of the bookkeeper's name whose certificate held at its Qblock's time."""
+        register = self._standing.register
+        for each in self._outside.of_role(Role.ISSUER) + self._outside.of_role(Role.GATEWAY):
+            register = register.admit(each.raw, 0, check=False)
+        keepers = [each for each in register.of_role(Role.GATEWAY) if each.name == core.bookkeeper]
+        if not keepers:
+            raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of gateway {core.bookkeeper}")
+        signers = [(each, key) for each in keepers if given.is_signed_by(key := _log_key(each, given.origin))]
+        if not signers:
+            raise QcotError(CHECKPOINT_UNSIGNED, f"no key that is certified for gateway {core.bookkeeper} signed it")
+        for each, key in signers:
+            given.verify(key)
+            refusal = register.standing(each, core.time // 1000)
+            if refusal is None:
+                return
+        raise refusal or QcotError(CHECKPOINT_UNSIGNED, "nobody signed it")
+
+
+def _log_key(gateway: Certificate, origin: str) -> VerifierKey:
+    assert gateway.key is not None  # of this role, its parser saw to it
+    return VerifierKey(origin, gateway.key)

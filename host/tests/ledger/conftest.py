@@ -1,8 +1,7 @@
 """A site for tests: boards that chain real frames, a bridge and a gateway with fixed keys, and ledgers of them."""
 
 import pytest
-from ledger_site import SITE, Site
-from qcot.ledger.store import Ledger
+from ledger_site import Site
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def ledger(path, site):
-    with Ledger.open_or_create(path, site=SITE, origin=site.origin) as opened:
+    with site.open(path) as opened:
         yield opened
 
 
@@ -25,5 +24,5 @@ def ledger(path, site):
 def closed(ledger, site):
     """A ledger of two Qblocks over two boards, and one transaction that waits for the third."""
     site.fill(ledger, qblocks=2, transactions=2)
-    ledger.append_transactions([site.readings(site.boards[0])])
+    site.append(ledger, [site.readings(site.boards[0])])
     return ledger

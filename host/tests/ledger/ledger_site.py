@@ -2,20 +2,28 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cache
 
+from qcot.certificates.register import Register
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.ledger import closing, transactions
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.qblock import Header
+from qcot.ledger.receipts import Answer
+from qcot.ledger.statements import Standing
 from qcot.ledger.store import Ledger
-from qcot.ledger.transactions import Channel, EnrolmentEntry, FrameEntry, Transaction
+from qcot.ledger.transactions import Channel, EnrolmentEntry, FrameEntry, StatementEntry, Transaction
 from qcot.ledger.trust import Trust
 from qcot.link import chain, frames, keys, messages
+from trust_site import Authority
 
 SITE = "lab"
 BRIDGE_KEY = SigningKey(ML_DSA_65, b"\x0b" * 32)
 GATEWAY_KEY = SigningKey(ML_DSA_44, b"\x06" * 32)
 START = 1_790_000_000_000
+AUTHORITY = Authority(SITE)
+BRIDGE_CERTIFICATE = AUTHORITY.bridge(BRIDGE_KEY)
+GATEWAY_CERTIFICATE = AUTHORITY.gateway(GATEWAY_KEY)
 
 
 class Board:
@@ -49,11 +57,36 @@ class Board:
         head = max(base, self.seq)
         return self.entry(messages.Opened(self.device, self.epoch, b"i" * 32, (0, 1, 0), base, head, base_link, 1234))
 
+    @property
+    def certificate(self) -> bytes:
+        return _board_certificate(self.device, self.key)
+
+    def certified(self) -> StatementEntry:
+        return StatementEntry(self.certificate)
+
     def enrolment(self) -> EnrolmentEntry:
         channels = (Channel("A0", "V", 5, 1024, 0), Channel("temp", "Cel", 1, 8, -2000))
         return EnrolmentEntry(
             self.device, keys.commitment(self.device, self.key), "uno", b"\x00\x01\x00", b"i" * 32, channels
         )
+
+
+@cache
+def _board_certificate(device: bytes, key: bytes) -> bytes:
+    return AUTHORITY.board(device, key)
+
+
+@cache
+def standing(*devices: int) -> Standing:
+    """That of a log with the certificates of issuer, bridge and the boards of these numbers."""
+    register = Register(AUTHORITY.root, SITE)
+    for raw in (AUTHORITY.certificate, BRIDGE_CERTIFICATE, *(Board(number).certificate for number in devices)):
+        register = register.admit(raw, START // 1000)
+    return Standing(register)
+
+
+CHAIN = (StatementEntry(AUTHORITY.certificate), StatementEntry(BRIDGE_CERTIFICATE))
+"""What a bridge says first of itself."""
 
 
 @dataclass
@@ -66,20 +99,29 @@ class Site:
     now: int = START
 
     bookkeeper = closing.Bookkeeper("gateway", GATEWAY_KEY, shots=64)
-    trust = Trust({"bridge": BRIDGE_KEY.public_key}, VerifierKey("gateway", GATEWAY_KEY.public_key))
+    trust = Trust(AUTHORITY.root, SITE, (AUTHORITY.certificate, GATEWAY_CERTIFICATE))
+    log_key = VerifierKey("qcot/lab/gateway", GATEWAY_KEY.public_key)
 
-    def raw(self, *entries, sequence: int | None = None, site: str = SITE, bridge: str = "bridge") -> bytes:
+    def raw(self, *entries, sequence=None, site=SITE, bridge="bridge", key=BRIDGE_KEY, policy="default") -> bytes:
         if sequence is None:
             self.sequence = sequence = self.sequence + 1
         return transactions.build(
-            BRIDGE_KEY, site=site, bridge=bridge, sequence=sequence, time=self.now, entries=entries, policy="default"
+            key, site=site, bridge=bridge, sequence=sequence, time=self.now, entries=entries, policy=policy
         )
+
+    def open(self, path) -> Ledger:
+        return Ledger.open_or_create(path, site=SITE, origin=self.origin, authority=AUTHORITY.root)
+
+    def append(self, ledger: Ledger, batch: list[Transaction]) -> list[Answer]:
+        return ledger.append_transactions(batch, self.now)
 
     def transaction(self, *entries, **changes) -> Transaction:
         return transactions.parse(self.raw(*entries, **changes))
 
     def enrolment(self) -> Transaction:
-        return self.transaction(*(board.enrolment() for board in self.boards))
+        """The first transaction: who signs it, and the boards, are made known in it."""
+        certified = [board.certified() for board in self.boards]
+        return self.transaction(*CHAIN, *certified, *(board.enrolment() for board in self.boards))
 
     def readings(self, *boards: Board, frames: int = 2) -> Transaction:
         return self.transaction(*(board.readings() for board in boards for _ in range(frames)))
@@ -100,5 +142,5 @@ class Site:
             batch = [self.readings(*self.boards) for _ in range(transactions)] if number else [self.enrolment()]
             if not number:
                 batch += [self.readings(*self.boards) for _ in range(transactions)]
-            ledger.append_transactions(batch)
+            self.append(ledger, batch)
             self.close(ledger)

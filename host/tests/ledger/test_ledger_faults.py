@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ledger_site import SITE, Site
+from ledger_site import Site
 from qcot.errors import QcotError
 from qcot.ledger import closing, qblock
 from qcot.ledger.receipts import Status
@@ -32,7 +32,7 @@ class Plan:
 
 
 def open_ledger(path, site):
-    return Ledger.open_or_create(path, site=SITE, origin=site.origin)
+    return site.open(path)
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +46,11 @@ def plan(tmp_path_factory):
             [site.transaction(gap), site.readings(site.boards[1]), site.readings(site.boards[1], frames=5)],
         ]
         for batch in batches:
-            ledger.append_transactions(batch)
+            site.append(ledger, batch)
             steps.append((batch, site.close_unsigned(ledger)))
             site.now += 1000
         steps.append(([site.readings(site.boards[1])], None))
-        ledger.append_transactions(steps[-1][0])
+        site.append(ledger, steps[-1][0])
         return Plan(tuple(steps), list(ledger.leaves()), ledger.devices())
 
 
@@ -59,7 +59,7 @@ def live(path: Path, plan: Plan, say) -> None:
     site = Site()
     with open_ledger(path, site) as ledger:
         for number, (batch, header) in enumerate(plan.steps):
-            for answer in ledger.append_transactions(batch):
+            for answer in site.append(ledger, batch):
                 say(f"{answer.hash.hex()} {answer.status} {answer.leaf}")
             if header is not None and ledger.height() <= number:
                 ledger.append_qblock(header)
@@ -158,7 +158,7 @@ def fill(ledger: Ledger, site: Site, accepted: list[Transaction]) -> tuple[Trans
     for _ in range(400):
         sent = site.readings(*site.boards, frames=8)
         try:
-            ledger.append_transactions([sent])
+            site.append(ledger, [sent])
         except QcotError as error:
             return sent, error.problem.name
         accepted.append(sent)
@@ -168,12 +168,12 @@ def fill(ledger: Ledger, site: Site, accepted: list[Transaction]) -> tuple[Trans
 def test_files_that_cannot_grow_stop_the_ledger_by_name_and_it_goes_on_when_they_can(path, site):
     accepted = [site.enrolment()]
     with open_ledger(path, site) as ledger:
-        ledger.append_transactions(accepted)
+        site.append(ledger, accepted)
         with small_files(200_000) as name:
             refused, told = fill(ledger, site, accepted)
             assert told == name
             assert [raw for _, raw in ledger.leaves()] == [t.raw for t in accepted]
-        assert ledger.append_transactions([refused])[0].status == Status.ACCEPTED
+        assert site.append(ledger, [refused])[0].status == Status.ACCEPTED
         site.close(ledger)
         assert verify(ledger, site.trust).failure is None
 
@@ -184,18 +184,18 @@ def test_a_full_disk_loses_nothing_that_was_accepted(tmp_path, site):
     accepted = [site.enrolment()]
     with small_disk(folder, 400_000) as name:
         with open_ledger(folder / "l", site) as ledger:
-            ledger.append_transactions(accepted)
+            site.append(ledger, accepted)
             refused, told = fill(ledger, site, accepted)
             assert told == name
             with pytest.raises(QcotError, match=name):
-                ledger.append_transactions([refused])
+                site.append(ledger, [refused])
             assert [raw for _, raw in ledger.leaves()] == [t.raw for t in accepted]
         copy_of = {file.name: file.read_bytes() for file in folder.iterdir()}
     for file, data in copy_of.items():
         (tmp_path / file).write_bytes(data)
     with open_ledger(tmp_path / "l", site) as ledger:
         assert [raw for _, raw in ledger.leaves()] == [t.raw for t in accepted]
-        assert ledger.append_transactions([refused])[0].status == Status.ACCEPTED
+        assert site.append(ledger, [refused])[0].status == Status.ACCEPTED
         site.close(ledger)
         assert verify(ledger, site.trust).failure is None
 
@@ -205,7 +205,7 @@ def test_no_room_for_the_tables_is_named_and_leaves_nothing_in_the_way(path, sit
     with small_files(3000), pytest.raises(QcotError, match=r"disk-full|ledger-io"):
         open_ledger(path, site)
     with open_ledger(path, site) as ledger:
-        assert ledger.append_transactions([site.enrolment()])[0].status == Status.ACCEPTED
+        assert site.append(ledger, [site.enrolment()])[0].status == Status.ACCEPTED
 
 
 def test_a_damaged_page_is_never_taken_for_good(closed, path, site, tmp_path):

@@ -107,7 +107,7 @@ class Validator:
 
 @pytest.fixture
 def ledger(tmp_path):
-    made = Ledger.open_or_create(tmp_path / "ledger.sqlite", site="lab", origin="qcot/lab/gateway")
+    made = Site().open(tmp_path / "ledger.sqlite")
     yield made
     made.close()
 
@@ -138,16 +138,15 @@ def test_a_key_that_validated_two_bookkeepers_is_found(ledger, tmp_path, monkeyp
     assert (failure.problem.name, failure.what.split(", ")[1]) == ("qblock-validation", "Qblock 1")
 
 
-def test_no_key_validates_a_second_bookkeeper_not_even_in_a_ledger_of_an_earlier_version(ledger, tmp_path):
+def test_no_key_validates_a_second_bookkeeper_not_even_after_a_restart(ledger, tmp_path):
     site, validator = Site(), Validator(again=True)
     site.bookkeeper = replace(site.bookkeeper, validate=validator)
     site.fill(ledger, qblocks=1, transactions=1)
-    ledger.append_transactions([site.readings(*site.boards)])
+    site.append(ledger, [site.readings(*site.boards)])
     assert refusal(site.close, ledger) == "qblock-key-reused"
     assert (ledger.height(), ledger.unclosed) == (1, 1)
-    ledger._db.execute("DROP TABLE validation_key")
     ledger.close()
-    with Ledger.open_or_create(tmp_path / "ledger.sqlite", site="lab", origin="qcot/lab/gateway") as again:
+    with Site().open(tmp_path / "ledger.sqlite") as again:
         assert refusal(site.close, again) == "qblock-key-reused"
         validator.again = False
         site.close(again)
@@ -157,7 +156,7 @@ def test_no_key_validates_a_second_bookkeeper_not_even_in_a_ledger_of_an_earlier
 def test_after_one_qblock_with_a_validation_none_is_without(ledger):
     site = filled(ledger, Validator())
     site.bookkeeper = replace(site.bookkeeper, validate=None)
-    ledger.append_transactions([site.readings(*site.boards)])
+    site.append(ledger, [site.readings(*site.boards)])
     site.close(ledger)
     failure = verify(ledger, site.trust).failure
     assert failure is not None
@@ -172,7 +171,7 @@ def test_a_bookkeeper_that_is_not_accepted_leaves_no_qblock(ledger):
         return Validated.of("b1", validate(MemoryKeys(keys(1)), stranger, record_hash, seed=1))
 
     site.bookkeeper = replace(site.bookkeeper, validate=refused)
-    ledger.append_transactions([site.enrolment()])
+    site.append(ledger, [site.enrolment()])
     assert refusal(site.close, ledger) == "validation-identity-refused"
     assert (ledger.height(), ledger.unclosed) == (0, 1)
     site.bookkeeper = closing.Bookkeeper("gateway", site.bookkeeper.key, shots=64, validate=Validator())

@@ -6,14 +6,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ledger_site import Site
-from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
+from ledger_site import AUTHORITY, GATEWAY_KEY, SITE, Site
+from qcot.crypto.signing import ML_DSA_44, SigningKey
+from qcot.errors import QcotError
 from qcot.ledger import checkpoint, qblock, transactions
-from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
 from qcot.ledger.trust import Trust
 from qcot.ledger.verify import verify
 from qcot.link import frames, messages
+from trust_site import Authority
 
 
 def found(ledger, site, trust=None, **options):
@@ -73,11 +74,15 @@ def test_a_changed_byte_anywhere_in_a_leaf_is_found_at_that_leaf(closed, site):
 
 
 def test_keys_that_are_not_those_of_the_ledger_are_named(closed, site):
-    stranger = SigningKey(ML_DSA_65, bytes(32)).public_key
-    assert found(closed, site, Trust({"bridge": stranger}, site.trust.gateway)) == (0, "bad-signature")
-    assert found(closed, site, Trust({"other": stranger}, site.trust.gateway)) == (0, "bridge-not-trusted")
-    gateway = VerifierKey("gateway", SigningKey(ML_DSA_44, bytes(32)).public_key)
-    assert found(closed, site, Trust(site.trust.bridges, gateway)) == (3, "checkpoint-unsigned")
+    other, certificates = Authority(SITE, 1), site.trust.certificates
+    assert found(closed, site, Trust(other.root, SITE)) == (0, "issuer-unknown")
+    assert found(closed, site, Trust(AUTHORITY.root, "other")) == (0, "wrong-site")
+    assert found(closed, site, Trust(AUTHORITY.root, SITE)) == (3, "certificate-unknown")
+    stranger = AUTHORITY.gateway(SigningKey(ML_DSA_44, bytes(32)))
+    assert found(closed, site, Trust(AUTHORITY.root, SITE, (*certificates[:1], stranger))) == (3, "checkpoint-unsigned")
+    forged = other.gateway(GATEWAY_KEY)
+    with pytest.raises(QcotError, match="issuer-unknown"):
+        verify(closed, Trust(AUTHORITY.root, SITE, (*certificates[:1], forged)))
 
 
 def test_a_reading_changed_by_who_has_the_bridges_key_breaks_the_boards_chain(closed, site):
@@ -198,8 +203,11 @@ def resigned(text, seed):
         ("INSERT INTO answer VALUES ('other', 0, zeroblob(32), NULL, 'chain-gap', 'made up')", None),
         ("UPDATE device SET leaf = 4", None),
         ("UPDATE device SET entry = entry + 1", None),
-        ("UPDATE qblock SET leaf = 5 WHERE height = 1", None),
+        ("UPDATE qblock SET leaf = 5 WHERE height = 1", 6),
         ("DELETE FROM qblock WHERE height = 1", None),
+        ("UPDATE statement SET bytes = zeroblob(9) WHERE entry = 3", None),
+        ("DELETE FROM statement WHERE entry = 3", None),
+        ("INSERT INTO statement SELECT 1, entry, bytes FROM statement WHERE entry = 3", None),
         ("UPDATE run SET entry = 1 WHERE leaf = 2", 2),
         ("UPDATE run SET first = first + 1 WHERE leaf = 4", 4),
         ("UPDATE run SET count = count + 1 WHERE leaf = 4", 4),
@@ -215,9 +223,9 @@ def test_tables_that_say_otherwise_than_the_leaves_are_found(closed, site, state
 
 
 def test_a_sequence_that_was_refused_is_no_hole_and_one_that_is_forgotten_is(ledger, site):
-    ledger.append_transactions([site.enrolment()])
+    site.append(ledger, [site.enrolment()])
     site.boards[0].readings()
-    ledger.append_transactions([site.readings(site.boards[0]), site.readings(site.boards[1])])
+    site.append(ledger, [site.readings(site.boards[0]), site.readings(site.boards[1])])
     assert found(ledger, site) is None
     execute(ledger, "DELETE FROM answer WHERE sequence = 2")
     assert found(ledger, site) == (1, "sequence-missing")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_site import SITE, Board, Site
+from ledger_site import SITE, START, Board, Site, standing
 from qcot.ledger import rules
 from qcot.ledger.rules import Accept, Device, Duplicate, Later, Refuse
 from qcot.link import chain, frames, messages
@@ -21,8 +21,12 @@ def devices(board):
     return {board.device: Device(board.enrolment().commitment)}
 
 
+def state(devices, sequence=1, known=None):
+    return rules.State(SITE, sequence, devices, known or standing(1, 2, 9), START)
+
+
 def judged(devices, site, *entries):
-    return rules.judge_entries(devices, site.transaction(*entries))
+    return rules.judge_content(state(devices), site.transaction(*entries))
 
 
 def refusal(devices, site, *entries) -> str:
@@ -156,11 +160,10 @@ def test_a_refusal_names_its_entry_and_changes_nothing(devices, site, board):
 
 def test_sequences_are_taken_in_order_and_once(site):
     first, second = site.enrolment(), site.readings(site.boards[0])
-    state = rules.State(SITE, 1, {})
-    assert isinstance(rules.judge(state, first), Accept)
-    ahead = rules.judge(state, second)
+    assert isinstance(rules.judge(state({}), first), Accept)
+    ahead = rules.judge(state({}), second)
     assert (type(ahead), ahead.problem.name) == (Later, "sequence-ahead")
-    later = rules.State(SITE, 2, {})
+    later = state({}, 2)
     assert isinstance(rules.judge(later, first, first.hash), Duplicate)
     for earlier in (second.hash, None):
         assert rules.judge(later, first, earlier).problem.name == "sequence-reused"
@@ -168,7 +171,7 @@ def test_sequences_are_taken_in_order_and_once(site):
 
 def test_another_site_is_refused(site):
     foreign = site.transaction(site.boards[0].enrolment(), site="other")
-    assert rules.judge(rules.State(SITE, 1, {}), foreign).problem.name == "wrong-site"
+    assert rules.judge(state({}), foreign).problem.name == "wrong-site"
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["next", "again", "skip", "boot", "old"])), max_size=25))
@@ -188,7 +191,7 @@ def test_whatever_is_delivered_the_state_is_that_of_the_frames_accepted(steps):
         else:
             entry = board.readings(3)
             sent[board.device].append(entry)
-        verdict = rules.judge_entries(devices, site.transaction(entry))
+        verdict = judged(devices, site, entry)
         if isinstance(verdict, Accept):
             devices |= verdict.devices
             accepted[board.device].append(entry)
