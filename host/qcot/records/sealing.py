@@ -34,8 +34,13 @@ class Sealed:
     digest: bytes
 
 
-def seal(record_id: bytes, items: Sequence[Item]) -> Sealed:
-    """Seal ``items`` under a fresh key; raises `bad-record` for none, too many or more than 256 MiB."""
+def seal(record_id: bytes, contents: Sequence[tuple[str, bytes]]) -> Sealed:
+    """Seal ``contents`` (names and bytes) under a fresh key, each with a fresh salt.
+
+    The salts are drawn here, so that the same content published twice gives two roots that nobody can connect. Raises
+    `bad-record` for no content, too many, or more than 256 MiB.
+    """
+    items = [Item(name, content) for name, content in contents]
     batch = Batch(item.leaf() for item in items)
     plain = cbor.encode([[item.salt, item.name, item.content] for item in items])
     if len(plain) > MAX_PAYLOAD:
