@@ -208,8 +208,9 @@ def _board(case: _Case) -> str:
     board = holder.board
     assert board is not None  # of this role
     for other in case.transaction.entries:
-        enrols = isinstance(other, EnrolmentEntry) and other.device == entry.device
-        if enrols and other.commitment != board.commitment:
+        if not isinstance(other, EnrolmentEntry) or other.device != entry.device:
+            continue
+        if other.commitment != board.commitment:
             raise QcotError(COMMITMENT_DIFFERS, f"board {entry.device.hex()} is enrolled here with another key")
     case.facts |= {"model": board.model, "image": board.image.hex()}
     return f"the authority certified this board, a {board.model}{_physical(case, board)}"
