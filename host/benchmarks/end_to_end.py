@@ -25,7 +25,7 @@ from qcot.ledger import transactions
 from qcot.ledger.reader import Reader
 from qcot.ledger.transactions import FrameEntry
 from qcot.link import frames, messages
-from qcot.settings import BridgeSettings, BrokerSettings, GatewaySettings, Settings
+from qcot.settings import BridgeSettings, BrokerSettings, ChannelSettings, GatewaySettings, Settings
 
 from benchmarks import broker as raw_broker
 from benchmarks.figure import Figure
@@ -41,7 +41,10 @@ QCOT = [sys.executable, "-c", "from qcot.cli.main import main; main()"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one run; ``latencies`` in seconds from sample to Qblock on disk, ascending, of ``seconds`` of it."""
+    """What came of one run; ``latencies`` in seconds from sample to Qblock on disk, ascending, of ``seconds`` of it.
+
+    ``cpu_us``: of bridge and gateway together for each reading of that time.
+    """
 
     sampled: int
     recorded: int
@@ -49,20 +52,32 @@ class Outcome:
     latencies: list[float]
     seconds: float
     leaves: list[bytes]
+    cpu_us: float
+
+    @property
+    def lost(self) -> int:
+        """Readings that are not in the ledger as they were sampled."""
+        return self.sampled - self.recorded + self.told_lost
 
     def percentile(self, share: float) -> float:
         return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
 
 
 @contextmanager
-def _daemon(home: Home, *words: str, **settings: str) -> Iterator[None]:
+def _daemon(home: Home, *words: str, **settings: str) -> Iterator[int]:
     environment = os.environ | {"QCOT_HOME": str(home.path)} | settings
     process = subprocess.Popen([*QCOT, *words], env=environment, stdout=subprocess.DEVNULL)
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(60)
+
+
+def _cpu_s(*pids: int) -> float:
+    """CPU time, in user and kernel mode, of these processes so far (proc(5), fields 14 and 15 of stat)."""
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def _watch(home: Home, seen: dict[int, float], stopped: threading.Event) -> None:
@@ -78,8 +93,11 @@ def _watch(home: Home, seen: dict[int, float], stopped: threading.Event) -> None
             continue
 
 
-def run(seconds: float = 60.0, boards: int = BOARDS) -> Outcome:
-    """Run for ``seconds``, drain, and settle every reading against the boards' own logs."""
+def run(seconds: float = 60.0, boards: int = BOARDS, channel: str = "ML-KEM-768") -> Outcome:
+    """Run for ``seconds``, drain, and settle every reading against the boards' own logs.
+
+    ``channel`` is how transactions are sealed, as in the settings.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qcot-bench-")))
         (folder / "mosquitto").mkdir()
@@ -89,6 +107,7 @@ def run(seconds: float = 60.0, boards: int = BOARDS) -> Outcome:
             broker=BrokerSettings(port=broker.port),
             bridge=BridgeSettings(ports=()),
             gateway=GatewaySettings(interval_s=QBLOCK_S),
+            channel=ChannelSettings(kem=channel),
         )
         home = create_home(folder / "home", settings)
         running = [
@@ -105,16 +124,17 @@ def run(seconds: float = 60.0, boards: int = BOARDS) -> Outcome:
         watcher.start()
         stack.callback(watcher.join)
         stack.callback(stopped.set)
-        with _daemon(home, "gateway"):
-            with _daemon(home, "bridge", **ports, QCOT_BRIDGE__RATES=json.dumps({"*": {"A0": RATE_HZ}})):
+        with _daemon(home, "gateway") as gateway:
+            sampling = json.dumps({"*": {"A0": RATE_HZ}})
+            with _daemon(home, "bridge", **ports, QCOT_BRIDGE__RATES=sampling) as bridge:
                 time.sleep(MARGIN_S)
-                begun = time.time()
+                begun, before_s = time.time(), _cpu_s(gateway, bridge)
                 time.sleep(seconds)
-                ended = time.time()
+                ended, cpu_s = time.time(), _cpu_s(gateway, bridge) - before_s
                 time.sleep(MARGIN_S)
             with _daemon(home, "bridge", **ports, QCOT_BRIDGE__RATES=json.dumps({"*": {"A0": 0}})):
                 sampled = _drain(home, running)
-        return _settle(home, seen, sampled, (begun, ended))
+        return _settle(home, seen, sampled, (begun, ended), cpu_s)
 
 
 def _drain(home: Home, running: list[EmulatedBoard]) -> int:
@@ -129,7 +149,7 @@ def _drain(home: Home, running: list[EmulatedBoard]) -> int:
         before = sampled
 
 
-def _settle(home: Home, seen: dict[int, float], sampled: int, window: tuple[float, float]) -> Outcome:
+def _settle(home: Home, seen: dict[int, float], sampled: int, window: tuple[float, float], cpu_s: float) -> Outcome:
     recorded = lost = 0
     lines: dict[bytes, list[tuple[int, int, float]]] = {}
     leaves = []
@@ -153,7 +173,8 @@ def _settle(home: Home, seen: dict[int, float], sampled: int, window: tuple[floa
         offset = min(received - time_ms for time_ms, received, _ in line)
         at = [(closed, (time_ms + offset) / 1000) for time_ms, _, closed in line]
         latencies += [closed - taken for closed, taken in at if window[0] <= taken < window[1]]
-    return Outcome(sampled, recorded, lost, sorted(latencies), window[1] - window[0], leaves)
+    cpu_us = 1e6 * cpu_s / len(latencies)
+    return Outcome(sampled, recorded, lost, sorted(latencies), window[1] - window[0], leaves, cpu_us)
 
 
 def measure(seconds: float = 60.0) -> list[Figure]:
@@ -164,7 +185,7 @@ def measure(seconds: float = 60.0) -> list[Figure]:
     return [
         Figure(
             "end to end, 100 boards x 100 Hz: lost",
-            outcome.sampled - outcome.recorded + outcome.told_lost,
+            outcome.lost,
             "readings",
             "at most",
             0,

@@ -70,10 +70,11 @@ def test_no_key_comes_about_without_every_secret_that_its_level_names(exchange, 
         derive(exchange, *secrets)
 
 
-@given(st.binary(max_size=300), st.integers(0, 2**32 - 1))
+@given(st.integers(0, 70_000).map(bytes) | st.binary(max_size=300), st.integers(0, 2**32 - 1))
 def test_another_implementation_opens_it_by_the_letter(plaintext, counter):
     tagged = cbor2.loads(sealed(plaintext, counter))
     assert tagged.tag == 16
+    assert cbor2.dumps(tagged, canonical=True) == sealed(plaintext, counter)
     protected, unprotected, ciphertext = tagged.value
     assert unprotected == {}
     partial_iv = counter.to_bytes(4, "big")
@@ -99,12 +100,12 @@ def test_every_altered_bit_is_noticed():
         altered = bytearray(raw)
         altered[at // 8] ^= 1 << at % 8
         name = problem_of(lambda altered=altered: message.open_(KEY, message.parse(bytes(altered)), TOPIC))
-        assert name in {"bad-cbor", "channel-bad-message", "channel-forged"}, at
+        assert name in {"channel-bad-message", "channel-forged"}, at
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: sealed()[: 5 + len(tail)] + tail))
 def test_any_bytes_are_taken_apart_or_refused_by_name(raw):
-    assert problem_of(message.parse, raw) in {None, "bad-cbor", "channel-bad-message"}
+    assert problem_of(message.parse, raw) in {None, "channel-bad-message"}
 
 
 def variant(unprotected=None, drop=(), extra=(), **header):
@@ -116,20 +117,19 @@ def variant(unprotected=None, drop=(), extra=(), **header):
 
 
 VARIANTS = [
-    (variant(alg=1), "channel-bad-message"), (variant(kid=bytes(15)), "channel-bad-message"),
-    (variant(kid="x"), "channel-bad-message"), (variant(iv=bytes(5)), "channel-bad-message"),
-    (variant(iv=0), "channel-bad-message"), (variant(drop=[4]), "channel-bad-message"),
-    (variant(extra=[(2, [1])]), "channel-bad-message"), (variant(unprotected={5: b""}), "channel-bad-message"),
-    (cbor.encode([b"", {}, b""]), "channel-bad-message"), (cbor.encode(cbor2.CBORTag(16, b"")), "channel-bad-message"),
-    (cbor.encode(cbor2.CBORTag(16, [b"\xa0", {}, bytes(15)])), "channel-bad-message"),
-    (cbor.encode(cbor2.CBORTag(16, [b"\xa0" * 300, {}, bytes(16)])), "bad-cbor"),
-    (cbor2.dumps(cbor2.CBORTag(18, [b"\xa0", {}, bytes(16)])), "bad-cbor"),
+    variant(alg=1), variant(kid=bytes(15)), variant(kid="x" * 16), variant(iv=bytes(5)), variant(iv=0),
+    variant(drop=[4]), variant(extra=[(2, [1])]), variant(unprotected={5: b""}), variant() + b"x", variant()[:-1],
+    cbor.encode([b"", {}, b""]), cbor.encode(cbor2.CBORTag(16, b"")), b"\xd0", b"", cbor2.dumps(cbor2.CBORTag(18, [])),
+    cbor.encode(cbor2.CBORTag(16, [cbor2.loads(variant()).value[0], {}, bytes(15)])),
+    variant()[:32] + b"\x58\x10" + bytes(16), variant()[:32] + b"\x5b" + (16).to_bytes(8, "big") + bytes(16),
+    variant()[:32] + b"\x5f\x50" + bytes(16) + b"\xff", variant()[:4] + b"\xbf" + variant()[5:],
 ]  # fmt: skip
+"""Other headers, other kinds, too short and too long, heads that are not the shortest, indefinite lengths."""
 
 
-@pytest.mark.parametrize(("raw", "name"), VARIANTS)
-def test_a_header_that_is_not_ours_is_refused_by_name(raw, name):
-    assert problem_of(message.parse, raw) == name
+@pytest.mark.parametrize("raw", VARIANTS)
+def test_every_other_form_is_refused_by_name(raw):
+    assert problem_of(message.parse, raw) == "channel-bad-message"
     assert problem_of(message.parse, variant()) is None
 
 
