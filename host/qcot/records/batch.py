@@ -7,6 +7,7 @@ shows nothing of the others but hashes of their salted leaves.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ SALT_SIZE = 32
 MAX_NAME = 255
 MAX_CONTENT = 64 << 20
 MAX_PATH = MAX_ITEMS.bit_length()
+_NAME = re.compile(rf"[^/\\\x00-\x1f\x7f]{{1,{MAX_NAME}}}")  # it may be written to a folder
 _LABEL = "qcot/record/item/v1"
 
 
@@ -35,8 +37,10 @@ class Item:
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(SALT_SIZE), repr=False)
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.name) <= MAX_NAME or len(self.content) > MAX_CONTENT or len(self.salt) != SALT_SIZE:
-            _refuse(f"item {self.name[:MAX_NAME]!r}: a name has 1 to {MAX_NAME} characters, a content 64 MiB at most")
+        if not _NAME.fullmatch(self.name) or self.name in (".", ".."):
+            _refuse(f"item name {self.name[:MAX_NAME]!r}: it has 1 to {MAX_NAME} characters, no path and no control")
+        if len(self.content) > MAX_CONTENT or len(self.salt) != SALT_SIZE:
+            _refuse(f"item {self.name!r}: a content has {MAX_CONTENT:,} bytes at most, a salt {SALT_SIZE}")
 
     def leaf(self) -> bytes:
         """The hash of its leaf: what the tree commits to."""
