@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import secrets
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature
+
+from qcot.crypto.problems import ALGORITHM_NEEDS_EXTRA
+from qcot.errors import QcotError
 
 Sign = Callable[[bytes, bytes], bytes]
 """Message and context string to signature."""
@@ -98,3 +102,43 @@ class Pqcrypto:
     def _library(self) -> Any:
         importlib.import_module("pqcrypto.sign")
         return importlib.import_module(f"pqcrypto.sign.{self.module}")
+
+
+@dataclass(frozen=True)
+class Pqc:
+    """pypqc (PQClean), an optional extra: the secret is the secret key with the public one behind it."""
+
+    module: str
+    secret_size: int  # of the library's secret key
+
+    def generate(self) -> bytes:
+        """Draw a key pair."""
+        public, secret = self._library.keypair()
+        return bytes(secret) + bytes(public)
+
+    def signer(self, secret: bytes) -> tuple[bytes, Sign]:
+        """Take both keys apart; there is no context string."""
+        library, key = self._library, secret[: self.secret_size]
+        return secret[self.secret_size :], lambda message, _: bytes(library.sign(message, key))
+
+    def verifier(self, public: bytes) -> Verify:
+        """Take any bytes of the right length: what is no key verifies nothing."""
+        check = self._library.verify
+
+        def verify(signature: bytes, message: bytes, _: bytes) -> bool:
+            try:
+                check(signature, message, public)
+            except (ValueError, RuntimeError):
+                return False
+            return True
+
+        return verify
+
+    @property
+    def _library(self) -> Any:
+        try:
+            with warnings.catch_warnings():  # its notice of patents is ours to give: docs/algorithms.md
+                warnings.simplefilter("ignore")
+                return importlib.import_module(f"pqc.sign.{self.module}")
+        except ImportError as error:
+            raise QcotError(ALGORITHM_NEEDS_EXTRA, f"{self.module} is not installed") from error

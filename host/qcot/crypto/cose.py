@@ -95,7 +95,7 @@ def parse(data: bytes, kind: Kind) -> Sign1:
         _refuse("not an array of protected header, empty map, payload and signature")
     protected, _, payload, signature = parts
     algorithm, kid, policy = _header(protected, kind)
-    if len(signature) != algorithm.signature_size:
+    if not algorithm.fits(signature):
         _refuse(f"signature of {len(signature)} bytes, {algorithm.name} has {algorithm.signature_size}")
     return Sign1(kind, algorithm, kid, policy, protected, payload, signature)
 

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import mlkem
 
-from qcot.crypto.problems import ALGORITHM_UNKNOWN, BAD_CIPHERTEXT, BAD_KEY
+from qcot.crypto.problems import BAD_CIPHERTEXT, BAD_KEY
+from qcot.crypto.refused import refuse
 from qcot.crypto.signing import KID_SIZE
 from qcot.errors import QcotError
 
@@ -170,11 +171,11 @@ KEMS = {
 
 
 def named(name: str) -> Kem:
-    """Return the KEM called ``name``; raises `algorithm-unknown`."""
+    """Return the KEM called ``name``; raises `algorithm-refused` with the reason, or `algorithm-unknown`."""
     try:
         return KEMS[name]
     except KeyError:
-        raise QcotError(ALGORITHM_UNKNOWN, f"no key encapsulation is called {name[:64]!r}") from None
+        raise refuse(name, "key encapsulation") from None
 
 
 @dataclass(frozen=True)

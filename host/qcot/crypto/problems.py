@@ -20,6 +20,14 @@ SEALED_FOR_ANOTHER = Problem(
 )
 ALGORITHM_UNKNOWN = Problem("algorithm-unknown", "Choose one of docs/algorithms.md, written as it is there.")
 ALGORITHM_REFUSED = Problem("algorithm-refused", "Choose a standard one of docs/algorithms.md, such as ML-DSA-65.")
+ALGORITHM_NEEDS_EXTRA = Problem(
+    "algorithm-needs-extra",
+    "Install it with `pip install 'qcot[falcon]'`, or choose a standard one, such as ML-DSA-65.",
+)
+ALGORITHM_VERIFY_ONLY = Problem(
+    "algorithm-verify-only",
+    "Choose another to sign with, such as SLH-DSA-SHA2-128s: it is hash-based and has no state.",
+)
 KEY_FILE_MISSING = Problem("key-file-missing", "Run `qcot init`, or give the path of the key file.")
 KEY_FILE_EXISTS = Problem("key-file-exists", "Keep the key that is there, or name another file; no key is overwritten.")
 KEY_FILE_MODE = Problem("key-file-mode", "Make it yours alone: chmod 600")

@@ -8,8 +8,10 @@ from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric import mldsa
 
-from qcot.crypto.backends import Backend, Pqcrypto, Pyca, Verify
-from qcot.crypto.problems import ALGORITHM_UNKNOWN, BAD_KEY, BAD_SIGNATURE
+from qcot.crypto.backends import Backend, Pqc, Pqcrypto, Pyca, Verify
+from qcot.crypto.lms import PARAMETERS, Lms
+from qcot.crypto.problems import ALGORITHM_VERIFY_ONLY, BAD_KEY, BAD_SIGNATURE
+from qcot.crypto.refused import refuse
 from qcot.errors import QcotError
 
 SEED_SIZE = 32
@@ -22,7 +24,9 @@ class Algorithm:
     """A signature algorithm; two are the same where their names are.
 
     ``cose`` is the identifier of the IANA registry, or a private one (-65600 and below). Sizes are in bytes:
-    ``secret_size`` of what a key file holds, ``signature_size`` of the longest signature.
+    ``secret_size`` of what a key file holds, 0 where there is no signing. ``varied`` says that signatures may be
+    shorter, ``varied_keys`` that public keys may and say of which parameters they are, ``contexts`` that there are
+    context strings.
     """
 
     name: str
@@ -36,6 +40,13 @@ class Algorithm:
     provider: str = field(compare=False)
     backend: Backend = field(compare=False, repr=False)
     status: str = field(default="standard", compare=False)
+    varied: bool = field(default=False, compare=False)
+    varied_keys: bool = field(default=False, compare=False)
+    contexts: bool = field(default=True, compare=False)
+
+    def fits(self, signature: bytes) -> bool:
+        """Whether a signature may have this length."""
+        return len(signature) == self.signature_size or (self.varied and len(signature) < self.signature_size)
 
 
 # FIPS 204 table 2; identifiers of RFC 9964.
@@ -75,23 +86,43 @@ SLH_DSA_SHAKE_192F = _slh_dsa(9, "SHAKE", "192f", 24, 35664)
 SLH_DSA_SHAKE_256S = _slh_dsa(10, "SHAKE", "256s", 32, 29792)
 SLH_DSA_SHAKE_256F = _slh_dsa(11, "SHAKE", "256f", 32, 49856)
 
+# RFC 8778 registers HSS-LMS (-46), several trees under one another; this is one tree, as a board can have.
+# Category 3 with hashes of 24 bytes, 5 with 32.
+LMS = Algorithm(
+    "LMS", "LMS", "SP 800-208", 3, -65612, max(each.public_key_size for each in PARAMETERS.values()), 0,
+    max(each.signature_size for each in PARAMETERS.values()), "pyhsslms", Lms(),
+    varied=True, varied_keys=True, contexts=False,
+)  # fmt: skip
+
+
+def _falcon(number: int, category: int, public: int, secret: int, signature: int) -> Algorithm:
+    """Round 3, sizes of its specification's table 3.3; FN-DSA (FIPS 206) is not out and will sign other bytes."""
+    return Algorithm(
+        f"Falcon-{number}", "Falcon", "round 3, FIPS 206 to come", category, -65613 - number // 1024, public, secret + public, signature,
+        "pqc", Pqc(f"falcon_{number}", secret), "pre-standard", varied=True, contexts=False,
+    )  # fmt: skip
+
+
+FALCON_512 = _falcon(512, 1, 897, 1281, 666)
+FALCON_1024 = _falcon(1024, 5, 1793, 2305, 1280)
+
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
         ML_DSA_44, ML_DSA_65, ML_DSA_87,
         SLH_DSA_SHA2_128S, SLH_DSA_SHA2_128F, SLH_DSA_SHA2_192S, SLH_DSA_SHA2_192F, SLH_DSA_SHA2_256S,
         SLH_DSA_SHA2_256F, SLH_DSA_SHAKE_128S, SLH_DSA_SHAKE_128F, SLH_DSA_SHAKE_192S, SLH_DSA_SHAKE_192F,
-        SLH_DSA_SHAKE_256S, SLH_DSA_SHAKE_256F,
+        SLH_DSA_SHAKE_256S, SLH_DSA_SHAKE_256F, LMS, FALCON_512, FALCON_1024,
     )
 }  # fmt: skip
 
 
 def named(name: str) -> Algorithm:
-    """Return the algorithm called ``name``; raises `algorithm-unknown`."""
+    """Return the algorithm called ``name``; raises `algorithm-refused` with the reason, or `algorithm-unknown`."""
     try:
         return ALGORITHMS[name]
     except KeyError:
-        raise QcotError(ALGORITHM_UNKNOWN, f"no signature algorithm is called {name[:64]!r}") from None
+        raise refuse(name, "signature algorithm") from None
 
 
 @dataclass(frozen=True)
@@ -102,10 +133,15 @@ class PublicKey:
     raw: bytes
 
     def __post_init__(self) -> None:
-        """Refuse a key of the wrong length before anything is verified with it."""
-        if len(self.raw) != self.algorithm.public_key_size:
-            wanted = f"{self.algorithm.name} takes {self.algorithm.public_key_size}"
-            raise QcotError(BAD_KEY, f"public key of {len(self.raw)} bytes, {wanted}")
+        """Refuse what cannot be a key before anything is verified with it."""
+        size, varied = self.algorithm.public_key_size, self.algorithm.varied_keys
+        if len(self.raw) != size and not (varied and len(self.raw) < size):
+            raise QcotError(BAD_KEY, f"public key of {len(self.raw)} bytes, {self.algorithm.name} takes {size}")
+        if varied:
+            try:
+                self.algorithm.backend.verifier(self.raw)
+            except ValueError as error:
+                raise QcotError(BAD_KEY, f"no {self.algorithm.name} public key: {error}") from error
 
     @cached_property
     def kid(self) -> bytes:
@@ -117,15 +153,23 @@ class PublicKey:
         return self.algorithm.backend.verifier(self.raw)
 
     def verify(self, signature: bytes, message: bytes, context: bytes = b"") -> None:
-        """Return if ``signature`` holds over ``message``, else raise QcotError `bad-signature`."""
-        if not self._verify(signature, message, context):
-            raise QcotError(BAD_SIGNATURE, f"{self.algorithm.name} does not verify under key {self.kid.hex()}")
+        """Return if ``signature`` holds over ``message``, else raise QcotError `bad-signature`.
+
+        A ``context`` where the algorithm knows none is a bug of the caller: ValueError.
+        """
+        algorithm = self.algorithm
+        if context and not algorithm.contexts:
+            raise ValueError(f"{algorithm.name} has no context strings")
+        if not algorithm.fits(signature) or not self._verify(signature, message, context):
+            raise QcotError(BAD_SIGNATURE, f"{algorithm.name} does not verify under key {self.kid.hex()}")
 
 
 class SigningKey:
     """A private key, kept as the ``secret`` that its key file holds. Signing is hedged: no two signatures are equal."""
 
     def __init__(self, algorithm: Algorithm, secret: bytes) -> None:
+        if not algorithm.secret_size:
+            raise QcotError(ALGORITHM_VERIFY_ONLY, f"{algorithm.name} is verified here and not signed")
         if len(secret) != algorithm.secret_size:
             wanted = f"{algorithm.name} takes {algorithm.secret_size}"
             raise QcotError(BAD_KEY, f"secret of {len(secret)} bytes, {wanted}")
@@ -137,12 +181,13 @@ class SigningKey:
     @classmethod
     def generate(cls, algorithm: Algorithm) -> SigningKey:
         """Draw a new key; its ``secret`` is what keyfile.create() takes."""
-        return cls(algorithm, algorithm.backend.generate())
+        return cls(algorithm, algorithm.backend.generate() if algorithm.secret_size else b"")
 
     def sign(self, message: bytes, context: bytes = b"") -> bytes:
-        """Sign ``message``; ``context`` is a context string of at most 255 bytes (FIPS 204), else ValueError."""
-        if len(context) > MAX_CONTEXT:
-            raise ValueError(f"context of {len(context)} bytes, at most {MAX_CONTEXT}")
+        """Sign ``message``; ``context`` is a context string of at most 255 bytes, else ValueError."""
+        most = MAX_CONTEXT if self.algorithm.contexts else 0
+        if len(context) > most:
+            raise ValueError(f"context of {len(context)} bytes, {self.algorithm.name} takes at most {most}")
         return self._sign(message, context)
 
     def __repr__(self) -> str:

@@ -1,0 +1,97 @@
+"""Verification of LMS signatures: Winternitz one-time keys under a Merkle tree (RFC 8554, SP 800-208).
+
+pyhsslms does the arithmetic and nothing else. Its parsers let pass what the standards do not (a one-time type that
+differs between key and signature, bytes after a key), so lengths and types are decided here, before it sees anything.
+Whoever signs must never use a one-time key twice; a host whose disk may be restored cannot promise that, so there is
+no LMS signing here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import pyhsslms.pyhsslms as library
+
+from qcot.crypto.backends import Sign, Verify
+
+_TYPE, _LEAF, _IDENTIFIER = 4, 4, 16
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A pair of parameter sets that SP 800-208 allows together: one hash of ``n`` bytes for both."""
+
+    tree: bytes
+    one_time: bytes
+    n: int
+    height: int
+    chains: int
+
+    @property
+    def public_key_size(self) -> int:
+        """Types, identifier and root (RFC 8554 section 5.3)."""
+        return 2 * _TYPE + _IDENTIFIER + self.n
+
+    @property
+    def signature_size(self) -> int:
+        """Leaf number, one-time signature (type, randomizer, chains), type, path (RFC 8554 section 5.4)."""
+        return _LEAF + _TYPE + self.n * (1 + self.chains) + _TYPE + self.n * self.height
+
+
+PARAMETERS = {
+    tree + one_time: Parameters(tree, one_time, n, height, chains)
+    for tree, (tree_hash, m, height) in library.lms_params.items()
+    for one_time, (one_time_hash, n, chains, _, _) in library.lmots_params.items()
+    if (tree_hash, m) == (one_time_hash, n)
+}
+"""By the eight bytes with which a public key begins."""
+
+
+@dataclass(frozen=True)
+class Lms:
+    """Verifies; there is nothing to sign with."""
+
+    def generate(self) -> bytes:
+        """Raise TypeError: SigningKey refuses before."""
+        _no_signing()
+
+    def signer(self, secret: bytes) -> tuple[bytes, Sign]:
+        """Raise TypeError: SigningKey refuses before."""
+        del secret
+        _no_signing()
+
+    def verifier(self, public: bytes) -> Verify:
+        """Return what verifies under ``public``; raises ValueError for unknown types or a length that is not theirs."""
+        types, rest = public[: 2 * _TYPE], public[2 * _TYPE :]
+        parameters = PARAMETERS.get(types)
+        if parameters is None:
+            raise ValueError(f"LMS types {types.hex()} are not a pair that SP 800-208 allows")
+        if len(public) != parameters.public_key_size:
+            raise ValueError(f"{len(public)} bytes, these types have {parameters.public_key_size}")
+        identifier, root = rest[:_IDENTIFIER], rest[_IDENTIFIER:]
+        key = library.LmsPublicKey(identifier, root, parameters.tree, parameters.one_time)
+        return lambda signature, message, _: well_formed(signature, parameters) and _holds(key, signature, message)
+
+
+def well_formed(signature: bytes, parameters: Parameters) -> bool:
+    """Whether ``signature`` has the types, the length and a leaf number of ``parameters``."""
+    if len(signature) != parameters.signature_size:
+        return False
+    tree_at = _LEAF + _TYPE + parameters.n * (1 + parameters.chains)
+    return (
+        int.from_bytes(signature[:_LEAF], "big") < 1 << parameters.height
+        and signature[_LEAF : _LEAF + _TYPE] == parameters.one_time
+        and signature[tree_at : tree_at + _TYPE] == parameters.tree
+    )
+
+
+def _holds(key: library.LmsPublicKey, signature: bytes, message: bytes) -> bool:
+    try:
+        return key.verify(message, signature) is True
+    except (ValueError, LookupError):  # not after what is checked above; were it so, it is no proof
+        return False
+
+
+def _no_signing() -> NoReturn:
+    raise TypeError("LMS keys sign elsewhere: this module verifies")
