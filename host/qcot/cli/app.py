@@ -27,6 +27,7 @@ MODULES = {
     "qcot.cli.kme": ("kme",),
     "qcot.cli.quantum.group": ("quantum",),
     "qcot.cli.reproduce": ("reproduce",),
+    "qcot.cli.bench": ("bench",),
 }
 """Where each command is. Only the module of the command that is run is loaded: a command line must answer at once."""
 

@@ -7,24 +7,20 @@ from __future__ import annotations
 
 import csv
 import importlib
-import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import resources
-from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from qcot.reproduce import chart
+from qcot.reproduce.measure import Cost, Sizes, cost
 from qcot.reproduce.model import Result, Row, Run, table
+from qcot.reproduce.schemes import MESSAGE, SIGNATURE_STEPS
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-MESSAGE = b"36.6 degC, 2024-02-08T00:00:00Z"
-BUDGET_S = 0.4
-"""For each operation of each scheme, but never fewer than MIN_RUNS runs."""
-MIN_RUNS, MAX_RUNS = 5, 200
+BUDGET_S = 0.2
+"""For each operation of each scheme."""
 
 
 @dataclass(frozen=True)
@@ -52,34 +48,13 @@ SCHEMES = (
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """Bytes of private key, public key and signature."""
-
-    private_key: int
-    public_key: int
-    signature: int
-
-    def __str__(self) -> str:
-        return f"{self.private_key:,} / {self.public_key:,} / {self.signature:,}"
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Median and quartiles of one operation, in ms."""
-
-    median: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Measured:
     """A scheme on this machine."""
 
     sizes: Sizes
-    keygen: Timing
-    sign: Timing
-    verify: Timing
+    keygen: Cost
+    sign: Cost
+    verify: Cost
 
 
 Operations = tuple[Callable[[], tuple[bytes, bytes]], Callable[[bytes, bytes], bytes], Callable[..., object]]
@@ -97,7 +72,7 @@ def run(how: Run) -> Result:
         how.progress((done + 1) / len(SCHEMES))
     today = {scheme.row: scheme for scheme in SCHEMES}
     rows = [_row(name, printed[name], record, today.get(name), here.get(name)) for name, record in corrected.items()]
-    timings = ("keygen", "sign", "verify")
+    timings = SIGNATURE_STEPS
     columns = ["scheme", "today", "provider", "private key B", "public key B", "signature B"]
     columns += [f"{name} here ms {what}" for name in timings for what in ("median", "lower quartile", "upper quartile")]
     columns += [f"{name} Cortex-M4 cycles" for name in timings] + [f"{name} Cortex-M4 stack B" for name in timings]
@@ -110,7 +85,9 @@ def run(how: Run) -> Result:
             line += [timing.median, timing.low, timing.high] if timing else ["", "", ""]
         line += [int(record[f"{each}_cycles"]) for each in timings] + [int(record[f"{e}_stack_bytes"]) for e in timings]
         data.append(line)
-    return Result(tuple(rows), table(columns, data), partial(_draw, here, today, corrected), "this machine's processor")
+    costs = {today[name].today: (found.keygen, found.sign, found.verify) for name, found in here.items()}
+    draw = partial(chart.draw, costs, cortex_m4(), "Signature schemes (QCoT Table 2.2)")
+    return Result(tuple(rows), table(columns, data), draw, "this machine's processor")
 
 
 def measure(operations: Operations) -> Measured:
@@ -121,21 +98,18 @@ def measure(operations: Operations) -> Measured:
     verify(public, MESSAGE, signature)
     return Measured(
         Sizes(len(private), len(public), len(signature)),
-        _time(keygen),
-        _time(lambda: sign(private, MESSAGE)),
-        _time(lambda: verify(public, MESSAGE, signature)),
+        cost(keygen, BUDGET_S),
+        cost(lambda: sign(private, MESSAGE), BUDGET_S),
+        cost(lambda: verify(public, MESSAGE, signature), BUDGET_S),
     )
 
 
-def _time(operation: Callable[[], object]) -> Timing:
-    taken: list[float] = []
-    begun = time.perf_counter()
-    while len(taken) < MIN_RUNS or (time.perf_counter() - begun < BUDGET_S and len(taken) < MAX_RUNS):
-        before = time.perf_counter()
-        operation()
-        taken.append((time.perf_counter() - before) * 1e3)
-    low, _, high = quantiles(taken, n=4)
-    return Timing(median(taken), low, high)
+def cortex_m4(what: str = "cycles") -> dict[str, list[int]]:
+    """Of keygen, sign and verify on a Cortex-M4 (pqm4, May 2022), "cycles" or "stack_bytes", by today's names."""
+    records = _read("pqm4-2022.csv")
+    return {
+        scheme.today: [int(records[scheme.row][f"{step}_{what}"]) for step in SIGNATURE_STEPS] for scheme in SCHEMES
+    }
 
 
 def _operations(scheme: Scheme) -> Operations | None:
@@ -169,7 +143,7 @@ def _row(name: str, printed: Sizes, record: Mapping[str, str], scheme: Scheme | 
     why += f", on a Cortex-M4 {cycles}"
     theory, sizes = standard, found.sizes
     if scheme.provider == "pqc":  # what it makes is not padded: of any length, so only the keys can be held to theory
-        theory, sizes = (replace(each, signature=0) for each in (standard, found.sizes))
+        theory, sizes = (replace(each, output=0) for each in (standard, found.sizes))
     return Row(what, str(printed), str(standard), str(found.sizes), printed == standard, sizes == theory, why)
 
 
@@ -192,29 +166,3 @@ def _sizes(file: str) -> dict[str, Sizes]:
 def _read(file: str) -> dict[str, dict[str, str]]:
     lines = (resources.files("qcot.reproduce") / "data" / file).read_text(encoding="utf-8").splitlines()
     return {each["scheme"]: each for each in csv.DictReader(line for line in lines if not line.startswith("#"))}
-
-
-def _draw(
-    here: Mapping[str, Measured], today: Mapping[str, Scheme], pqm4: Mapping[str, Mapping[str, str]], figure: Figure
-) -> None:
-    ours, theirs = figure.subplots(1, 2, sharey=True)
-    names = list(here)
-    for offset, (operation, colour) in enumerate((("keygen", "C2"), ("sign", "C0"), ("verify", "C1"))):
-        timings = [getattr(here[name], operation) for name in names]
-        places = [index + 0.27 * (offset - 1) for index in range(len(names))]
-        ours.barh(
-            places,
-            [timing.median for timing in timings],
-            xerr=[[t.median - t.low for t in timings], [t.high - t.median for t in timings]],
-            height=0.25,
-            color=colour,
-            label=operation,
-        )
-        megacycles = [int(pqm4[name][f"{operation}_cycles"]) / 1e6 for name in names]
-        theirs.barh(places, megacycles, height=0.25, color=colour)
-    ours.set_yticks(range(len(names)), [today[name].today for name in names], fontsize=8)
-    ours.set(xscale="log", xlabel="ms, median and quartiles", title="this machine")
-    theirs.set(xscale="log", xlabel="million cycles (pqm4, May 2022)", title="Cortex-M4")
-    ours.invert_yaxis()
-    figure.legend(loc="outside lower center", ncols=3)
-    figure.suptitle("Signature schemes (QCoT Table 2.2)")

@@ -55,8 +55,8 @@ def test_the_readmes_examples_are_taken_as_they_stand(root: Any) -> None:
 
 
 def test_every_technique_shows_an_example_that_is_taken(root: Any) -> None:
-    quantum = leaves(root.commands["quantum"], ("quantum",)) + leaves(root.commands["kme"], ("kme",))
-    for words, command in [*quantum, (("reproduce",), root.commands["reproduce"])]:
+    groups = [leaf for name in ("quantum", "kme", "bench") for leaf in leaves(root.commands[name], (name,))]
+    for words, command in [*groups, (("reproduce",), root.commands["reproduce"])]:
         found = re.search(r"Example: `?qcot ([^`\n]+(?:\n[^`\n]+)*)", command.help)
         assert found, words
         example = shlex.split(found[1])
