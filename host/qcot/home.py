@@ -24,9 +24,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from qcot.certificates import authority as authority_
+from qcot.certificates.authority import AuthorityKeys
 from qcot.crypto import keyfile
 from qcot.crypto.problems import KEY_FILE_MISSING
-from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SLH_DSA_SHA2_128S, Algorithm, PublicKey, SigningKey
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, Algorithm, PublicKey, SigningKey
 from qcot.errors import Problem, QcotError
 from qcot.settings import Settings, as_toml, load_settings
 
@@ -42,6 +44,7 @@ PUBLIC_KEY_FILE = Problem("public-key-file", "Copy the file again from the autho
 NO_AUTHORITY = Problem(
     "no-authority", "Copy authority.pub from the home where `qcot init` made it to the place named above."
 )
+UNREADABLE = Problem("file-unreadable", "Name a file that is there and that you may read.")
 NOT_CERTIFIED = Problem(
     "not-certified",
     "Run `qcot certificate request`, take what it writes to the authority, and install what comes back.",
@@ -147,11 +150,19 @@ class Home:
         """The key that receipts and checkpoints of gateway ``name`` are judged by."""
         return self.gateway_key().public_key
 
-    def root(self) -> PublicKey:
-        """The authority's root key (SLH-DSA-SHA2-128s); raises ``no-authority`` or ``public-key-file``."""
+    def request_file(self, part: str) -> Path:
+        """Where a request for the certificate of ``part`` waits to be carried."""
+        return self.requests / f"{part.replace('/', '-')}.request"
+
+    def authority_keys(self) -> AuthorityKeys:
+        """What authority.pub says, under the root's signature; raises ``no-authority`` or ``bad-authority-file``."""
         if not self.authority_file.exists():
             raise QcotError(NO_AUTHORITY, f"no key of an authority at {self.authority_file}")
-        return read_public_key(self.authority_file, SLH_DSA_SHA2_128S)
+        return read_authority(self.authority_file)
+
+    def root(self) -> PublicKey:
+        """The authority's root key (SLH-DSA-SHA2-128s); raises as :meth:`authority_keys`."""
+        return self.authority_keys().root
 
     def certificate_file(self, part: str) -> Path:
         """Where the certificate of ``part`` is: issuer, bridge, gateway, or boards/ID."""
@@ -167,9 +178,12 @@ class Home:
 
     def chain(self, *parts: str) -> tuple[bytes, ...]:
         """The issuers' certificates that are here and those of ``parts``; raises ``not-certified``."""
-        own = [self.certificate(part) for part in parts]
-        issuers = [self.certificate(file.stem) for file in sorted(self.certificates.glob("issuer*.cert"))]
-        return (*(issuers or [self.certificate("issuer")]), *own)
+        issuers = self.issuers()
+        return (*(issuers or (self.certificate("issuer"),)), *(self.certificate(part) for part in parts))
+
+    def issuers(self) -> tuple[bytes, ...]:
+        """The issuers' certificates that are here."""
+        return tuple(self.certificate(file.stem) for file in sorted(self.certificates.glob("issuer*.cert")))
 
 
 def create_home(
@@ -221,6 +235,15 @@ def write_whole(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     part.replace(path)
     keyfile.sync_folder(path.parent)
+
+
+def read_authority(path: Path) -> AuthorityKeys:
+    """Read an authority.pub; raises ``file-unreadable`` or ``bad-authority-file``."""
+    try:
+        with path.open("rb") as file:
+            return authority_.parse(file.read(authority_.MAX_TEXT + 1).decode("ascii", "replace"))
+    except OSError as error:
+        raise QcotError(UNREADABLE, f"{path}: {error.strerror}") from error
 
 
 def write_public_key(path: Path, *keys: PublicKey) -> None:

@@ -133,6 +133,10 @@ class AuthorityStore:
 
     # Certificates
 
+    def read(self, raw: bytes) -> KeyRequest | BoardRequest:
+        """What a request, sealed or plain, asks for; nothing is verified. Raises `request-...` or `bad-...`."""
+        return request_.parse(self._opened(raw))
+
     def issue(self, raw: bytes, now: int, *, validity: int | None = None, replace: bool = False) -> Certificate:
         """The certificate for a request, sealed or (of a key) plain, on disk before this returns.
 
@@ -142,7 +146,7 @@ class AuthorityStore:
         Raises QcotError `window-closed`, `request-...`, `certificate-...`, `name-taken`, `device-taken`,
         `possession-unproven`, `issuer-...`, `bad-...`.
         """
-        inner = request_.open_sealed(raw, self._keys.kem()) if request_.is_sealed(raw) else raw
+        inner = self._opened(raw)
         request = request_.parse(inner)
         if isinstance(request, BoardRequest) and inner is raw:
             raise QcotError(REQUEST_UNSEALED, f"the request for board {request.device.hex()} is not sealed")
@@ -247,6 +251,9 @@ class AuthorityStore:
         self.close()
 
     # How
+
+    def _opened(self, raw: bytes) -> bytes:
+        return request_.open_sealed(raw, self._keys.kem()) if request_.is_sealed(raw) else raw
 
     def _require_timely(self, request: KeyRequest | BoardRequest, now: int) -> None:
         if request.site != self.site:

@@ -22,6 +22,8 @@ DISK_FULL = Problem("disk-full", "Free some space where the output goes, then ru
 MODULES = {
     "qcot.cli.services": ("init", "broker", "bridge", "gateway", "up"),
     "qcot.cli.boards": ("boards", "flash", "emulate", "enroll"),
+    "qcot.cli.authority": ("authority",),
+    "qcot.cli.certificate": ("certificate",),
     "qcot.cli.ledger": ("ledger", "verify"),
     "qcot.cli.demo": ("demo",),
     "qcot.cli.kme": ("kme",),

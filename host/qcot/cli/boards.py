@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from qcot.authority.registration import Asked, register_board
 from qcot.boards.build import TARGETS, target_of
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.enroll import enroll as enrol_board
@@ -21,6 +23,8 @@ from qcot.boards.flash import flash as upload
 from qcot.boards.ports import resolve, serial_ports
 from qcot.boards.recording import heartpy_recordings, read_signal
 from qcot.boards.registry import BoardRegistry, EnrolledBoard
+from qcot.cli.authority import when
+from qcot.cli.certificate import tell_asked
 from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, print_table
 from qcot.errors import Problem, QcotError
 from qcot.link.transport import SerialPort
@@ -132,9 +136,10 @@ def enroll(
     window: Annotated[float, typer.Option(min=5, max=3600, help="Seconds for which enrolment is allowed.")] = 60,
     as_json: JsonOption = False,
 ) -> None:
-    """Give the board on PORT an identity, over a cable that you trust, and say what it is to measure.
+    """Give the board on PORT an identity and a certificate, over a cable that you trust, and say what it measures.
 
-    Run it again to set other rates: an identity that is there stays. Stop a bridge that serves the board first.
+    Run it again to set other rates: an identity that is there stays. Stop a bridge that serves the board first. Where
+    the authority is in this home, it hears this one request; else a sealed request is written, to be carried there.
 
     Example: `qcot enroll /dev/ttyACM0 --rate A0=100 --rate supply=0.1`
     """
@@ -151,15 +156,21 @@ def enroll(
             window=window,
             progress=lambda line: speak.print(line, markup=False),
         )
+    outcome = register_board(place, found.board, int(time.time()))
     if as_json:
-        print_json(_board(found.board) | {"fresh": found.fresh, "rates": wanted})
+        told = {"request": str(outcome.file)} if isinstance(outcome, Asked) else {"certificate": outcome.serial}
+        print_json(_board(found.board) | {"fresh": found.fresh, "rates": wanted} | told)
         return
     what = "enrolled" if found.fresh else "was enrolled here before:"
     out.print(
         f"{what} {found.board.device.hex()} ({found.board.model}, firmware {_version(found.board)})", markup=False
     )
     out.print("rates " + ", ".join(f"{name} {value:g} Hz" for name, value in wanted.items()), markup=False)
-    out.print("next  qcot up" + (f" --port {port}" if port else ""), markup=False, soft_wrap=True)
+    if isinstance(outcome, Asked):
+        tell_asked(outcome)
+    else:
+        out.print(f"certificate {outcome.serial.hex()}, until {when(outcome.not_after)}", markup=False)
+        out.print("next  qcot up" + (f" --port {port}" if port else ""), markup=False, soft_wrap=True)
 
 
 def emulate(

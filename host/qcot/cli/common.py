@@ -14,10 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qcot.errors import QcotError
+from qcot.errors import Problem, QcotError
 
 if TYPE_CHECKING:
     from qcot.home import Home
+
+UNREADABLE = Problem("file-unreadable", "Name a file that is there and that you may read.")
+UNWRITABLE = Problem("file-unwritable", "Name a file that you may write with --out.")
+MAX_FILE = 1 << 20
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -34,6 +38,28 @@ def open_home(path: Path | None) -> Home:
     from qcot.home import Home, default_home  # pydantic takes longer to load than all the rest of a --help
 
     return Home(path or default_home())
+
+
+def read_file(path: Path) -> bytes:
+    """A file that was named, of at most a mebibyte; raises ``file-unreadable``."""
+    try:
+        with path.open("rb") as file:
+            held = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise QcotError(UNREADABLE, f"{path}: {error.strerror}") from error
+    if len(held) > MAX_FILE:
+        raise QcotError(UNREADABLE, f"{path} holds more than {MAX_FILE:,} bytes")
+    return held
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file that was named, whole or not at all; raises ``file-unwritable``."""
+    from qcot.home import write_whole
+
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise QcotError(UNWRITABLE, f"{path}: {error.strerror}") from error
 
 
 def print_json(value: Any) -> None:

@@ -1,0 +1,148 @@
+"""`qcot certificate ...`: the side that is certified: ask, install, look, take a new key."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qcot.authority import answers, registration
+from qcot.authority.registration import Asked, Outcome
+from qcot.certificates import certificate
+from qcot.certificates.certificate import Certificate
+from qcot.certificates.register import Register
+from qcot.cli.authority import described, grouped, when
+from qcot.cli.common import HomeOption, JsonOption, open_home, out, print_json, print_table, read_file
+from qcot.errors import QcotError
+from qcot.home import Home
+
+
+class Part(StrEnum):
+    """What of a home has a key of its own."""
+
+    bridge = "bridge"
+    gateway = "gateway"
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Certificates of this home: ask the authority, install what it answers, look, take a new key.\n\n"
+    "Example: `qcot certificate request bridge`",
+)
+PartArgument = Annotated[Part, typer.Argument(help="Whose: bridge or gateway.")]
+
+
+@app.command()
+def request(part: PartArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Ask for a certificate of the bridge's or gateway's key, also to renew one.
+
+    Where the authority is in this home it is issued at once; else a sealed file is written, to be carried there.
+
+    Example: `qcot certificate request bridge`
+    """
+    tell(registration.certify(open_home(home), part.value, int(time.time())), as_json)
+
+
+@app.command()
+def install(
+    file: Annotated[Path, typer.Argument(help="What `qcot authority issue` or `revoke` wrote.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put an answer's certificates into their places, all of them checked first; a bridge takes them to the ledger.
+
+    Example: `qcot certificate install bridge.answer`
+    """
+    found, revocations = answers.install(open_home(home), read_file(file), int(time.time()))
+    if as_json:
+        print_json({"certificates": [described(each) for each in found], "revocations": revocations})
+        return
+    for each in found:
+        out.print(f"installed {each.role} {each.name}, until {when(each.not_after)}", markup=False)
+    if revocations:
+        out.print(f"{revocations} revocations handed to the bridge here", markup=False)
+    out.print("next      qcot bridge, or qcot gateway")
+
+
+@app.command()
+def show(
+    file: Annotated[Path | None, typer.Argument(help="A .cert file; without it, all that this home has.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show this home's certificates, or one, and whether it holds now.
+
+    Example: `qcot certificate show`
+    """
+    place = open_home(home)
+    files = [file] if file is not None else sorted(place.certificates.rglob("*.cert"))
+    found = [(each, certificate.parse(read_file(each))) for each in files]
+    states = [state_of(place, each) for _, each in found]
+    if as_json:
+        rows = zip(found, states, strict=True)
+        print_json([described(each) | {"file": str(path), "state": state} for (path, each), state in rows])
+        return
+    out.print(f"authority {place.authority_keys().fingerprint}", markup=False)
+    print_table(
+        "",
+        ["role", "name", "key", "until", "state"],
+        [
+            [str(each.role), each.name, each.kid.hex()[:16], when(each.not_after)[:10], state]
+            for (_, each), state in zip(found, states, strict=True)
+        ],
+    )
+
+
+def state_of(home: Home, found: Certificate) -> str:
+    """``holds``, or the name of what is wrong with a certificate now, as far as this home knows."""
+    now = int(time.time())
+    register = Register(home.root(), home.settings().site)
+    try:
+        for raw in home.issuers():
+            register = register.admit(raw, now)
+        register = register.admit(found.raw, now)
+    except QcotError as error:
+        return error.problem.name
+    error_now = register.standing(found, now)
+    return "holds" if error_now is None else error_now.problem.name
+
+
+@app.command()
+def rotate(part: PartArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Take a new key for the bridge or gateway; the old one gives over to it on the ledger.
+
+    Where the authority is elsewhere, the new key's certificate is asked for first; run it again after installing it.
+
+    Example: `qcot certificate rotate bridge`
+    """
+    tell(registration.rotate(open_home(home), part.value, int(time.time())), as_json)
+
+
+def tell(outcome: Outcome, as_json: bool) -> None:
+    """Say that a certificate was issued, or what to do with the request for it."""
+    if isinstance(outcome, Asked):
+        if as_json:
+            print_json({"request": str(outcome.file), "key": outcome.kid})
+        else:
+            tell_asked(outcome)
+    elif as_json:
+        print_json(described(outcome))
+    else:
+        out.print(f"issued    {outcome.role} {outcome.name}, until {when(outcome.not_after)}", markup=False)
+
+
+def tell_asked(asked: Asked) -> None:
+    """What a person does with a request that has to be carried."""
+    out.print(f"request   {asked.file}, sealed to the authority", markup=False, soft_wrap=True)
+    out.print(f"key       {grouped(asked.kid)}: the operator there compares it", markup=False, soft_wrap=True)
+    out.print(
+        f"next      take it to the authority: qcot authority window --for 10m; qcot authority issue {asked.file.name}; "
+        "then here: qcot certificate install FILE",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+COMMANDS = {"certificate": app}
