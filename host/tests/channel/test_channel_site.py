@@ -1,12 +1,10 @@
-"""The whole way with the channel on: a broker that is listened to, a key server in a process of its own, daemons."""
+"""The whole way with the channel on: a broker that is listened to and meddled with, a key server, both daemons."""
 
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 import time
+import uuid
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -14,17 +12,26 @@ from board_peer import Board, PtyBoard
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry
 from qcot.broker import Mosquitto, make_certificates
+from qcot.channel import handshake
+from qcot.channel.level import LEVELS
+from qcot.channel.secret import Names
+from qcot.crypto.signing import ML_DSA_65, SigningKey
+from qcot.errors import QcotError
 from qcot.home import create_home
+from qcot.kme.delivery import Kme
+from qcot.kme.server import KmeServer
+from qcot.kme.tls import TlsFiles
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
 from qcot.ledger.trust import Trust
 from qcot.ledger.verify import verify
-from qcot.mqtt import MqttLink, all_bridges
+from qcot.mqtt import MqttLink, all_bridges, channel_topic, tx_topic
+from qcot.quantum.qkd.store import Key
 from qcot.services import make_bridge, make_gateway
 from qcot.settings import make_settings
 
 WAIT_S = 60.0
-QCOT = [sys.executable, "-c", "from qcot.cli.main import main; main()"]
+UNCERTIFIED = "certificate-unknown"
 
 
 def until(condition, what, wait_s=WAIT_S):
@@ -42,15 +49,16 @@ def free_port():
 
 
 class Site:
-    """A home with one enrolled board, its broker and all that the broker sees."""
+    """A home with one enrolled board, its broker and all that the broker sees on the way to the gateway."""
 
-    def __init__(self, path, broker):
+    def __init__(self, path, broker, qkd=False, **channel):
         self.kme_port = free_port()
         self.values = {
             "broker": {"port": broker.port},
             "gateway": {"interval_s": 2, "shots": 16},
             "bridge": {"wait_ms": 20, "readings": 8},
-            "qkd": {"url": f"https://127.0.0.1:{self.kme_port}", "rekey_messages": 40},
+            "channel": channel,
+            "qkd": {"url": f"https://127.0.0.1:{self.kme_port}"} if qkd else {},
         }
         self.home = create_home(path / "home", make_settings(self.values, "the test"))
         self._write()
@@ -59,10 +67,10 @@ class Site:
         self.board.reset()
         self.sampled = 0
         self.seen = []
-        self.spy = MqttLink(broker.host, broker.port, "spy")
-        self.spy.subscribe(all_bridges("home", "tx"), lambda _topic, payload, ack: (self.seen.append(payload), ack()))
-        self.spy.start()
-        assert self.spy.wait_connected(WAIT_S)
+        self.link = MqttLink(broker.host, broker.port, "stranger")
+        self.link.subscribe(all_bridges("home", "tx"), lambda _topic, payload, ack: (self.seen.append(payload), ack()))
+        self.link.start()
+        assert self.link.wait_connected(WAIT_S)
 
     def _write(self):
         lines = ['site = "home"']
@@ -70,23 +78,23 @@ class Site:
             lines += [f"[{section}]"] + [f"{name} = {json.dumps(value)}" for name, value in values.items()]
         self.home.settings_file.write_text("\n".join(lines))
 
-    def set_channel(self, is_on):
-        self.values["qkd"] = self.values["qkd"] if is_on else {}
+    def set_channel(self, **channel):
+        self.values["channel"] = channel
         self._write()
+
+    def publish(self, *payloads, topic=None):
+        """As a stranger on the broker."""
+        for payload in payloads:
+            self.link.publish(topic or tx_topic("home", "bridge"), payload)
 
     @contextmanager
     def kme(self):
-        """`qcot kme serve`, killed at the end."""
-        process = subprocess.Popen(
-            [*QCOT, "kme", "serve", "--port", str(self.kme_port), "--photons", "200000", "--home", self.home.path],
-            env=os.environ, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        try:
-            assert "simulated" in process.stdout.readline()
-            yield
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
+        """A key server on its port, over TLS, that goes away without a word at the end."""
+        files = TlsFiles.of(self.home.kme / "tls", "server")
+        with Kme(self.home.kme, capacity=64) as kme:
+            kme.fill([Key(uuid.uuid4(), os.urandom(32)) for _ in range(16)])
+            with KmeServer(kme, files, port=self.kme_port):
+                yield
 
     @contextmanager
     def daemon(self, made):
@@ -133,15 +141,63 @@ def troubles(bridge):
 def site(tmp_path):
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(tmp_path))
-        made = Site(tmp_path, broker)
-        make_certificates(made.home.kme / "tls", "127.0.0.1", "bridge", "gateway")
-        stack.callback(made.spy.stop, 0)
-        stack.callback(made.board.__exit__)
-        yield made
+
+        def make(**options):
+            made = Site(tmp_path, broker, **options)
+            stack.callback(made.link.stop, 0)
+            stack.callback(made.board.__exit__)
+            return made
+
+        yield make
 
 
-def test_a_broker_sees_nothing_and_a_gateway_or_key_server_that_goes_costs_nothing(site):
+def test_whoever_has_the_broker_reads_nothing_and_what_it_repeats_or_makes_is_refused_by_name(site):
+    site = site()
+    offers = []
+    site.link.subscribe(channel_topic("home", "gateway"), lambda _topic, raw, ack: (offers.append(raw), ack()))
+    with site.bridge() as bridge:
+        site.sample(10)
+        # Without a gateway nothing goes out.
+        why = until(lambda: troubles(bridge).get("channel-no-offer"), "the reason")
+        assert "no offer of gateway gateway" in why
+        assert site.seen == []
+        with site.gateway() as gateway:
+            site.all_stored(gateway)
+            until(lambda: bridge.snapshot().channel.startswith("ML-KEM-768, epoch "), "the state")
+            opening, first = until(lambda: site.seen[:2] if len(site.seen) > 1 else None, "what the broker saw")
+            stranger = SigningKey(ML_DSA_65, bytes(32))
+            junk = handshake.build_opening(
+                stranger, names=Names("home", "bridge", "gateway"), level=LEVELS["ML-KEM-768"],
+                offer=handshake.parse_opening(opening).offer, ciphertext=bytes(1088), epoch=1, key_id=None,
+                certificates=(),
+            )  # fmt: skip
+            site.publish(opening, first, first[:-1] + bytes([first[-1] ^ 1]), junk, b"plain")
+            site.publish(b"junk", offers[0][:-1] + b"x", topic=channel_topic("home", "gateway"))
+            wanted = {"channel-replayed", "channel-forged", UNCERTIFIED, "channel-plaintext"}
+            until(lambda: wanted <= gateway.snapshot().refused.keys(), "the refusals")
+            until(lambda: "channel-offer-refused" in troubles(bridge), "the bridge's word")
+            site.sample(10)
+            site.all_stored(gateway)
+        old = list(site.seen)
+        site.sample(10)
+        with site.gateway() as again:  # it has none of the keys any more
+            site.publish(*old)
+            site.all_stored(again)
+            until(lambda: again.snapshot().refused.get("channel-key-unknown", 0) >= 2, "the refusals")
+    assert bridge.snapshot().refused == 0
+    raw = site.transactions()
+    assert site.verified().holds
+    kinds = [handshake.is_opening(payload) for payload in site.seen if payload[0] in (0xD0, 0xD2)]
+    assert kinds.count(False) >= len(raw) > 2
     device = site.board.board.device
+    for secret in (device, b"transaction", *(each[-64:] for each in raw)):
+        assert not any(secret in payload for payload in site.seen)
+    assert all(device in each for each in raw if b"transaction" in each)
+
+
+def test_a_gateway_or_key_server_that_goes_costs_nothing_and_no_key_is_done_without(site):
+    site = site(qkd=True, rekey_messages=40)
+    make_certificates(site.home.kme / "tls", "127.0.0.1", "bridge", "gateway")
     with site.gateway() as gateway, site.bridge() as bridge:
         site.sample(30)
         # Without a key server nothing goes out, and the reason is told.
@@ -151,13 +207,13 @@ def test_a_broker_sees_nothing_and_a_gateway_or_key_server_that_goes_costs_nothi
         assert site.seen == []
         with site.kme():
             site.all_stored(gateway)
-            assert "qkd-only" in bridge.snapshot().channel
+            until(lambda: bridge.snapshot().channel.startswith("ML-KEM-768+QKD, epoch "), "the state")
         # It went away, in the middle of an epoch: that goes on to its end, then what comes waits.
         until(lambda: site.sample(2) or "kme-unreachable" in bridge.snapshot().channel, "the end of the epoch")
         sent, stored = len(site.seen), site.stored(gateway)
         site.sample(20)
         until(lambda: bridge.snapshot().outbox > 0, "the outbox to keep them")
-        assert len(site.seen) == sent <= 2 * 40
+        assert len(site.seen) == sent
         assert site.stored(gateway) == stored
         with site.kme():
             site.all_stored(gateway)
@@ -166,40 +222,41 @@ def test_a_broker_sees_nothing_and_a_gateway_or_key_server_that_goes_costs_nothi
             site.sample(20)
             with site.gateway() as again:
                 site.all_stored(again)
-                assert "channel-key-unknown" in troubles(bridge)["channel-rekeyed"]
-                site.sample(50)
-                site.all_stored(again)
     assert bridge.snapshot().refused == 0
-    raw = site.transactions()
     assert site.verified().holds
-    assert len(site.seen) >= len(raw) > 3
-    assert all(payload[0] == 0xD0 for payload in site.seen)
-    for secret in (device, b"transaction", *(each[-64:] for each in raw)):
-        assert not any(secret in payload for payload in site.seen)
-    assert all(device in each for each in raw)  # the ledger has the signed transactions as they were
 
 
-def test_ends_of_which_one_has_the_channel_off_say_so_and_lose_nothing(site):
-    with site.kme(), ExitStack() as stack:
-        gateway = stack.enter_context(site.gateway())
-        site.set_channel(False)
-        with site.bridge() as bridge:
-            site.sample(20)
+def test_ends_that_are_not_set_alike_say_so_send_nothing_and_lose_nothing(site):
+    site = site(kem="ML-KEM-512")
+    with site.bridge() as bridge:
+        site.sample(10)
+        site.set_channel(kem="ML-KEM-1024")
+        with site.gateway() as gateway:
+            why = until(lambda: troubles(bridge).get("channel-offer-refused"), "the reason")
+            assert "channel-level: it is of ML-KEM-1024, this bridge is set to ML-KEM-512" in why
+            assert (site.seen, site.stored(gateway)) == ([], 0)
+    site.set_channel(kem="off")
+    with site.bridge() as bridge:
+        assert bridge.snapshot().channel == "off"
+        site.set_channel(kem="ML-KEM-1024")
+        with site.gateway() as gateway:
             until(lambda: "channel-plaintext" in troubles(bridge).get("channel-held-up", ""), "the reason")
-            assert bridge.snapshot().channel == "off"
-            assert gateway.snapshot().refused["channel-plaintext"] >= 1
             assert site.stored(gateway) == 0
-            gateway.stop()
-            with site.gateway() as plain:
-                site.all_stored(plain)
-                site.values["qkd"] = {"url": f"https://127.0.0.1:{site.kme_port}"}
-                site._write()
-                bridge.stop()
-                with site.bridge() as sealing:
-                    site.sample(20)
-                    until(lambda: "channel-off" in troubles(sealing).get("channel-held-up", ""), "the reason")
-                    plain.stop()
-                    with site.gateway() as opening:
-                        site.all_stored(opening)
-                    assert sealing.snapshot().refused == 0
+    with site.bridge() as bridge:
+        site.set_channel(kem="off")
+        with site.gateway() as gateway:  # the broker still has the offer of the one before
+            until(lambda: "channel-off" in troubles(bridge).get("channel-held-up", ""), "the reason")
+            assert site.stored(gateway) == 0
+        site.set_channel(kem="ML-KEM-1024")
+        with site.gateway() as gateway:
+            site.all_stored(gateway)
+            until(lambda: bridge.snapshot().channel.startswith("ML-KEM-1024, epoch "), "the state")
+    assert bridge.snapshot().refused == 0
     assert site.verified().holds
+
+
+def test_a_key_server_that_is_named_where_the_channel_is_off_is_an_error(site):
+    site = site(qkd=True, kem="off")
+    for make in (make_bridge, make_gateway):
+        with pytest.raises(QcotError, match="channel-off-with-qkd"):
+            make(site.home)
