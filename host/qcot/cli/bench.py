@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qcot.cli.common import JsonOption, err, out, print_json, print_table
-from qcot.cli.quantum.common import counting, picture
+from qcot.cli.quantum.common import PICTURE_UNWRITABLE, counting, picture
+from qcot.errors import QcotError
 
 if TYPE_CHECKING:
     from qcot.reproduce.schemes import Measured, Scheme
@@ -61,9 +62,14 @@ def pqc(
     each_s = seconds / (len(schemes.SIGNATURE_STEPS) * len(chosen))
     found: dict[str, Measured] = {}
     with counting("measuring", as_json) as tell:
-        for name in chosen:
-            tell(len(found), len(chosen))
-            found[name] = schemes.measure(name, each_s)
+        for done, name in enumerate(chosen):
+            tell(done, len(chosen))
+            try:
+                found[name] = schemes.measure(name, each_s)
+            except QcotError as error:
+                if only:
+                    raise
+                err.print(f"{name} is left out: {error}", markup=False, soft_wrap=True)
     cycles, stack, energy = cortex_m4(), cortex_m4("stack_bytes"), energy_is_readable()
     if png is not None:
         _draw(found, cycles, png)
@@ -107,14 +113,15 @@ def _print(
     chosen: Mapping[str, Scheme], found: Mapping[str, Measured], cycles: Mapping[str, Sequence[int]], *, energy: bool
 ) -> None:
     steps = ["keygen", "sign or encaps", "verify or decaps"]
-    out.print("Sizes in bytes")
+    out.print("Sizes in bytes; the output is a signature or a ciphertext")
     print_table(
         "",
-        ["scheme", "standard", "category", "provider", "private key", "public key", "signature or ciphertext"],
+        ["scheme", "standard", "category", "provider", "private key", "public key", "output"],
         [
             [name, each.standard if each.status == "standard" else each.status, str(each.category), each.provider]
             + [f"{size:,}".rjust(9) for size in asdict(found[name].sizes).values()]
             for name, each in chosen.items()
+            if name in found
         ],
     )
     out.print("\nTime in ms, and million cycles of a Cortex-M4")
@@ -123,7 +130,7 @@ def _print(
         ["scheme", *steps, "Cortex-M4"],
         [
             [name]
-            + [f"{each.median:.3g} ({each.low:.3g} to {each.high:.3g})" for each in measured.costs.values()]
+            + [f"{_ms(each.median)} ({_ms(each.low)} to {_ms(each.high)})" for each in measured.costs.values()]
             + [" / ".join(f"{each / 1e6:,.1f}" for each in cycles.get(name, ()))]
             for name, measured in found.items()
         ],
@@ -136,7 +143,7 @@ def _print(
         [
             [
                 name,
-                " / ".join(f"{(each.energy if energy else each.cpu) or 0:.3g}" for each in measured.costs.values()),
+                " / ".join(_ms((each.energy if energy else each.cpu) or 0) for each in measured.costs.values()),
                 " / ".join("?" if each is None else f"{each // 1024:,}" for each in measured.memory.values()),
             ]
             for name, measured in found.items()
@@ -145,11 +152,14 @@ def _print(
     out.print(f"\n{EXPLAINS} {ENERGY[energy]}", markup=False)
 
 
+def _ms(value: float) -> str:
+    """Three digits, but never as a power of ten."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+
+
 def _draw(found: Mapping[str, Measured], cycles: Mapping[str, Sequence[int]], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    from qcot.cli.quantum.common import PICTURE_UNWRITABLE
-    from qcot.errors import QcotError
     from qcot.reproduce import chart
 
     figure = Figure(figsize=(10, chart.height(len(found))), layout="constrained")

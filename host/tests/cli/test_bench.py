@@ -47,6 +47,14 @@ def test_people_are_told_what_stands_in_for_energy(program: Run) -> None:
     assert "1,312" in text
 
 
+def test_lms_is_signed_for_the_measurement_alone(program: Run) -> None:
+    status, out, _ = program("bench", "pqc", "--only", "LMS", "--seconds", "0", "--json")
+    assert status == 0
+    (told,) = json.loads(out)["schemes"]
+    assert told["bytes"]["output"] == 4 + (4 + 32 + 34 * 32) + 4 + 5 * 32  # RFC 8554 sections 4.5 and 5.4: W8, H5
+    assert told["steps"]["keygen"]["median_ms"] > told["steps"]["verify"]["median_ms"]
+
+
 @pytest.mark.parametrize("name", ["ML-DSA-66", "Rainbow", ""])
 def test_a_scheme_that_is_none_of_ours_is_refused_before_anything_is_measured(program: Run, name: str) -> None:
     status, _, err = program("bench", "pqc", "--only", "ML-KEM-512", "--only", name)
