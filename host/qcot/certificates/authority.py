@@ -41,6 +41,8 @@ class AuthorityKeys:
 
 def build(root: SigningKey, *, site: str, kem: KemPublicKey, time: int) -> AuthorityKeys:
     """Sign the file with the ``root`` key; raises `bad-authority-file` for what :func:`parse` would refuse."""
+    if kem.kem != ML_KEM_768:
+        _refuse(f"requests are sealed with ML-KEM-768, not with {kem.kem.name}")
     raw = FORM.sign(root, {1: VERSION, 2: site, 3: kem.kem.name, 4: kem.raw, 5: time})
     lines = ((root.algorithm.name, root.public_key.raw), (_SEALING, raw))
     return parse("".join(f"{name} {base64.b64encode(each).decode()}\n" for name, each in lines))

@@ -350,7 +350,7 @@ def answers(register):
     ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.permutations(list(STATEMENTS)), st.integers(1, len(STATEMENTS)))
 def test_what_was_taken_once_is_replayed_without_its_signatures_to_the_same_register(order, count):
     register, taken = EMPTY, []

@@ -1,0 +1,27 @@
+"""An authority for tests: its root signs for a second when it is made, so one is made and copied."""
+
+import shutil
+
+import pytest
+from authority_site import NOW
+from qcot.authority.store import AuthorityStore
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "authority"
+    AuthorityStore.create(folder, site="lab", now=NOW).close()
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "authority")
+
+
+@pytest.fixture
+def store(folder):
+    """With its window open for ten minutes."""
+    with AuthorityStore(folder) as opened:
+        opened.open_window(600, NOW)
+        yield opened
