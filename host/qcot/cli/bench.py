@@ -54,12 +54,11 @@ def pqc(
 
     Example: `qcot bench pqc --only ML-DSA-65 --only SLH-DSA-SHA2-128s --seconds 5 --png pqc.png`
     """
-    from qcot.reproduce import schemes
+    from qcot.reproduce import pqm4, schemes
     from qcot.reproduce.measure import energy_is_readable
-    from qcot.reproduce.signatures import cortex_m4
 
     chosen = _choose(only or [], schemes.known())
-    each_s = seconds / (len(schemes.SIGNATURE_STEPS) * len(chosen))
+    each_s = seconds / (len(pqm4.STEPS) * len(chosen))
     found: dict[str, Measured] = {}
     with counting("measuring", as_json) as tell:
         for done, name in enumerate(chosen):
@@ -70,7 +69,7 @@ def pqc(
                 if only:
                     raise
                 err.print(f"{name} is left out: {error}", markup=False, soft_wrap=True)
-    cycles, stack, energy = cortex_m4(), cortex_m4("stack_bytes"), energy_is_readable()
+    cycles, stack, energy = pqm4.cortex_m4(), pqm4.cortex_m4("stack_bytes"), energy_is_readable()
     if png is not None:
         _draw(found, cycles, png)
         err.print(f"times drawn into {png}", markup=False, soft_wrap=True)

@@ -15,10 +15,10 @@ from qcot.crypto import kem, signing
 from qcot.crypto.kem import Kem, KemKey
 from qcot.crypto.signing import LMS, Algorithm, PublicKey, SigningKey
 from qcot.errors import Problem, QcotError
+from qcot.reproduce import pqm4
 from qcot.reproduce.measure import Cost, Operation, Sizes, cost, memory
 
 MESSAGE = b"36.6 degC, 2024-02-08T00:00:00Z"
-SIGNATURE_STEPS = ("keygen", "sign", "verify")
 KEM_STEPS = ("keygen", "encaps", "decaps")
 Scheme = Algorithm | Kem
 
@@ -58,7 +58,7 @@ def _signs(algorithm: Algorithm) -> tuple[Sizes, dict[str, Operation]]:
         lambda: key.sign(MESSAGE),
         lambda: public.verify(signature, MESSAGE),
     )
-    return Sizes(len(key.secret), len(public.raw), len(signature)), dict(zip(SIGNATURE_STEPS, steps, strict=True))
+    return Sizes(len(key.secret), len(public.raw), len(signature)), dict(zip(pqm4.STEPS, steps, strict=True))
 
 
 def _signs_once() -> tuple[Sizes, dict[str, Operation]]:
@@ -77,7 +77,7 @@ def _signs_once() -> tuple[Sizes, dict[str, Operation]]:
     public.verify(signature, MESSAGE)
     steps: tuple[Operation, ...] = (library.LmsPrivateKey, sign, lambda: public.verify(signature, MESSAGE))
     sizes = Sizes(len(key.serialize()), len(public.raw), len(signature))
-    return sizes, dict(zip(SIGNATURE_STEPS, steps, strict=True))
+    return sizes, dict(zip(pqm4.STEPS, steps, strict=True))
 
 
 def _encapsulates(kem: Kem) -> tuple[Sizes, dict[str, Operation]]:

@@ -5,46 +5,21 @@ What was dropped by NIST is not run. Times are wall clock, medians of repeated r
 
 from __future__ import annotations
 
-import csv
 import importlib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import resources
 from typing import Any
 
 from qcot.reproduce import chart
 from qcot.reproduce.measure import Cost, Sizes, cost
 from qcot.reproduce.model import Result, Row, Run, table
-from qcot.reproduce.schemes import MESSAGE, SIGNATURE_STEPS
+from qcot.reproduce.pqm4 import SCHEMES, STEPS, Scheme, cortex_m4, read
+from qcot.reproduce.schemes import MESSAGE
 
 BUDGET_S = 0.2
 """For each operation of each scheme."""
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """One row of the table: what runs it here, under which name it was standardised."""
-
-    row: str
-    today: str
-    provider: str
-    module: str
-
-
-SCHEMES = (
-    Scheme("SPHINCS+-SHAKE256-128f-simple", "SLH-DSA-SHAKE-128f", "pqcrypto", "slh_dsa_shake_128f"),
-    Scheme("SPHINCS+-SHAKE256-192f-simple", "SLH-DSA-SHAKE-192f", "pqcrypto", "slh_dsa_shake_192f"),
-    Scheme("SPHINCS+-SHAKE256-256f-simple", "SLH-DSA-SHAKE-256f", "pqcrypto", "slh_dsa_shake_256f"),
-    Scheme("SPHINCS+-SHA256-128f-simple", "SLH-DSA-SHA2-128f", "pqcrypto", "slh_dsa_sha2_128f"),
-    Scheme("SPHINCS+-SHA256-192f-simple", "SLH-DSA-SHA2-192f", "pqcrypto", "slh_dsa_sha2_192f"),
-    Scheme("SPHINCS+-SHA256-256f-simple", "SLH-DSA-SHA2-256f", "pqcrypto", "slh_dsa_sha2_256f"),
-    Scheme("Falcon-512", "Falcon-512", "pqc", "falcon_512"),
-    Scheme("Falcon-1024", "Falcon-1024", "pqc", "falcon_1024"),
-    Scheme("Dilithium2", "ML-DSA-44", "pqcrypto", "ml_dsa_44"),
-    Scheme("Dilithium3", "ML-DSA-65", "pqcrypto", "ml_dsa_65"),
-)
 
 
 @dataclass(frozen=True)
@@ -63,7 +38,7 @@ Operations = tuple[Callable[[], tuple[bytes, bytes]], Callable[[bytes, bytes], b
 
 def run(how: Run) -> Result:
     """Measure every scheme that still stands and hold the printed sizes against today's."""
-    printed, corrected = _sizes("qcot-table-2-2.csv"), _read("pqm4-2022.csv")
+    printed, corrected = _sizes("qcot-table-2-2.csv"), read("pqm4-2022.csv")
     here: dict[str, Measured] = {}
     for done, scheme in enumerate(SCHEMES):
         operations = _operations(scheme)
@@ -72,7 +47,7 @@ def run(how: Run) -> Result:
         how.progress((done + 1) / len(SCHEMES))
     today = {scheme.row: scheme for scheme in SCHEMES}
     rows = [_row(name, printed[name], record, today.get(name), here.get(name)) for name, record in corrected.items()]
-    timings = SIGNATURE_STEPS
+    timings = STEPS
     columns = ["scheme", "today", "provider", "private key B", "public key B", "signature B"]
     columns += [f"{name} here ms {what}" for name in timings for what in ("median", "lower quartile", "upper quartile")]
     columns += [f"{name} Cortex-M4 cycles" for name in timings] + [f"{name} Cortex-M4 stack B" for name in timings]
@@ -102,14 +77,6 @@ def measure(operations: Operations) -> Measured:
         cost(lambda: sign(private, MESSAGE), BUDGET_S),
         cost(lambda: verify(public, MESSAGE, signature), BUDGET_S),
     )
-
-
-def cortex_m4(what: str = "cycles") -> dict[str, list[int]]:
-    """Of keygen, sign and verify on a Cortex-M4 (pqm4, May 2022), "cycles" or "stack_bytes", by today's names."""
-    records = _read("pqm4-2022.csv")
-    return {
-        scheme.today: [int(records[scheme.row][f"{step}_{what}"]) for step in SIGNATURE_STEPS] for scheme in SCHEMES
-    }
 
 
 def _operations(scheme: Scheme) -> Operations | None:
@@ -159,10 +126,5 @@ _WHY = {
 def _sizes(file: str) -> dict[str, Sizes]:
     return {
         name: Sizes(*(int(record[f"{part}_bytes"]) for part in ("private_key", "public_key", "signature")))
-        for name, record in _read(file).items()
+        for name, record in read(file).items()
     }
-
-
-def _read(file: str) -> dict[str, dict[str, str]]:
-    lines = (resources.files("qcot.reproduce") / "data" / file).read_text(encoding="utf-8").splitlines()
-    return {each["scheme"]: each for each in csv.DictReader(line for line in lines if not line.startswith("#"))}
