@@ -36,7 +36,7 @@ app = typer.Typer(
 
 def parse_duration(text: str) -> int:
     """Seconds of ``90``, ``90s``, ``10m``, ``8h`` or ``30d``; raises typer.BadParameter."""
-    match = re.fullmatch(r"(\d{1,9})([smhd]?)", text)
+    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text)
     if not match:
         raise typer.BadParameter(f"{text!r} is not a number with s, m, h or d, as in 10m")
     return int(match[1]) * UNITS[match[2] or "s"]

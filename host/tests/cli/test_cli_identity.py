@@ -1,0 +1,362 @@
+"""Authority and certificates as an operator meets them: windows, requests that are carried, answers and refusals."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from home_site import founded
+from qcot.authority import registration
+from qcot.authority.store import AuthorityStore
+from qcot.boards.registry import BoardRegistry, ChannelInfo, EnrolledBoard, Proof
+from qcot.bridge import spool
+from qcot.certificates import certificate, request, revocation
+from qcot.certificates.certificate import LogClaims, Role
+from qcot.certificates.register import Register
+from qcot.cli import app as entry
+from qcot.cli.authority import parse_duration
+from qcot.crypto import cbor
+from qcot.crypto.signing import ML_DSA_44, SigningKey
+from qcot.errors import QcotError
+from qcot.home import Home
+from qcot.link import keys
+from qcot.link.frames import seal
+from qcot.link.messages import Enrolled
+from qcot.settings import Settings
+
+Run = Callable[..., tuple[int, str, str]]
+IMAGE = bytes(range(32))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run `qcot` with these words; gives exit status, standard output and standard error."""
+
+    def qcot(*words: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["qcot", *map(str, words)])
+        monkeypatch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
+        with pytest.raises(SystemExit) as ended:
+            entry.run()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return int(ended.value.code or 0), out, err
+
+    monkeypatch.setenv("QCOT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    return qcot
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home with an authority, a bridge and a gateway."""
+    return founded(tmp_path / "home")
+
+
+@pytest.fixture
+def other(run: Run, home: Home, tmp_path: Path) -> Home:
+    """The home of a bridge on another machine, which has asked and not been answered."""
+    words = ("init", "--home", tmp_path / "other", "--join", home.authority_file, "--name", "bridge-2")
+    assert run(*words)[0] == 0
+    return Home(tmp_path / "other")
+
+
+def enrolled(home: Home, number: int = 7) -> EnrolledBoard:
+    """A board that was enrolled in ``home``, as `qcot enroll` leaves it behind."""
+    registry = BoardRegistry(home.path)
+    device, key = registry.draw()
+    challenge = bytes([number]) * 16
+    answer = Enrolled(device, challenge, IMAGE).encode()
+    registry.keep_proof(device, Proof(challenge, seal(Enrolled.TYPE, answer, 1, keys.enrolment_key(key, challenge))))
+    board = EnrolledBoard(device, "uno", (1, 0, 0), IMAGE, (ChannelInfo("A0", "V", 5, 1023, 0),))
+    registry.record(board)
+    return board
+
+
+def register_of(home: Home) -> Register:
+    """What this home's certificates come to, each of them judged."""
+    register = Register(home.root(), home.settings().site)
+    for raw in [*home.issuers(), *(p.read_bytes() for p in home.certificates.rglob("*.cert"))]:
+        register = register.admit(raw, int(time.time()))
+    return register
+
+
+def refused(run: Run, *words: str | Path) -> str:
+    status, _, err = run(*words)
+    assert status == 1
+    assert "what to do: " in err
+    return err.split(":")[0]
+
+
+# Founding
+
+
+def test_init_certifies_bridge_and_gateway_under_one_root_and_says_where_its_key_is(run: Run, tmp_path: Path) -> None:
+    status, out, _ = run("init", "--site", "ward-3")
+    home = Home(tmp_path / "home")
+    assert status == 0
+    assert str(home.authority / "root.key") in out
+    assert "offline" in out
+    register, now = register_of(home), int(time.time())
+    bridge = register.require(home.bridge_key().public_key.kid, Role.BRIDGE, now, "bridge")
+    gateway = register.require(home.gateway_key().public_key.kid, Role.GATEWAY, now, "gateway")
+    assert (bridge.site, bridge.policy) == ("ward-3", "default")
+    assert gateway.log == LogClaims("qcot.local/ward-3")
+    for path in [home.authority, *home.authority.iterdir(), home.requests]:
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert refused(run, "init") == "home-exists"
+
+
+def test_an_init_that_was_interrupted_goes_on_with_the_authority_that_it_began(home: Home) -> None:
+    root = home.root()
+    home.settings_file.unlink()
+    with pytest.raises(QcotError, match="certificate-wrong-site"):
+        registration.found(home.path, Settings(site="elsewhere"), int(time.time()))
+    again = registration.found(home.path, Settings(), int(time.time()))
+    assert again.root() == root
+    assert len(register_of(again).of_role(Role.BRIDGE)) == 1
+
+
+def test_a_day_to_day_authority_needs_no_root_key(run: Run, home: Home, other: Home, tmp_path: Path) -> None:
+    (home.authority / "root.key").rename(tmp_path / "safe")
+    assert run("authority", "window", "--for", "10m")[0] == 0
+    assert run("authority", "issue", other.request_file("bridge"), "--yes")[0] == 0
+    assert run("authority", "revoke", "bridge-2")[0] == 0
+    assert refused(run, "authority", "rotate-issuer") == "root-offline"
+    (tmp_path / "safe").rename(home.authority / "root.key")
+    assert run("authority", "rotate-issuer")[0] == 0
+    assert len(home.issuers()) == 2
+    assert run("certificate", "request", "bridge")[0] == 0
+    assert register_of(home).require(home.bridge_key().public_key.kid, Role.BRIDGE, int(time.time()))
+
+
+# The window
+
+
+def test_requests_are_heard_in_the_operators_window_alone(run: Run, home: Home, other: Home) -> None:
+    issue = ("authority", "issue", other.request_file("bridge"), "--yes")
+    assert json.loads(run("authority", "window", "--json")[1]) == {"open": False, "until": None}
+    assert refused(run, *issue) == "window-closed"
+    assert json.loads(run("authority", "window", "--for", "10m", "--json")[1])["open"]
+    assert run(*issue)[0] == 0
+    assert run("authority", "window", "--close")[1].startswith("closed")
+    assert run(*issue)[0] == 0  # the same request has its answer already
+    assert run("certificate", "request", "bridge", "--home", other.path)[0] == 0
+    assert refused(run, *issue) == "window-closed"
+
+
+def test_a_command_where_the_authority_is_opens_the_window_for_its_own_request_alone(home: Home) -> None:
+    now = int(time.time())
+    board = enrolled(home)
+    assert registration.register_board(home, board, now).name == board.device.hex()
+    with AuthorityStore(home.authority) as store:
+        assert store.window(now) is None
+        until = store.open_window(600, now)
+    assert registration.register_board(home, enrolled(home, 8), now)
+    with AuthorityStore(home.authority) as store:
+        assert store.window(now) == until
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("8h", 28800), ("7d", 604800)])
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "-1", "1.5h", "10 m", "1w", "9999999999", "٣m"])
+def test_a_duration_that_is_none_is_wrong_usage(run: Run, home: Home, text: str) -> None:
+    assert run("authority", "window", "--for", text)[0] == 2
+
+
+@pytest.mark.parametrize("text", ["0", "8d"])
+def test_a_window_without_end_is_refused(run: Run, home: Home, text: str) -> None:
+    assert refused(run, "authority", "window", "--for", text) == "bad-window"
+
+
+# Carried requests and answers
+
+
+def test_a_bridge_elsewhere_is_certified_by_files_and_ends_up_trusting_the_gateway(
+    run: Run, home: Home, other: Home, tmp_path: Path
+) -> None:
+    assert other.parts() == ("bridge",)
+    assert other.settings().site == "home"
+    assert other.settings().bridge.name == "bridge-2"
+    asked = other.request_file("bridge")
+    assert asked.stat().st_mode & 0o077 == 0
+    assert other.bridge_key().public_key.raw not in asked.read_bytes()
+    run("authority", "window", "--for", "10m")
+    answer = tmp_path / "answer"
+    assert run("authority", "issue", asked, "--out", answer, "--yes")[0] == 0
+    told = json.loads(run("certificate", "install", answer, "--home", other.path, "--json")[1])
+    assert [each["role"] for each in told["certificates"]] == ["issuer", "gateway", "bridge"]
+    assert not asked.exists()
+    register = register_of(other)
+    now = int(time.time())
+    assert register.require(other.bridge_key().public_key.kid, Role.BRIDGE, now, "bridge-2")
+    assert register.require(home.gateway_key().public_key.kid, Role.GATEWAY, now, "gateway")
+    shown = json.loads(run("certificate", "show", "--home", other.path, "--json")[1])
+    assert {each["state"] for each in shown} == {"holds"}
+
+
+def test_a_board_elsewhere_is_asked_for_sealed_and_certified_by_its_bridge(run: Run, home: Home, other: Home) -> None:
+    now = int(time.time())
+    board = enrolled(other)
+    run("authority", "window", "--for", "10m")
+    asked = registration.register_board(other, board, now)
+    assert isinstance(asked, registration.Asked)
+    assert asked.kid == board.device
+    assert BoardRegistry(other.path).key(board.device) not in asked.file.read_bytes()
+    assert refused(run, "authority", "issue", asked.file, "--yes") == "certificate-unknown"  # of its bridge
+    for file in (other.request_file("bridge"), asked.file):
+        assert run("authority", "issue", file, "--yes")[0] == 0
+        assert run("certificate", "install", file.with_suffix(".answer"), "--home", other.path)[0] == 0
+    made = register_of(other).board(board.device)
+    assert made is not None
+    assert made.board is not None
+    assert made.board.commitment == keys.commitment(board.device, BoardRegistry(other.path).key(board.device))
+    assert (made.board.image, made.policy) == (IMAGE, "default")
+    assert registration.register_board(other, board, now).raw == made.raw  # what holds is not asked for again
+
+
+def test_a_board_without_proof_of_possession_is_not_asked_for(home: Home) -> None:
+    board = enrolled(home)
+    next((home.keys / "boards").glob("*.proof")).unlink()
+    with pytest.raises(QcotError, match="possession-not-shown"):
+        registration.register_board(home, board, int(time.time()))
+
+
+def test_an_answer_for_another_home_is_refused_and_nothing_is_written(
+    run: Run, home: Home, other: Home, tmp_path: Path
+) -> None:
+    run("authority", "window", "--for", "10m")
+    third = tmp_path / "third"
+    run("init", "--home", third, "--join", home.authority_file, "--name", "bridge-3")
+    answer = tmp_path / "answer"
+    run("authority", "issue", Home(third).request_file("bridge"), "--out", answer, "--yes")
+    assert refused(run, "certificate", "install", answer, "--home", other.path) == "certificate-of-another-key"
+    assert not list(other.certificates.rglob("*.cert"))
+
+
+def test_statements_of_another_authority_are_refused(run: Run, home: Home, other: Home, tmp_path: Path) -> None:
+    strange = registration.found(tmp_path / "strange", Settings(), int(time.time()))
+    raw = cbor.encode([*strange.issuers(), strange.certificate("gateway")])
+    (tmp_path / "answer").write_bytes(raw)
+    assert refused(run, "certificate", "install", tmp_path / "answer", "--home", other.path) == "issuer-unknown"
+    assert refused(run, "authority", "issue", _request_to(strange, tmp_path), "--yes") == "request-for-another"
+    assert not list(other.certificates.rglob("*.cert"))
+
+
+def _request_to(home: Home, folder: Path) -> Path:
+    raw = request.for_key(
+        SigningKey.generate(ML_DSA_44), role=Role.WITNESS, site="home", name="w", time=int(time.time())
+    )
+    (folder / "w.request").write_bytes(request.seal(raw, home.authority_keys().kem))
+    return folder / "w.request"
+
+
+def test_a_witness_is_certified_by_the_same_commands(run: Run, home: Home, other: Home, tmp_path: Path) -> None:
+    run("authority", "window", "--for", "10m")
+    assert run("authority", "issue", _request_to(home, tmp_path), "--yes")[0] == 0
+    assert run("certificate", "install", tmp_path / "w.answer")[0] == 0
+    assert certificate.parse(home.certificate("witnesses/w")).role is Role.WITNESS
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x80", b"\x81\x01", b"{}", b"\xff" * 9, cbor.encode([b""] * 65)])
+def test_an_answer_that_is_none_is_refused_by_name(run: Run, home: Home, tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "answer").write_bytes(raw)
+    assert refused(run, "certificate", "install", tmp_path / "answer") == "bad-answer"
+
+
+def test_files_that_cannot_be_read_or_are_too_long_are_refused_by_name(run: Run, home: Home, tmp_path: Path) -> None:
+    (tmp_path / "long").write_bytes(bytes((1 << 20) + 1))
+    for file in ("/nonexistent", tmp_path, tmp_path / "long"):
+        for words in (("certificate", "install"), ("authority", "issue"), ("certificate", "show"), ("init", "--join")):
+            assert refused(run, *words, file) == "file-unreadable"
+    for name in ("home", "garbage"):
+        (tmp_path / "garbage").write_text(name)
+        assert refused(run, "init", "--home", tmp_path / "x", "--join", tmp_path / "garbage") == "bad-authority-file"
+    assert not (tmp_path / "x" / "qcot.toml").exists()
+
+
+def test_a_name_that_another_key_has_passes_on_only_when_that_is_said(run: Run, home: Home, tmp_path: Path) -> None:
+    twin = tmp_path / "twin"
+    assert run("init", "--home", twin, "--join", home.authority_file)[0] == 0  # as "bridge", which there is already
+    run("authority", "window", "--for", "10m")
+    issue = ("authority", "issue", Home(twin).request_file("bridge"), "--yes")
+    assert refused(run, *issue) == "name-taken"
+    assert run(*issue, "--replace")[0] == 0
+
+
+def test_wrong_combinations_are_wrong_usage(run: Run, tmp_path: Path) -> None:
+    for words in (("--name", "x"), ("--as", "bridge"), ("--join", "x", "--as", "teapot"), ("--site", "a/b")):
+        assert run("init", *words)[0] == 2
+    assert refused(run, "authority", "list") == "authority-missing"
+    assert refused(run, "certificate", "request", "bridge") == "no-home"
+
+
+# Revocation and rotation
+
+
+def test_a_revocation_goes_to_the_bridge_here_or_by_a_file_to_one_elsewhere(
+    run: Run, home: Home, other: Home, tmp_path: Path
+) -> None:
+    run("authority", "window", "--for", "10m")
+    run("authority", "issue", other.request_file("bridge"), "--yes")
+    run("certificate", "install", other.request_file("bridge").with_suffix(".answer"), "--home", other.path)
+    file = tmp_path / "revocation"
+    status, out, _ = run(
+        "authority", "revoke", "bridge-2", "--reason", "key-compromise", "--out", file, "--json"
+    )  # fmt: skip
+    assert status == 0
+    assert json.loads(out)["submitted"]
+    raw = file.read_bytes()
+    assert [each.read_bytes() for each in spool.folder(home.path).glob("*.cbor")] == [raw]
+    assert revocation.parse(raw).reason.name == "key-compromise"
+    assert run("certificate", "install", file, "--home", other.path)[0] == 0
+    assert [each.read_bytes() for each in spool.folder(other.path).glob("*.cbor")] == [raw]
+    gateway = tmp_path / "gateway"
+    run("init", "--home", gateway, "--join", home.authority_file, "--as", "gateway", "--name", "g2")
+    Home(gateway).certificate_file("issuer").write_bytes(home.certificate("issuer"))
+    assert refused(run, "certificate", "install", file, "--home", gateway) == "no-bridge-here"
+    listed = json.loads(run("authority", "list", "--json")[1])
+    assert [each["revoked"] for each in listed if each["name"] == "bridge-2"] == [["key-compromise"]]
+    assert refused(run, "authority", "revoke", "bridge-2") == "no-such-certificate"  # by name; by serial it is there
+    assert run("authority", "revoke", listed[-1]["serial"])[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("nobody",), "no-such-certificate"),
+        (("00",), "no-such-certificate"),
+        (("bridge", "--reason", "mood"), "reason-unknown"),
+    ],
+)
+def test_a_revocation_that_is_none_is_refused_by_name(run: Run, home: Home, words: tuple[str, ...], name: str) -> None:
+    assert refused(run, "authority", "revoke", *words) == name
+
+
+def test_a_new_key_is_certified_and_the_old_one_gives_over_to_it(run: Run, home: Home) -> None:
+    old = home.bridge_key().public_key
+    assert run("certificate", "rotate", "bridge")[0] == 0
+    new = home.key("bridge.next").public_key
+    (statement,) = [each.read_bytes() for each in spool.folder(home.path).glob("*.cbor")]
+    register = register_of(home).rotate(statement, old.kid)
+    assert register.require(new.kid, Role.BRIDGE, int(time.time()), "bridge")
+    with pytest.raises(QcotError, match="certificate-rotated"):
+        register.require(old.kid, Role.BRIDGE, int(time.time()), "bridge")
+
+
+def test_a_new_key_elsewhere_waits_for_its_certificate(run: Run, home: Home, other: Home) -> None:
+    run("authority", "window", "--for", "10m")
+    run("authority", "issue", other.request_file("bridge"), "--yes")
+    run("certificate", "install", other.request_file("bridge").with_suffix(".answer"), "--home", other.path)
+    assert run("certificate", "rotate", "bridge", "--home", other.path)[0] == 0
+    asked = other.request_file("bridge.next")
+    assert refused(run, "authority", "issue", asked, "--yes") == "name-taken"
+    assert run("authority", "issue", asked, "--yes", "--replace")[0] == 0
+    assert run("certificate", "install", asked.with_suffix(".answer"), "--home", other.path)[0] == 0
+    assert not list(spool.folder(other.path).glob("*.cbor"))
+    assert run("certificate", "rotate", "bridge", "--home", other.path)[0] == 0
+    assert len(list(spool.folder(other.path).glob("*.cbor"))) == 1
