@@ -89,7 +89,8 @@ def measure() -> list[Figure]:
             round(row.commit_us + row.prove_us, 1),
             "us",
             baseline=f"{row.ledger_bytes:,.1f} B of the ledger an item; handed out alone it carries "
-            f"{row.proof_bytes:,} B, checked in {row.check_us:,.0f} us, or {row.check_again_us:,.0f} us where the signature is known",
+            f"{row.proof_bytes:,} B, checked in {row.check_us:,.0f} us, or {row.check_again_us:,.0f} us where the "
+            "signature is known",
         )
         for row in rows()
     ]

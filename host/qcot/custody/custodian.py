@@ -55,9 +55,10 @@ class Custodian:
     def fresh(self, name: str) -> Pseudonym:
         """A pseudonym of ``name`` that was never used."""
         identity = self.identities.load(name)
-        made = identity.pseudonym(self.store.next_number(name))
-        self.store.add_pseudonym(name, made.number, made.kid)
-        return made
+        while True:
+            made = identity.pseudonym(self.store.next_number(name))
+            if self.store.add_pseudonym(name, made.number, made.kid):  # else another process took it just now
+                return made
 
     def publish(self, name: str, contents: Sequence[tuple[str, bytes]], media_type: str) -> bytes:
         """Seal ``contents`` (names and bytes), keep them, and publish their root under a fresh pseudonym of ``name``.

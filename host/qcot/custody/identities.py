@@ -163,6 +163,16 @@ class Identities:
             raise QcotError(CUSTODY_IO, f"{path}: {error.strerror}") from error
         return path
 
+    def handed_out(self, name: str) -> PublicIdentity | None:
+        """The pseudonym in NAME.qcot-id, if there is one; raises `bad-identity-file`."""
+        try:
+            with (self._place(name) / f"{name}{SUFFIX}").open("rb") as file:
+                return PublicIdentity.parse(file.read(MAX_FILE + 1))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise QcotError(BAD_IDENTITY_FILE, f"{error.filename}: {error.strerror}") from error
+
     def _place(self, name: str) -> Path:
         if not NAME.fullmatch(name):
             raise QcotError(BAD_IDENTITY_NAME, f"{name!r}")

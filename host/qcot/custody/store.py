@@ -111,10 +111,11 @@ class Store:
         ((last,),) = self._rows("SELECT max(number) FROM pseudonym WHERE identity = ?", identity)
         return 0 if last is None else int(last) + 1
 
-    def add_pseudonym(self, identity: str, number: int, kid: bytes) -> None:
-        """Remember whose key id this is."""
+    def add_pseudonym(self, identity: str, number: int, kid: bytes) -> bool:
+        """Remember whose key id this is; tells whether it is new."""
         with self._named(), transaction(self._db):
-            self._db.execute("INSERT OR IGNORE INTO pseudonym VALUES (?, ?, ?)", (kid, identity, number))
+            done = self._db.execute("INSERT OR IGNORE INTO pseudonym VALUES (?, ?, ?)", (kid, identity, number))
+        return done.rowcount == 1
 
     def pseudonyms(self, identity: str) -> list[tuple[int, bytes]]:
         """Number and key id of each pseudonym of ``identity``, newest first."""
