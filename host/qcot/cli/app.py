@@ -25,6 +25,7 @@ MODULES = {
     "qcot.cli.authority": ("authority",),
     "qcot.cli.certificate": ("certificate",),
     "qcot.cli.ledger": ("ledger", "verify"),
+    "qcot.cli.record": ("record",),
     "qcot.cli.demo": ("demo",),
     "qcot.cli.kme": ("kme",),
     "qcot.cli.quantum.group": ("quantum",),

@@ -28,7 +28,11 @@ NOT_CONFIRMED = Problem("not-confirmed", "Add --yes if that is what you want: no
 
 DEFAULT_PURPOSE = "treatment"
 
-app = typer.Typer(no_args_is_help=True, help="Seal, share, open and erase records; the ledger shows that it was done.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Seal, share, open and erase records; the ledger shows that it was done, and nothing of what is in them.\n\n"
+    "Example: `qcot record identity ada; qcot record publish note.txt --as ada`",
+)
 
 AsOption = Annotated[str, typer.Option("--as", help="Which identity of this home.", metavar="NAME", show_default=False)]
 IdArgument = Annotated[str, typer.Argument(help="The record's id, or its first characters.", metavar="ID")]
