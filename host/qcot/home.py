@@ -30,6 +30,7 @@ from qcot.crypto import keyfile
 from qcot.crypto.problems import KEY_FILE_MISSING
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, Algorithm, PublicKey, SigningKey
 from qcot.errors import Problem, QcotError
+from qcot.ledger.trust import Trust
 from qcot.settings import Settings, as_toml, load_settings
 
 NO_HOME = Problem("no-home", "Run `qcot init` first, or name the right folder with --home or QCOT_HOME.")
@@ -139,8 +140,18 @@ class Home:
         return self.keys / f"{part}.seed"
 
     def parts(self) -> tuple[str, ...]:
-        """What this home plays: of bridge and gateway those whose key is here."""
-        return tuple(part for part in KEYS if self.key_file(part).exists())
+        """What this home plays: of bridge and gateway those whose key is here, or a credential of this process.
+
+        A bridge is known by its certificate too, which no other home has any use for.
+        """
+        folder = os.environ.get("CREDENTIALS_DIRECTORY")
+        return tuple(
+            part
+            for part in KEYS
+            if self.key_file(part).exists()
+            or (folder is not None and (Path(folder) / f"qcot.{part}.seed").exists())
+            or (part == "bridge" and self.certificate_file(part).exists())
+        )
 
     def trusted_bridges(self) -> dict[str, PublicKey]:
         """The bridges that the gateway listens to, by name."""
@@ -163,6 +174,10 @@ class Home:
     def root(self) -> PublicKey:
         """The authority's root key (SLH-DSA-SHA2-128s); raises as :meth:`authority_keys`."""
         return self.authority_keys().root
+
+    def trust(self) -> Trust:
+        """By what this home judges a log: the root, and the gateway's certificates; raises ``not-certified``."""
+        return Trust(self.root(), self.settings().site, self.chain("gateway"))
 
     def certificate_file(self, part: str) -> Path:
         """Where the certificate of ``part`` is: issuer, bridge, gateway, or boards/ID."""

@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
-from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SLH_DSA_SHA2_128S, PublicKey
+from home_site import founded
+from qcot.authority.store import AuthorityStore
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65
 from qcot.errors import QcotError
-from qcot.home import Home, create_home, read_public_key, write_public_key, write_whole
+from qcot.home import Home, create_home, write_whole
 from qcot.settings import Settings
 
 
@@ -35,12 +37,18 @@ def test_a_home_is_whole_only_when_its_certificates_are_there(tmp_path: Path) ->
     assert (tmp_path / "keys" / "bridge.seed").read_bytes() == seed
 
 
-def test_the_root_key_is_what_was_written(tmp_path: Path) -> None:
-    home, root = Home(tmp_path), PublicKey(SLH_DSA_SHA2_128S, bytes(range(32)))
+def test_the_root_is_the_authoritys_and_its_file_is_believed_only_under_its_own_signature(tmp_path: Path) -> None:
     with pytest.raises(QcotError, match="no-authority"):
-        home.root()
-    write_public_key(home.authority_file, root)
-    assert home.root() == root
+        Home(tmp_path).root()
+    home = founded(tmp_path / "home")
+    with AuthorityStore(home.authority) as store:
+        assert home.root() == store.root
+    assert home.trust().register().certificate(home.gateway_key().public_key.kid)
+    text = home.authority_file.read_text()
+    for broken in (text[:-9] + "AAAAAAA=\n", text.splitlines()[0], "", "\0"):
+        home.authority_file.write_text(broken)
+        with pytest.raises(QcotError, match="bad-authority-file"):
+            home.root()
 
 
 def test_secrets_are_the_owners_alone(tmp_path: Path) -> None:
@@ -71,21 +79,6 @@ def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_a_home_says_so(tmp_path: Path) -> None:
     with pytest.raises(QcotError, match="no-home"):
         Home(tmp_path).settings()
-
-
-@pytest.mark.parametrize("content", ["", "ML-DSA-44", "ML-DSA-44 !!!", "RSA AAAA", "ML-DSA-65 AAAA", "a b c", "\x00"])
-def test_a_broken_public_key_file_is_refused_by_name(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "x.pub"
-    path.write_text(content)
-    with pytest.raises(QcotError):
-        read_public_key(path, ML_DSA_65)
-
-
-def test_a_key_of_another_algorithm_is_refused(tmp_path: Path) -> None:
-    home = create_home(tmp_path, Settings())
-    write_public_key(home.authority_file, home.bridge_key().public_key)
-    with pytest.raises(QcotError, match="no key of SLH-DSA-SHA2-128s"):
-        home.root()
 
 
 def test_a_home_whose_key_is_gone_says_what_that_means(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from qcot.certificates.certificate import Certificate, Role
 from qcot.certificates.register import Register
 from qcot.crypto import cbor, cose
 from qcot.errors import Problem, QcotError
-from qcot.home import Home, write_whole
+from qcot.home import KEY_LOST, Home, write_whole
 
 BAD_ANSWER = Problem("bad-answer", "Ask the authority for the answer again: `qcot authority issue` writes it.")
 NOT_OURS = Problem(
@@ -99,13 +99,24 @@ def _place(home: Home, found: Certificate, *, is_asked: bool) -> str | None:
             return f"witnesses/{found.name}"
     part = str(found.role)
     for each in (part, f"{part}.next"):
-        if home.key_file(each).exists() and home.key(each).public_key.kid == found.kid:
+        if _kid_of(home, each) == found.kid:
             return each
     if part not in home.parts() and found.role is Role.GATEWAY:
         return part if found.name == home.settings().gateway.name else f"gateways/{found.name}"
     if is_asked:
         raise QcotError(NOT_OURS, f"it is of {found.role} {found.name}, key {found.kid.hex()}, which is not here")
     return None
+
+
+def _kid_of(home: Home, part: str) -> bytes | None:
+    """Whose key ``part`` has here; where that is a credential of a service, its certificate tells."""
+    try:
+        return home.key(part).public_key.kid
+    except QcotError as error:
+        if error.problem is not KEY_LOST:
+            raise
+    file = home.certificate_file(part)
+    return certificate.parse(file.read_bytes()).kid if file.exists() else None
 
 
 def _statements(raw: bytes) -> list[bytes]:

@@ -226,6 +226,23 @@ def test_a_board_without_proof_of_possession_is_not_asked_for(home: Home) -> Non
         registration.register_board(home, board, int(time.time()))
 
 
+def test_keys_may_be_credentials_of_a_service(
+    run: Run, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    for file in (home.key_file("bridge"), home.authority / "issuing.seed", home.authority / "kem.seed"):
+        file.rename(credentials / f"qcot.{file.name}")
+    assert home.parts() == ("bridge", "gateway")  # which an operator's shell sees by the bridge's certificate
+    assert refused(run, "certificate", "request", "bridge") == "key-lost"
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    assert run("certificate", "request", "bridge")[0] == 0
+    renewed = tmp_path / "answer"
+    renewed.write_bytes(home.certificate("bridge"))
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+    assert run("certificate", "install", renewed)[0] == 0
+
+
 def test_an_answer_for_another_home_is_refused_and_nothing_is_written(
     run: Run, home: Home, other: Home, tmp_path: Path
 ) -> None:
