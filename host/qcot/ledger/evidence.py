@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -138,7 +137,7 @@ def _path(value: list[Any]) -> tuple[bytes, ...]:
 
 
 def _all_bytes(value: Any) -> bool:
-    return isinstance(value, Sequence) and all(isinstance(each, bytes) for each in value)
+    return isinstance(value, list) and all(isinstance(each, bytes) for each in value)
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -239,51 +239,42 @@ def _inclusion(case: _Case) -> str:
 
 
 def _checkpoint(case: _Case) -> str:
-    signed, refusal = case.evidence.proof.checkpoint, None
-    for each in case.register.of_role(Role.GATEWAY):
-        vkey = VerifierKey(signed.origin, _key(each))
-        if not signed.is_signed_by(vkey):
-            continue
-        case.stamp = signed.verify(vkey)
-        try:
-            holder = case.require(each.kid, Role.GATEWAY, case.stamp)
-        except QcotError as error:
-            refusal = error
-            continue
-        if holder.log is None or holder.log.origin != signed.origin:
-            origin = holder.log.origin if holder.log else "no log"
-            raise QcotError(LOG_FOREIGN, f"the gateway is certified for {origin}, the checkpoint is of {signed.origin}")
-        case.log = holder.log
-        case.facts |= {"gateway": each.name, "gateway_key": each.kid.hex(), "checkpoint_time": _when(case.stamp * 1000)}
-        return f"gateway {each.name} signed that log at {_when(case.stamp * 1000)}"
-    raise refusal or QcotError(CERTIFICATE_UNKNOWN, f"no certificate of a gateway that signed {signed.origin}")
+    signed = case.evidence.proof.checkpoint
+    vkeys = [VerifierKey(signed.origin, _key(each)) for each in case.register.of_role(Role.GATEWAY)]
+    vkey = next(filter(signed.is_signed_by, vkeys), None)
+    if vkey is None:
+        raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of a gateway that signed {signed.origin}")
+    case.stamp = signed.verify(vkey)
+    holder = case.require(vkey.key.kid, Role.GATEWAY, case.stamp)
+    assert holder.log is not None  # of this role
+    if holder.log.origin != signed.origin:
+        reason = f"the gateway is certified for {holder.log.origin}, the checkpoint is of {signed.origin}"
+        raise QcotError(LOG_FOREIGN, reason)
+    case.log = holder.log
+    case.facts |= {
+        "gateway": holder.name,
+        "gateway_key": holder.kid.hex(),
+        "checkpoint_time": _when(case.stamp * 1000),
+    }
+    return f"gateway {holder.name} signed that log at {_when(case.stamp * 1000)}"
 
 
 def _witnesses(case: _Case) -> str:
-    signed, wanted = case.evidence.proof.checkpoint, case.log.quorum
-    found: dict[bytes, tuple[str, int]] = {}
-    refusal = None
+    signed, log = case.evidence.proof.checkpoint, case.log
+    found: dict[bytes, str] = {}
     for each in case.register.of_role(Role.WITNESS):
         vkey = VerifierKey(each.name, _key(each))
-        if each.name not in case.log.cosigners or not signed.is_signed_by(vkey):
-            continue
-        try:
+        if each.name in log.cosigners and signed.is_signed_by(vkey):
             stamp = signed.verify(vkey)
             case.require(each.kid, Role.WITNESS, stamp or case.stamp, each.name)
-        except QcotError as error:
-            refusal = error
-        else:
-            found[each.kid] = each.name, stamp
-    if len(found) < wanted:
-        named = ", ".join(case.log.cosigners)
-        raise refusal or QcotError(
-            QUORUM_MISSING, f"{len(found)} of the witnesses {named} cosigned it, the log needs {wanted}"
-        )
-    case.facts |= {"witnesses": ", ".join(name for name, _ in found.values()), "quorum": wanted}
+            found[each.kid] = f"{each.name} at {_when(stamp * 1000)}" if stamp else each.name
+    if len(found) < log.quorum:
+        reason = f"{len(found)} of the witnesses {', '.join(log.cosigners)} cosigned it, the log needs {log.quorum}"
+        raise QcotError(QUORUM_MISSING, reason)
+    case.facts |= {"quorum": log.quorum, "witnesses": len(found)}
     if not found:
         return "the log needs no witness: that it shows all the same tree rests on its gateway"
-    told = ", ".join(f"{name} at {_when(stamp * 1000)}" if stamp else name for name, stamp in found.values())
-    return f"{wanted} of {len(case.log.cosigners)} witnesses are needed, {len(found)} cosigned: {told}"
+    return f"{len(found)} cosigned, {log.quorum} of {len(log.cosigners)} are needed: {', '.join(found.values())}"
 
 
 def _run(case: _Case) -> str:

@@ -1,110 +1,371 @@
-"""Writes golden/*.qcot.json: one good evidence file of each kind, and one for every defect, named by it.
+"""Writes golden/*.qcot: good evidence files, and one for every way to be wrong, named by its defect.
 
-Run `python host/tests/ledger/make_golden.py` after a change of the format. ML-DSA signs with fresh randomness, so the
-files differ from run to run; what they are refused for does not.
+Run `PYTHONPATH=host/tests python host/tests/ledger/make_golden.py` after a change of the format. Keys and content are
+fixed; signatures are hedged, so the files differ from run to run, and what they are refused for does not.
 """
 
-import json
 import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from ledger_site import SITE, Site
-from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
-from qcot.ledger import closing, evidence, qblock
+from cbor2 import CBORTag
+from ledger_site import AUTHORITY, BRIDGE_KEY, CHAIN, GATEWAY_CERTIFICATE, GATEWAY_KEY, SITE, START, Board, Site
+from qcot.certificates import certificate
+from qcot.certificates.certificate import Claims, Role
+from qcot.crypto import cbor
+from qcot.crypto.signing import ML_DSA_44, SigningKey
+from qcot.ledger import anchor, attachments, checkpoint, evidence, merkle, proving, qblock
 from qcot.ledger.checkpoint import Proof, VerifierKey
-from qcot.ledger.evidence import Evidence
-from qcot.ledger.store import Ledger
+from qcot.ledger.evidence import AnchorProof, Evidence, Place, QblockProof
+from qcot.ledger.qblock import Header
+from qcot.ledger.trust import Trust
+from qcot.ledger.witness import Witness
+from qcot.link import keys
+from qcot.quantum.qblock import phases_from
+from trust_site import FROM, TO, Authority
 
 FOLDER = Path(__file__).parent / "golden"
-OTHER_BRIDGE = SigningKey(ML_DSA_65, b"\x10" * 32).public_key
-OTHER_GATEWAY = SigningKey(ML_DSA_44, b"\x11" * 32).public_key
+BLOCK_S = START // 1000 + 2
+WITNESS_KEYS = {name: SigningKey(ML_DSA_44, bytes([0x30 + at]) * 32) for at, name in enumerate(("tower", "harbour"))}
+QUORUM_CERTIFICATE = AUTHORITY.gateway(GATEWAY_KEY, quorum=2, cosigners=("tower", "harbour"))
+WITNESSES = tuple(AUTHORITY.witness(key, name) for name, key in WITNESS_KEYS.items())
+OTHER = Authority(SITE, number=1)
+OTHER_GATEWAY = SigningKey(ML_DSA_44, b"\x11" * 32)
+OVER, LATER = (FROM, BLOCK_S - 10), (BLOCK_S + 1000, TO)
+ORIGIN = "qcot/lab/gateway"
+BOARD = b"\x01" * 8, b"\x01" * 32
 
 DEFECTS: dict[str, tuple[str, str] | None] = {
     "good-reading": None,
     "good-transaction": None,
+    "good-quorum": None,
+    "good-anchored": None,
+    "good-anchor-before": None,
+    # The file
     "format-unknown": ("format", "bad-evidence"),
-    "cut-off": ("format", "bad-evidence"),
-    "member-twice": ("format", "bad-evidence"),
-    "transaction-byte-changed": ("transaction signature", "bad-signature"),
-    "bridge-key-other": ("transaction signature", "bad-signature"),
-    "bridge-name-other": ("transaction signature", "bridge-differs"),
+    "cut-off": ("format", "bad-cbor"),
+    "byte-after-the-end": ("format", "bad-cbor"),
+    "member-missing": ("format", "bad-evidence"),
+    "member-twice": ("format", "bad-cbor"),
+    "length-indefinite": ("format", "bad-cbor"),
+    "number-not-shortest": ("format", "bad-cbor"),
+    "nested-too-deeply": ("format", "bad-cbor"),
+    "length-of-100-megabytes": ("format", "bad-cbor"),
+    "path-too-long": ("format", "bad-evidence"),
+    "proof-path-too-long": ("format", "bad-proof"),
+    "certificates-too-many": ("format", "bad-evidence"),
+    "root-algorithm-other": ("format", "bad-evidence"),
+    "transaction-header-critical": ("format", "bad-cose"),
+    "checkpoint-without-signature": ("format", "bad-checkpoint"),
+    # Certificates
+    "root-other": ("certificates", "issuer-unknown"),
+    "issuer-forged": ("certificates", "certificate-forged"),
+    "certificate-byte-changed": ("certificates", "certificate-forged"),
+    "certificate-cut-off": ("certificates", "bad-cbor"),
+    "certificate-other-site": ("certificates", "certificate-wrong-site"),
+    "issuer-missing": ("certificates", "issuer-unknown"),
+    "issuer-not-by-root": ("certificates", "issuer-unknown"),
+    "certificate-by-a-bridge": ("certificates", "issuer-unknown"),
+    "certificate-serial-twice": ("certificates", "serial-reused"),
+    "certificate-outlives-issuer": ("certificates", "certificate-outlives-issuer"),
+    "bridge-missing": ("transaction", "certificate-unknown"),
+    "bridge-expired": ("transaction", "certificate-expired"),
+    "bridge-not-yet-valid": ("transaction", "certificate-not-yet-valid"),
+    "bridge-name-other": ("transaction", "certificate-wrong-name"),
+    "bridge-wrong-role": ("transaction", "certificate-wrong-role"),
+    "policy-foreign": ("transaction", "policy-foreign"),
+    "transaction-byte-changed": ("transaction", "bad-signature"),
+    # The reading and its board
     "reading-out-of-range": ("reading", "bad-evidence"),
+    "entry-out-of-range": ("reading", "bad-evidence"),
+    "entry-is-no-frame": ("reading", "bad-evidence"),
     "link-before-other": ("reading", "chain-broken"),
+    "frame-crc-wrong": ("reading", "bad-frame"),
+    "board-missing": ("board", "certificate-unknown"),
+    "board-expired": ("board", "certificate-expired"),
+    "board-not-yet-valid": ("board", "certificate-not-yet-valid"),
+    "board-commitment-other": ("board", "commitment-differs"),
+    # The log
     "inclusion-path-changed": ("inclusion", "not-included"),
+    "inclusion-path-longer": ("inclusion", "not-included"),
     "index-changed": ("inclusion", "not-included"),
-    "cosignature-time-changed": ("checkpoint signature", "bad-signature"),
-    "gateway-key-other": ("checkpoint signature", "checkpoint-unsigned"),
+    "index-beyond-the-tree": ("inclusion", "not-included"),
+    "qblock-index-beyond-the-tree": ("inclusion", "not-included"),
+    "qblock-path-changed": ("inclusion", "not-included"),
+    "checkpoint-of-another-tree": ("inclusion", "not-included"),
+    "checkpoint-of-another-log": ("checkpoint", "log-foreign"),
+    "checkpoint-of-another-gateway": ("checkpoint", "certificate-unknown"),
+    "cosignature-time-changed": ("checkpoint", "bad-signature"),
+    "gateway-missing": ("checkpoint", "certificate-unknown"),
+    "gateway-expired": ("checkpoint", "certificate-expired"),
+    "gateway-not-yet-valid": ("checkpoint", "certificate-not-yet-valid"),
+    "quorum-less-one": ("witnesses", "quorum-missing"),
+    "quorum-by-one-key-twice": ("witnesses", "quorum-missing"),
+    "witness-not-named": ("witnesses", "quorum-missing"),
+    "witness-expired": ("witnesses", "certificate-expired"),
+    "witness-signature-forged": ("witnesses", "bad-signature"),
     "qblock-closes-other-run": ("Qblock", "not-covered"),
+    "qblock-walk-hash-forged": ("walk hash", "qblock-walk-hash"),
     "qblock-phase-forged": ("walk hash", "qblock-phase"),
+    # The anchor
+    "anchor-by-another": ("anchor", "bad-signature"),
+    "anchor-of-another-log": ("anchor", "anchor-foreign"),
+    "anchor-of-another-tree": ("anchor", "not-consistent"),
+    "anchor-path-changed": ("anchor", "not-consistent"),
+    "anchor-path-missing": ("anchor", "not-consistent"),
+    "anchor-cut-off": ("anchor", "bad-cbor"),
 }
 """Each file and the step and name that it is refused with; None where it holds."""
 
 
-def make(folder: Path) -> dict[str, bytes]:
-    """All files by name; ``folder`` takes the ledgers that they come from."""
-    good, whole, later = honest(folder / "honest")
-    text = good.to_json()
-    proof = good.transaction_proof
-    link = bytes([good.link_before[0] ^ 1]) + good.link_before[1:]
-    path = (proof.path[0][::-1], *proof.path[1:])
-    files = {
-        "good-reading": text,
-        "good-transaction": whole.to_json(),
-        "format-unknown": text.replace(b"qcot-evidence/v1", b"qcot-evidence/v2"),
-        "cut-off": text[:-100],
-        "member-twice": text.replace(b' "entry"', b' "entry": 0,\n "entry"'),
-        "transaction-byte-changed": edited(text, "transaction", flip_reading),
-        "bridge-key-other": replace(good, bridge_key=OTHER_BRIDGE).to_json(),
-        "bridge-name-other": replace(good, bridge_name="other").to_json(),
-        "reading-out-of-range": replace(good, reading=14).to_json(),
-        "link-before-other": replace(good, link_before=link).to_json(),
-        "inclusion-path-changed": replace(good, transaction_proof=replace(proof, path=path)).to_json(),
-        "index-changed": replace(good, transaction_proof=replace(proof, index=proof.index + 1)).to_json(),
-        "cosignature-time-changed": with_other_time(good),
-        "gateway-key-other": replace(good, gateway=VerifierKey("gateway", OTHER_GATEWAY)).to_json(),
-        "qblock-closes-other-run": replace(good, qblock=later.qblock, qblock_proof=later.qblock_proof).to_json(),
-        "qblock-phase-forged": forged_phase(folder / "forged"),
-    }
-    assert files.keys() == DEFECTS.keys()
-    return files
+@dataclass
+class Made:
+    """Honest ledgers, and what is made of them; the ledgers lie in ``folder``."""
 
+    folder: Path
 
-def honest(path: Path) -> tuple[Evidence, Evidence, Evidence]:
-    """Evidence for a reading, for a whole transaction, and for a reading of the next Qblock, under one checkpoint."""
-    site = Site()
-    with Ledger.open_or_create(path, site=SITE, origin=site.origin) as ledger:
-        ledger.append_transactions([site.enrolment(), *(site.readings(b, frames=1) for b in site.boards * 2)])
-        site.close(ledger)
-        ledger.append_transactions([site.readings(b, frames=1) for b in site.boards])
-        site.close(ledger)
-        device = site.boards[0].device
-        return (
-            evidence.for_reading(ledger, site.trust, device, 1, 20),
-            evidence.for_transaction(ledger, site.trust, 1),
-            evidence.for_reading(ledger, site.trust, device, 1, 30),
+    @cached_property
+    def honest(self) -> tuple[Evidence, Evidence, Evidence]:
+        """Evidence for a reading, for a whole transaction, and for a reading of the next Qblock, one checkpoint."""
+        site = Site()
+        with site.open(self.folder / "honest") as ledger:
+            site.append(ledger, [site.enrolment(), *(site.readings(b, frames=1) for b in site.boards * 2)])
+            site.close(ledger)
+            site.append(ledger, [site.readings(b, frames=1) for b in site.boards])
+            site.close(ledger)
+            device = site.boards[0].device
+            return (
+                proving.for_reading(ledger, site.trust, device, 1, 20),
+                proving.for_transaction(ledger, site.trust, 1),
+                proving.for_reading(ledger, site.trust, device, 1, 30),
+            )
+
+    @cached_property
+    def good(self) -> Evidence:
+        return self.honest[0]
+
+    @cached_property
+    def quorum(self) -> Evidence:
+        """A log that needs two witnesses, which have cosigned."""
+        site = Site()
+        site.trust = Trust(AUTHORITY.root, SITE, (AUTHORITY.certificate, QUORUM_CERTIFICATE, *WITNESSES))
+        path = self.folder / "quorum"
+        with site.open(path) as ledger:
+            site.append(ledger, [site.enrolment(), site.readings(site.boards[0])])
+            text = site.close(ledger)
+        vkeys = {name: VerifierKey(name, key.public_key) for name, key in WITNESS_KEYS.items()}
+        for name, key in WITNESS_KEYS.items():
+            witness = Witness.create(self.folder / f"{name}.sqlite", name, key)
+            witness.add_log(site.log_key)
+            with site.open(path) as ledger:
+                line = witness.cosign(proving.consistency(ledger, 0, text), BLOCK_S + 60)
+            attachments.store_cosignatures(path, str(line), vkeys)
+        with site.open(path) as ledger:
+            return proving.for_reading(ledger, site.trust, site.boards[0].device, 1, 3)
+
+    @cached_property
+    def anchored(self) -> tuple[Evidence, Evidence]:
+        """A log of two Qblocks, the first of them anchored: evidence from before the anchor, and from after it."""
+        site = Site()
+        path = self.folder / "anchored"
+        with site.open(path) as ledger:
+            site.append(ledger, [site.enrolment(), site.readings(site.boards[0])])
+            site.close(ledger)
+            signed = ledger.signed()
+            raw = anchor.build(
+                AUTHORITY.root_key, origin=signed.origin, size=signed.size, root=signed.root, time=site.now + 9000
+            )
+            attachments.store_anchor(path, raw, AUTHORITY.root)
+            site.append(ledger, [site.readings(site.boards[0]) for _ in range(3)])
+            site.close(ledger)
+            device = site.boards[0].device
+            return (
+                proving.for_reading(ledger, site.trust, device, 1, 3),
+                proving.for_reading(ledger, site.trust, device, 1, 40),
+            )
+
+    def quick(self) -> dict[str, bytes]:
+        """All files by name but those with an anchor, whose signatures take a third of a second each."""
+        good = {"good-reading": self.good, "good-transaction": self.honest[1], "good-quorum": self.quorum}
+        return _encoded(good, self._file(), self._certificates(), self._readings(), self._log())
+
+    def all(self) -> dict[str, bytes]:
+        """All files by name."""
+        before, after = self.anchored
+        made = self.quick() | _encoded({"good-anchored": before, "good-anchor-before": after}, self._anchors())
+        assert made.keys() == DEFECTS.keys(), made.keys() ^ DEFECTS.keys()
+        return made
+
+    def _file(self) -> dict[str, Evidence | bytes]:
+        good = self.good
+        raw, text = good.encode(), str(good.proof)
+        members = cbor.decode(raw, max_bytes=evidence.MAX_BYTES)
+        long = text.replace("\n\n", 64 * f"\n{b64encode(bytes(32)).decode()}" + "\n\n", 1)
+        critical = [2, [-70000]], [-70000, 1]
+        return {
+            "format-unknown": raw.replace(b"qcot-evidence/v2", b"qcot-evidence/v1"),
+            "cut-off": raw[:-100],
+            "byte-after-the-end": raw + b"\0",
+            "member-missing": cbor.encode({key: value for key, value in members.items() if key != 8}),
+            "member-twice": bytes([raw[0] + 1]) + raw[1:] + b"\x08\xf6",
+            "length-indefinite": b"\xbf" + raw[1:] + b"\xff",
+            "number-not-shortest": raw[:1] + b"\x18\x01" + raw[2:],
+            "nested-too-deeply": raw[:-1] + b"\x81" * 40 + b"\0",
+            "length-of-100-megabytes": raw[:-1] + b"\x5a\x06\x00\x00\x00",
+            "path-too-long": replace(good, qblock=replace(good.qblock, path=(bytes(32),) * 64)),
+            "proof-path-too-long": cbor.encode(members | {4: long}),
+            "certificates-too-many": replace(good, certificates=(b"",) * 33),
+            "root-algorithm-other": cbor.encode(members | {7: ["ML-DSA-44", members[7][1]]}),
+            "transaction-header-critical": replace(good, transaction=with_header(good.transaction, dict(critical))),
+            "checkpoint-without-signature": cbor.encode(members | {4: text[: text.rindex("\u2014")]}),
+        }
+
+    def _certificates(self) -> dict[str, Evidence | bytes]:
+        good, with_ = self.good, self._with
+        issuer, bridge, _, _ = good.certificates
+        as_issuer = Claims(Role.ISSUER, SITE, "bridge", BRIDGE_KEY.public_key, FROM, TO)
+        log = certificate.parse(GATEWAY_CERTIFICATE).log
+        by_a_bridge = Claims(Role.GATEWAY, SITE, "gateway", GATEWAY_KEY.public_key, FROM, TO, log=log)
+        same_serial = AUTHORITY.gateway(GATEWAY_KEY, serial=certificate.parse(bridge).serial)
+        return {
+            "root-other": replace(good, root=OTHER.root),
+            "issuer-forged": with_(0, last_byte_changed(issuer)),
+            "certificate-byte-changed": with_(1, last_byte_changed(bridge)),
+            "certificate-cut-off": with_(1, bridge[:-1]),
+            "certificate-other-site": with_(1, AUTHORITY.bridge(BRIDGE_KEY, site="elsewhere")),
+            "issuer-missing": with_(0),
+            "issuer-not-by-root": with_(0, OTHER.certificate),
+            "certificate-by-a-bridge": with_(3, certificate.issue(BRIDGE_KEY, by_a_bridge)),
+            "certificate-serial-twice": with_(3, same_serial),
+            "certificate-outlives-issuer": with_(1, AUTHORITY.bridge(BRIDGE_KEY, span=(FROM, TO + 1))),
+            "bridge-missing": with_(1),
+            "bridge-expired": with_(1, AUTHORITY.bridge(BRIDGE_KEY, span=OVER)),
+            "bridge-not-yet-valid": with_(1, AUTHORITY.bridge(BRIDGE_KEY, span=LATER)),
+            "bridge-name-other": with_(1, AUTHORITY.bridge(BRIDGE_KEY, name="other")),
+            "bridge-wrong-role": with_(1, certificate.issue(AUTHORITY.root_key, as_issuer)),
+            "policy-foreign": with_(1, AUTHORITY.bridge(BRIDGE_KEY, policy="other")),
+            "board-missing": with_(2),
+            "board-expired": with_(2, AUTHORITY.board(*BOARD, span=OVER)),
+            "board-not-yet-valid": with_(2, AUTHORITY.board(*BOARD, span=LATER)),
+            "gateway-missing": with_(3),
+            "gateway-expired": with_(3, AUTHORITY.gateway(GATEWAY_KEY, span=OVER)),
+            "gateway-not-yet-valid": with_(3, AUTHORITY.gateway(GATEWAY_KEY, span=LATER)),
+        }
+
+    def _with(self, at: int, *instead: bytes) -> Evidence:
+        """The good file with others in place of certificate ``at``: 0 issuer's, 1 bridge's, 2 board's, 3 gateway's."""
+        held = self.good.certificates
+        return replace(self.good, certificates=(*held[:at], *instead, *held[at + 1 :]))
+
+    def _readings(self) -> dict[str, Evidence | bytes]:
+        good, place, board = self.good, self.good.place, Board(1)
+        frame = board.readings()
+        broken = replace(frame, frame=frame.frame[:-1] + bytes([frame.frame[-1] ^ 1]))
+        enrolled = replace(board.enrolment(), commitment=keys.commitment(board.device, b"x" * 32))
+        return {
+            "transaction-byte-changed": replace(good, transaction=flip_reading(good.transaction)),
+            "reading-out-of-range": replace(good, place=replace(place, reading=14)),
+            "entry-out-of-range": replace(good, place=replace(place, entry=7)),
+            "entry-is-no-frame": self._told(Site().raw(*CHAIN, frame), Place(1, 0, None)),
+            "link-before-other": replace(good, place=replace(place, link_before=last_byte_changed(place.link_before))),
+            "frame-crc-wrong": self._told(Site().raw(broken), Place(0, 3, None)),
+            "board-commitment-other": self._told(Site().raw(enrolled, frame), Place(1, 3, None)),
+        }
+
+    def _told(
+        self, raw: bytes, place: Place | None, *, forge: Callable[[Header], Header] = lambda header: header,
+        origin: str = ORIGIN,
+    ) -> Evidence:  # fmt: skip
+        """What a gateway could hand out that takes every transaction, and forges headers."""
+        tree, _ = merkle.Frontier().append(merkle.leaf_hash(raw))
+        core = qblock.Core(0, qblock.NO_PREVIOUS, 1, tree.root(), 0, 1, BLOCK_S * 1000, "gateway")
+        header = forge(qblock.close(core, [], core.time, shots=64, seed=7))
+        leaves = [merkle.leaf_hash(raw), merkle.leaf_hash(header.raw)]
+        tree, _ = tree.append(leaves[1])
+        text = checkpoint.sign(GATEWAY_KEY, origin, origin=origin, size=2, root=tree.root(), stamp=BLOCK_S)
+        proof = Proof(0, (leaves[1],), checkpoint.parse(text))
+        return Evidence(
+            raw, place, proof, QblockProof(header.raw, 1, (leaves[0],)), self.good.certificates, AUTHORITY.root
         )
 
+    def _log(self) -> dict[str, Evidence | bytes]:
+        good, later, quorum = self.good, self.honest[2], self.quorum
+        proof, signed, closing = good.proof, good.proof.checkpoint, good.qblock
+        reading = Board(1).readings()
+        stranger = checkpoint.sign(
+            OTHER_GATEWAY, ORIGIN, origin=ORIGIN, size=signed.size, root=signed.root, stamp=BLOCK_S
+        )
+        lines = quorum.proof.checkpoint.signatures
+        head = quorum.proof.checkpoint.text.partition("\n\n")[0] + "\n\n"
+        twice = checkpoint.cosign(
+            WITNESS_KEYS["tower"], "harbour", origin=ORIGIN, size=quorum.proof.checkpoint.size,
+            root=quorum.proof.checkpoint.root, stamp=BLOCK_S + 60,
+        )  # fmt: skip
 
-def forged_phase(path: Path) -> bytes:
-    """A gateway that signs a Qblock whose phase does not follow from its walk hash."""
-    site = Site()
-    with Ledger.open_or_create(path, site=SITE, origin=site.origin) as ledger:
-        ledger.append_transactions([site.enrolment(), site.readings(site.boards[0], frames=1)])
-        core = ledger.next_core(site.now, "gateway")
-        header = qblock.close(core, [], core.time, shots=64, seed=7)
-        phases = replace(header.quantum.phases, h=header.quantum.phases.h ^ 1 << 52)
-        ledger.append_qblock(qblock.parse(qblock.build(core, replace(header.quantum, phases=phases))))
-        closing.sign_tree(ledger, site.bookkeeper)
-        return evidence.for_reading(ledger, site.trust, site.boards[0].device, 1, 3).to_json()
+        def cosigned(*chosen: checkpoint.SignatureLine, swap: dict[bytes, bytes] | None = None) -> Evidence:
+            held = tuple((swap or {}).get(each, each) for each in quorum.certificates)
+            return replace(under(quorum, head + "".join(map(str, chosen))), certificates=held)
+
+        unnamed = AUTHORITY.gateway(GATEWAY_KEY, quorum=2, cosigners=("tower", "lighthouse"))
+        tower = WITNESS_KEYS["tower"]
+        return {
+            "inclusion-path-changed": replace(good, proof=replace(proof, path=(bytes(32), *proof.path[1:]))),
+            "inclusion-path-longer": replace(good, proof=replace(proof, path=(*proof.path, bytes(32)))),
+            "index-changed": replace(good, proof=replace(proof, index=proof.index + 1)),
+            "index-beyond-the-tree": replace(good, proof=replace(proof, index=signed.size)),
+            "qblock-index-beyond-the-tree": replace(good, qblock=replace(closing, index=1 << 40)),
+            "qblock-path-changed": replace(good, qblock=replace(closing, path=(bytes(32), *closing.path[1:]))),
+            "checkpoint-of-another-tree": under(good, quorum.proof.checkpoint.text),
+            "checkpoint-of-another-log": self._told(Site().raw(reading), Place(0, 3, None), origin="qcot/lab/other"),
+            "checkpoint-of-another-gateway": under(good, stranger),
+            "cosignature-time-changed": under(good, later_by_an_hour(signed.text)),
+            "quorum-less-one": cosigned(*lines[:2]),
+            "quorum-by-one-key-twice": cosigned(
+                *lines[:2], twice, swap={WITNESSES[1]: AUTHORITY.witness(tower, "harbour")}
+            ),
+            "witness-not-named": cosigned(*lines, swap={QUORUM_CERTIFICATE: unnamed}),
+            "witness-expired": cosigned(*lines, swap={WITNESSES[0]: AUTHORITY.witness(tower, "tower", span=OVER)}),
+            "witness-signature-forged": under(quorum, later_by_an_hour(quorum.proof.checkpoint.text)),
+            "qblock-closes-other-run": replace(good, qblock=later.qblock),
+            "qblock-walk-hash-forged": self._told(Site().raw(reading), Place(0, 3, None), forge=other_walk_hash),
+            "qblock-phase-forged": self._told(Site().raw(reading), Place(0, 3, None), forge=other_phase),
+        }
+
+    def _anchors(self) -> dict[str, Evidence | bytes]:
+        good = self.anchored[0]
+        found = anchor.parse(good.anchor.statement)
+
+        def by(key: SigningKey, origin: str = found.origin, root: bytes = found.root) -> Evidence:
+            raw = anchor.build(key, origin=origin, size=found.size, root=root, time=found.time)
+            return replace(good, anchor=replace(good.anchor, statement=raw))
+
+        path = good.anchor.path
+        return {
+            "anchor-by-another": by(OTHER.root_key),
+            "anchor-of-another-log": by(AUTHORITY.root_key, origin="qcot/lab/other"),
+            "anchor-of-another-tree": by(AUTHORITY.root_key, root=bytes(32)),
+            "anchor-path-changed": replace(good, anchor=replace(good.anchor, path=(*path[:-1], bytes(32)))),
+            "anchor-path-missing": replace(good, anchor=replace(good.anchor, path=())),
+            "anchor-cut-off": replace(good, anchor=AnchorProof(good.anchor.statement[:-1], path)),
+        }
 
 
-def edited(text: bytes, member: str, change: Callable[[bytes], bytes]) -> bytes:
-    members = json.loads(text)
-    members[member] = b64encode(change(b64decode(members[member]))).decode()
-    return json.dumps(members).encode()
+def _encoded(*parts: dict[str, Evidence | bytes]) -> dict[str, bytes]:
+    files = {name: each for part in parts for name, each in part.items()}
+    return {name: each if isinstance(each, bytes) else each.encode() for name, each in files.items()}
+
+
+def with_header(raw: bytes, more: dict) -> bytes:
+    """A COSE_Sign1 with further labels in its protected header."""
+    protected, *rest = cbor.decode(raw, tags=(18,)).value
+    return cbor.encode(CBORTag(18, [cbor.encode(cbor.decode(protected) | more), *rest]))
+
+
+def last_byte_changed(raw: bytes) -> bytes:
+    return raw[:-1] + bytes([raw[-1] ^ 1])
 
 
 def flip_reading(raw: bytes) -> bytes:
@@ -113,26 +374,38 @@ def flip_reading(raw: bytes) -> bytes:
     return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
 
 
-def with_other_time(good: Evidence) -> bytes:
-    """The cosignature claims to be from an hour before."""
-    head, encoded = good.transaction_proof.checkpoint.text[:-1].rsplit(" ", 1)
+def under(given: Evidence, text: str) -> Evidence:
+    """The same under another checkpoint."""
+    return replace(given, proof=replace(given.proof, checkpoint=checkpoint.parse(text)))
+
+
+def later_by_an_hour(text: str) -> str:
+    """The last cosignature claims to be from an hour later."""
+    head, encoded = text[:-1].rsplit(" ", 1)
     raw = b64decode(encoded)
-    stamp = int.from_bytes(raw[4:12], "big") - 3600
-    text = f"{head} {b64encode(raw[:4] + stamp.to_bytes(8, 'big') + raw[12:]).decode()}\n"
+    stamp = int.from_bytes(raw[4:12], "big") + 3600
+    return f"{head} {b64encode(raw[:4] + stamp.to_bytes(8, 'big') + raw[12:]).decode()}\n"
 
-    def under(proof: Proof) -> Proof:
-        return replace(proof, checkpoint=replace(proof.checkpoint, text=text))
 
-    changed = replace(good, transaction_proof=under(good.transaction_proof), qblock_proof=under(good.qblock_proof))
-    return changed.to_json()
+def other_walk_hash(header: Header) -> Header:
+    qhash = last_byte_changed(header.quantum.qhash)
+    phases = phases_from(qhash, header.quantum.phases.t_ms)
+    return qblock.parse(qblock.build(header.core, replace(header.quantum, qhash=qhash, phases=phases)))
+
+
+def other_phase(header: Header) -> Header:
+    phases = replace(header.quantum.phases, h=header.quantum.phases.h ^ 1 << 52)
+    return qblock.parse(qblock.build(header.core, replace(header.quantum, phases=phases)))
 
 
 def main() -> None:
     """Write the files."""
     FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.iterdir():
+        old.unlink()
     with tempfile.TemporaryDirectory() as folder:
-        for name, data in make(Path(folder)).items():
-            (FOLDER / f"{name}.qcot.json").write_bytes(data)
+        for name, data in Made(Path(folder)).all().items():
+            (FOLDER / f"{name}.qcot").write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,298 @@
+"""Check a QCoT evidence file with nothing of QCoT: python verify_evidence.py FILE [ROOT_KEY_ID [REVOCATION_FILE]...]
+
+Written from docs/evidence.md, docs/certificates.md, docs/link-protocol.md and docs/quantum/walk-hash.md alone. Needs
+Python 3.11, cryptography (50, for ML-DSA), pqcrypto (1.0, for SLH-DSA) and cbor2. Prints what holds, and stops at
+the first that does not; exit status 0 only where all holds. The root's key id must come from somewhere you trust.
+"""
+
+import re
+import struct
+import sys
+from base64 import b64decode, b64encode
+from binascii import crc_hqx
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric import mldsa
+from pqcrypto.sign import slh_dsa_sha2_128s
+
+KEYS = {-48: (mldsa.MLDSA44PublicKey, 1312), -49: (mldsa.MLDSA65PublicKey, 1952), -50: (mldsa.MLDSA87PublicKey, 2592)}
+SLH_DSA, SIGNATURE_SIZE = -65600, {-48: 2420, -49: 3309, -50: 4627, -65600: 7856}
+ALGORITHMS = {"issuer": (-48, -49, -50), "bridge": (-49,), "gateway": (-48,), "witness": (-48,)}
+ROLE, POLICY, BOARD, LOG, ALWAYS = -65537, -65538, -65539, -65540, {*range(1, 8), -65537}  # claims of a certificate
+CLAIMS = {"issuer": {8}, "bridge": {8, POLICY}, "gateway": {8, LOG}, "witness": {8}, "board": {BOARD}}
+NAME, MAX_TIME = re.compile(r"[A-Za-z0-9_-]{1,64}"), 253_402_300_799
+
+
+def need(condition: object, why: str) -> None:
+    if not condition:
+        raise ValueError(why)
+
+
+def is_uint(*values: object, most: int = (1 << 63) - 1) -> bool:
+    return all(type(value) is int and 0 <= value <= most for value in values)
+
+
+def hashes(values: object, size: int = 32) -> bool:
+    return isinstance(values, list) and all(type(value) is bytes and len(value) == size for value in values)
+
+
+def decode(raw: bytes, last: int | None = None):
+    """Deterministic CBOR, or the members of a map of the keys 1 to ``last``; RFC 7049's order is ours for such keys."""
+    value = cbor2.loads(raw)
+    need(cbor2.dumps(value, canonical=True) == raw, "not one item of deterministic CBOR")
+    need(last is None or list(value) == list(range(1, (last or 0) + 1)), f"not a map of the keys 1 to {last}")
+    return value if last is None else list(value.values())
+
+
+def kid(key: bytes) -> bytes:
+    return sha256(key).digest()[:16]
+
+
+def verify(algorithm: int, key: bytes, signature: bytes, message: bytes, what: str) -> None:
+    try:
+        if algorithm != SLH_DSA:
+            KEYS[algorithm][0].from_public_bytes(key).verify(signature, message)
+        else:  # raises in version 1.0; others return False
+            need(slh_dsa_sha2_128s.verify(key, message, signature, b"") is not False, "signature")
+    except Exception as error:
+        raise ValueError(f"{what} is not signed by key {kid(key).hex()}") from error
+
+
+def when(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(min(seconds, MAX_TIME), UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+class Signed:  # a COSE_Sign1 (RFC 9052), not yet verified
+    def __init__(self, raw: bytes, what: str, last: int | None, algorithms: object = tuple(SIGNATURE_SIZE)) -> None:
+        tagged = decode(raw)
+        protected, unprotected, payload, self.signature = tagged.value
+        need(tagged.tag == 18 and unprotected == {}, f"{what} is no COSE_Sign1")
+        header, labels = decode(protected), {1, 3, 4, -65537} if what == "transaction" else {1, 3, 4}
+        self.algorithm, content, self.kid, self.policy = (header.get(label) for label in (1, 3, 4, -65537))
+        need(set(header) == labels and content == f"application/vnd.qcot.{what}+cbor", f"{what}: header")
+        need(self.algorithm in algorithms, f"{what}: algorithm {self.algorithm}")
+        need(len(self.signature) == SIGNATURE_SIZE[self.algorithm], f"{what}: length of signature")
+        aad = f"qcot/{'tx' if what == 'transaction' else what}/v1".encode()
+        self.message, self.payload = cbor2.dumps(["Signature1", protected, aad, payload]), decode(payload, last)
+
+    def verify(self, algorithm: int, key: bytes, what: str) -> None:
+        need((self.algorithm, self.kid) == (algorithm, kid(key)), f"{what} is signed by key {self.kid.hex()}")
+        verify(algorithm, key, self.signature, self.message, what)
+
+
+class Certificate:  # who may sign what; ``holder`` is the id of the key, or a board's device id
+    def __init__(self, raw: bytes) -> None:
+        self.raw, self.signed = raw, Signed(raw, "certificate", None)
+        claims = self.signed.payload
+        by, self.name, self.site, self.ends, self.begins, issued, self.serial = (claims[key] for key in range(1, 8))
+        self.role, self.policy, self.board, log = (claims.get(key) for key in (ROLE, POLICY, BOARD, LOG))
+        optional = set(claims) - ALWAYS - ({POLICY} if self.role == "board" else set())
+        need(by == self.signed.kid.hex() and optional == CLAIMS[self.role], "certificate: claims of its role")
+        need(NAME.fullmatch(self.name) and NAME.fullmatch(self.site), "certificate: name or site")
+        need(is_uint(self.begins, self.ends, issued, most=MAX_TIME) and hashes([self.serial], 16), "certificate: times")
+        need(max(self.begins, issued) < self.ends, "certificate: ends before it begins")
+        self.origin, self.quorum, self.cosigners = log.values() if log else (None, 0, [])
+        self.what = f"certificate of {self.role} {self.name}"
+        if 8 in claims:
+            self.algorithm, self.key = claims[8][1][3], claims[8][1][-1]
+            fits = self.algorithm in ALGORITHMS[self.role] and len(self.key) == KEYS[self.algorithm][1]
+            need(fits and claims[8] == {1: {1: 7, 3: self.algorithm, -1: self.key}}, "certificate: key")
+        self.holder = kid(self.key) if 8 in claims else bytes.fromhex(self.name)
+
+
+class Register:  # the certificates of a file, all led back to the root, and the revocations that the reader has
+    def __init__(self, root: bytes, site: str, raws: list, revocations: list[bytes]) -> None:
+        self.all, self.revoked = [], []
+        for new in map(Certificate, raws):
+            need(new.site == site, f"{new.what} is for site {new.site}")
+            need(all(new.serial != old.serial or new.raw == old.raw for old in self.all), f"{new.what}: serial again")
+            by = [old for old in self.all if old.holder == new.signed.kid and old.role == "issuer"]
+            by = [(old.algorithm, old.key) for old in by if old.begins <= new.begins and new.ends <= old.ends]
+            by = [(SLH_DSA, root)] if new.role == "issuer" else by
+            need(by, f"{new.what}: no issuer in this file whose validity spans it")
+            new.signed.verify(*by[0], new.what)
+            self.all.append(new)
+        for signed in [Signed(raw, "revocation", 5) for raw in revocations]:
+            _, where, serial, time, reason = signed.payload
+            for about in [each for each in self.all if each.serial == serial]:
+                by = None if signed.kid == kid(root) else self.find(signed.kid, "issuer", time)
+                need(where == site and (by is None or about.role != "issuer"), "revocation: site, or not by root")
+                signed.verify(*((by.algorithm, by.key) if by else (SLH_DSA, root)), "revocation")
+                self.revoked.append((serial, time, reason == "key-compromise"))
+
+    def find(self, holder: bytes, role: str, at: int) -> Certificate:
+        """The certificate of ``holder`` that held at a time in POSIX seconds."""
+        found = [each for each in reversed(self.all) if each.holder == holder]
+        need(found, f"no certificate of {role} {holder.hex()}")
+        gone = {serial: spoils for serial, time, spoils in self.revoked if time <= at}
+        for each in found:
+            related = [other.serial for other in self.all if other.holder in (each.signed.kid, holder)]
+            need(each.serial not in gone and not any(map(gone.get, related)), f"{each.what} was revoked")
+            if each.role == role and each.begins <= at < each.ends:
+                return each
+        raise ValueError(f"{found[0].what} ({when(found[0].begins)} to {when(found[0].ends)}) at {when(at)}")
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\1" + left + right).digest()
+
+
+def climb(digest: bytes, index: int, size: int, path: list[bytes]) -> bytes:
+    """The root that an inclusion path leads to (RFC 9162 section 2.1.3)."""
+    need((size == 1) == (not path), "the path has another length than the tree's")
+    if size == 1:
+        return digest
+    half = 1 << (size - 1).bit_length() - 1
+    if index < half:
+        return node(climb(digest, index, half, path[:-1]), path[-1])
+    return node(path[-1], climb(digest, index - half, size - half, path[:-1]))
+
+
+def grow(old: int, new: int, path: list[bytes], root: bytes | None) -> tuple[bytes, bytes]:
+    """The roots of both trees that a consistency path leads to (2.1.4); ``root`` while the old one is whole."""
+    need(len(path) == (root is None) if old == new else path, "the consistency path has another length")
+    if old == new:
+        return (root or path[0],) * 2
+    half = 1 << (new - 1).bit_length() - 1
+    if old <= half:
+        first, second = grow(old, half, path[:-1], root)
+        return first, node(second, path[-1])
+    first, second = grow(old - half, new - half, path[:-1], None)
+    return node(path[-1], first), node(path[-1], second)
+
+
+def base64(text: str) -> bytes:
+    raw = b64decode(text.encode("ascii", "replace"))
+    need(b64encode(raw).decode() == text, "not base64")
+    return raw
+
+
+class Proof:  # a C2SP tlog-proof, and the checkpoint in it
+    def __init__(self, text: str) -> None:
+        shape = r"c2sp\.org/tlog-proof@v1\n(?:extra \S+\n)?index (0|[1-9]\d{0,18})\n((?:\S{44}\n){0,63})\n"
+        shape += r"([^\n]{1,255})\n(0|[1-9]\d{0,18})\n(\S{44})\n(?:[^\n]+\n)*\n((?:\u2014 [^\s+]+ \S+\n){1,16})"
+        found = re.fullmatch(shape, text, re.ASCII)
+        need(found, "proof is no tlog-proof with a checkpoint")
+        self.index, self.path, self.origin = int(found[1]), [base64(line) for line in found[2].split()], found[3]
+        self.size, self.root = int(found[4]), base64(found[5])
+        need(hashes([*self.path, self.root]), "a hash of the proof is not 32 bytes")
+        self.lines = [(name, base64(raw)) for _, name, raw in (line.split(" ") for line in found[6].splitlines())]
+
+    def signed_at(self, name: str, key: bytes) -> int | None:
+        """The POSIX time of the cosignature (C2SP tlog-cosignature, type 6); None where there is none."""
+        key_id = sha256(name.encode() + b"\n\6" + key).digest()[:4]
+        raw = next((raw for who, raw in self.lines if (who, raw[:4]) == (name, key_id)), None)
+        if raw is None:
+            return None
+        need(len(raw) == 4 + 8 + 2420 and raw[4] < 128, "cosignature of another length or time")
+        message = b"subtree/v1\n\0" + bytes([len(name)]) + name.encode() + raw[4:12]
+        message += bytes([len(self.origin)]) + self.origin.encode() + struct.pack(">QQ", 0, self.size) + self.root
+        verify(-48, key, raw[12:], message, f"checkpoint, by {name},")
+        return int.from_bytes(raw[4:12], "big")
+
+
+def read_frame(entry: list, place: list) -> str:
+    """The reading that is meant, in words; its frame and chain are checked (link-protocol.md)."""
+    _, device, epoch, _, frame = entry
+    body, link = frame[6:-18], place[2]
+    need(entry[0] == 1 and frame[:2] == b"\2\1", "the entry is no frame of readings")
+    need(crc_hqx(frame[:-2], 0xFFFF) == int.from_bytes(frame[-2:], "little"), "the frame's CRC is wrong")
+    first, count = struct.unpack_from("<IB", body)
+    need(1 <= count <= 14 and len(body) == 5 + 9 * count + 32 and place[1] < count, "frame: no such reading")
+    records = [body[5 + 9 * i : 14 + 9 * i] for i in range(count)]
+    if link is not None:
+        genesis = sha256(b"qcot/chain/v1" + device + struct.pack("<I", epoch)).digest()
+        need(first > 0 or link == genesis, "the link before the first reading is not the genesis link")
+        for i, record in enumerate(records):
+            link = sha256(link + struct.pack("<I", first + i) + record).digest()
+        need(link == body[-32:], "the readings do not lead to the frame's link")
+    _, channel, value = struct.unpack("<IBi", records[place[1]])
+    return f"reading {first + place[1]} of epoch {epoch} of board {device.hex()}: value {value} on channel {channel}"
+
+
+def walk_hash(message: bytes) -> bytes:
+    """docs/quantum/walk-hash.md, in whole numbers; no security rests on it."""
+    bits = f"{int.from_bytes(message, 'big'):0{8 * len(message)}b}1{8 * len(message):064b}" + "10" * 32
+    coins = [("++++", "+-+-", "++--", "+--+"), ("-+++", "+-++", "++-+", "+++-")]
+    coins += [("+++-", "+-++", "++-+", "+---"), ("++++", "+i-j", "+-+-", "+j-i")]
+    turn = {"+": lambda x, y: (x, y), "-": lambda x, y: (-x, -y), "i": lambda x, y: (-y, x), "j": lambda x, y: (y, -x)}
+    half, nothing = 1 << 59, ((0, 0),) * 4
+    cells = {(0, 0): [(half, 0), (0, half), (half, 0), (-half, 0)]}
+    for before, now in zip("0" + bits, bits, strict=False):
+        moved: dict = {}
+        for (a, b), amplitudes in cells.items():
+            for c, row in enumerate(coins[int(before + now, 2)]):
+                terms = [turn[sign](*each) for sign, each in zip(row, amplitudes, strict=True)]
+                to = (a + 1 - 2 * (c >> 1)) % 7, (b + 1 - 2 * (c & 1)) % 7
+                moved.setdefault(to, [*nothing])[c] = tuple((sum(part) + 1) >> 1 for part in zip(*terms, strict=True))
+        cells = moved
+    return bytes(sum(x * x + y * y for x, y in cells.get(divmod(k, 7), nothing)) >> 80 & 255 for k in range(32))
+
+
+def check(data: bytes, root_kid: str | None, revocations: list[bytes]):
+    """Yield what holds, step by step; whatever it raises says that the next thing does not."""
+    form, raw, place, proof, (block, index, path), certificates, (family, root), anchor = decode(data, 8)
+    need(form == "qcot-evidence/v2" and family == "SLH-DSA-SHA2-128s" and hashes([root]), "another format or root")
+    need(len(data) <= 2 << 20 and len(certificates) <= 32, "too long, or too many certificates")
+    statement, anchor_path = anchor or (None, [])
+    need(hashes(path) and hashes(anchor_path) and max(map(len, (path, anchor_path))) <= 63, "not at most 63 hashes")
+    transaction, proof = Signed(raw, "transaction", 6, (-49,)), Proof(proof)
+    _, site, bridge, _, time, entries = transaction.payload
+    _, height, _, size, _, first, count, block_time, _, quantum = decode(block, 10)
+    at = block_time // 1000
+    yield f"format: {len(data)} bytes"
+    need(root_kid in (None, kid(root).hex()), f"the root is {kid(root).hex()}, not the one you named")
+    yield f"authority: key {kid(root).hex()}" + ("" if root_kid else ", which is only what the file claims: name it")
+    register = Register(root, site, certificates, revocations)
+    yield f"certificates: {len(certificates)} lead to that key"
+    holder = register.find(transaction.kid, "bridge", at)
+    need((holder.name, holder.policy) == (bridge, transaction.policy), f"{holder.what} is for another bridge or policy")
+    transaction.verify(holder.algorithm, holder.key, "transaction")
+    yield f"transaction: bridge {bridge} of site {site} signed it at {when(time // 1000)}"
+    if place is not None:
+        need(len(place) == 3 and is_uint(*place[:2]) and hashes([place[2] or bytes(32)]), "place of another form")
+        entry = entries[place[0]]
+        yield f"reading: {read_frame(entry, place)}"
+        board = register.find(entry[1], "board", at).board
+        need({each[2] for each in entries if each[:2] == [2, entry[1]]} <= {board[1]}, "board enrolled otherwise")
+        yield f"board: certified, a {board[2]}"
+    for leaf, where, way in ((raw, proof.index, proof.path), (block, index, path)):
+        need(is_uint(where, most=proof.size - 1), f"no leaf {where} in a tree of {proof.size}")
+        need(climb(sha256(b"\0" + leaf).digest(), where, proof.size, way) == proof.root, f"not leaf {where} of the log")
+    yield f"inclusion: leaves {proof.index} and {index} of {proof.size}"
+    signed = {each.holder: proof.signed_at(proof.origin, each.key) for each in register.all if each.role == "gateway"}
+    key, stamp = next(((key, stamp) for key, stamp in signed.items() if stamp is not None), (b"", 0))
+    gateway = register.find(key, "gateway", stamp)
+    need(gateway.origin == proof.origin, f"{gateway.what} is for the log {gateway.origin}, not for {proof.origin}")
+    yield f"checkpoint: gateway {gateway.name} signed it at {when(stamp)}"
+    named = [each for each in register.all if each.role == "witness" and each.name in gateway.cosigners]
+    stamps = {each.holder: proof.signed_at(each.name, each.key) for each in named}
+    there = [register.find(key, "witness", own or stamp) for key, own in stamps.items() if own is not None]
+    need(len(there) >= gateway.quorum, f"{len(there)} witnesses cosigned, {gateway.quorum} are needed")
+    yield f"witnesses: {len(there)} cosigned, {gateway.quorum} are needed"
+    need(first <= proof.index < size == index == first + count, "the Qblock closes other leaves")
+    yield f"Qblock: {height}, of {when(at)}"
+    core = cbor2.dumps(dict(list(cbor2.loads(block).items())[:9]))
+    need(quantum[1] == walk_hash(sha256(core).digest()), "the walk hash does not follow from the header")
+    need(quantum[2] == int.from_bytes(quantum[1][:7], "big") >> 3, "h is not the first 53 bits of the walk hash")
+    yield "walk hash: follows (no security rests on it)"
+    if anchor is not None:
+        signed = Signed(statement, "anchor", 5, (SLH_DSA,))
+        signed.verify(SLH_DSA, root, "anchor")
+        _, origin, size, tree, time = signed.payload
+        need(origin == proof.origin and is_uint(size - 1), "the anchor is of another log")
+        (old, start), (new, end) = sorted([(size, tree), (proof.size, proof.root)])
+        need(grow(old, new, anchor_path, start) == (start, end), "the anchor's tree is not that of the checkpoint")
+        yield f"anchor: {size} leaves at {when(time // 1000)}, " + ("this too" if index < size else "from before this")
+
+
+if __name__ == "__main__":
+    try:
+        file, root, *rest = [*sys.argv[1:], None][: max(2, len(sys.argv) - 1)] if sys.argv[1:] else sys.exit(__doc__)
+        for step in check(Path(file).read_bytes(), root, [Path(path).read_bytes() for path in rest]):
+            print("holds ", step)
+    except Exception as error:  # whatever does not fit the documented form
+        sys.exit(f"DOES NOT HOLD: {error if type(error) is ValueError else repr(error)}")
