@@ -17,7 +17,7 @@ from qcot.crypto.kem import ML_KEM_768, KemPublicKey
 from qcot.crypto.signing import SLH_DSA_SHA2_128S, PublicKey, SigningKey
 from qcot.errors import QcotError
 
-FORM = Form("application/vnd.qcot.authority+cbor", b"qcot/authority/v1", (SLH_DSA_SHA2_128S,))
+FORM = Form.of("application/vnd.qcot.authority+cbor", b"qcot/authority/v1", SLH_DSA_SHA2_128S)
 VERSION = 1
 MAX_TEXT = 20 * 1024
 _SEALING = "sealing"

@@ -20,7 +20,7 @@ from qcot.errors import QcotError
 __all__ = ["CONTENT_TYPE", "BoardClaims", "Certificate", "Channel", "Claims", "LogClaims", "Role", "issue", "parse"]
 
 CONTENT_TYPE = "application/vnd.qcot.certificate+cbor"
-FORM = Form(CONTENT_TYPE, b"qcot/certificate/v1", (SLH_DSA_SHA2_128S, ML_DSA_44, ML_DSA_65, ML_DSA_87))
+FORM = Form.of(CONTENT_TYPE, b"qcot/certificate/v1", SLH_DSA_SHA2_128S, ML_DSA_44, ML_DSA_65, ML_DSA_87)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, ML_DSA_87, PublicKey, Sign
 from qcot.errors import QcotError
 
 CONTENT_TYPE = "application/vnd.qcot.request+cbor"
-FORM = Form(CONTENT_TYPE, b"qcot/request/v1", (ML_DSA_44, ML_DSA_65, ML_DSA_87))
+FORM = Form.of(CONTENT_TYPE, b"qcot/request/v1", ML_DSA_44, ML_DSA_65, ML_DSA_87)
 VERSION = 1
 NONCE_SIZE = CHALLENGE_SIZE = 16
 KEY_SIZE = 32

@@ -14,7 +14,7 @@ from qcot.crypto.signing import PublicKey, SigningKey
 from qcot.errors import QcotError
 
 CONTENT_TYPE = "application/vnd.qcot.revocation+cbor"
-FORM = Form(CONTENT_TYPE, b"qcot/revocation/v1", CERTIFICATE_FORM.algorithms)
+FORM = Form.of(CONTENT_TYPE, b"qcot/revocation/v1", *CERTIFICATE_FORM.kind.algorithms)
 VERSION = 1
 
 

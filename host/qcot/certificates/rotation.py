@@ -13,7 +13,7 @@ from qcot.crypto.signing import KID_SIZE, ML_DSA_44, ML_DSA_65, ML_DSA_87, Publi
 from qcot.errors import QcotError
 
 CONTENT_TYPE = "application/vnd.qcot.rotation+cbor"
-FORM = Form(CONTENT_TYPE, b"qcot/rotation/v1", (ML_DSA_44, ML_DSA_65, ML_DSA_87))
+FORM = Form.of(CONTENT_TYPE, b"qcot/rotation/v1", ML_DSA_44, ML_DSA_65, ML_DSA_87)
 VERSION = 1
 
 
