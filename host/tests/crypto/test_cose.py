@@ -6,7 +6,7 @@ from cbor2 import CBORTag
 from hypothesis import given
 from hypothesis import strategies as st
 from qcot.crypto import cbor, cose
-from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SLH_DSA_SHA2_128F, SigningKey
 from qcot.errors import QcotError
 
 KIND = cose.Kind(ML_DSA_65, "application/vnd.test+cbor", b"test/v1", with_policy=True)
@@ -114,6 +114,69 @@ def test_a_header_that_is_known_from_one_kind_is_judged_anew_for_another():
 
 def test_a_message_of_another_kind_is_refused():
     assert name(cose.parse, cose.sign(KEY_44, PLAIN, b""), KIND) == "bad-cose"
+
+
+EITHER = cose.Kind(ML_DSA_44, PLAIN.content_type, PLAIN.external_aad, with_policy=False, others=(SLH_DSA_SHA2_128F,))
+ROOT = SigningKey.generate(SLH_DSA_SHA2_128F)
+
+
+def test_a_kind_of_two_algorithms_takes_both_and_no_third():
+    for key in (KEY_44, ROOT):
+        message = cose.parse(cose.sign(key, EITHER, b"payload"), EITHER)
+        assert message.algorithm == key.algorithm
+        message.verify(key.public_key)
+    assert name(cose.parse, cose.sign(ROOT, EITHER, b""), PLAIN) == "bad-cose"
+    with pytest.raises(ValueError, match="fit"):
+        cose.sign(KEY, EITHER, b"")
+
+
+def test_an_algorithm_that_is_claimed_but_is_not_the_key_s_does_not_verify():
+    protected, _, payload, _ = cbor2.loads(cose.sign(KEY_44, EITHER, b"payload")).value
+    header = cbor2.loads(protected) | {1: SLH_DSA_SHA2_128F.cose}
+    claimed = assemble(header, payload=payload, size=SLH_DSA_SHA2_128F.signature_size)
+    assert name(cose.parse(claimed, EITHER).verify, KEY_44.public_key) == "bad-signature"
+    assert name(cose.parse, assemble(header, size=2420), EITHER) == "bad-cose"
+
+
+def test_the_content_type_is_read_from_the_header_alone():
+    assert cose.content_type(SIGNED) == KIND.content_type
+    assert cose.content_type(SIGNED[:150]) == KIND.content_type
+    assert cose.content_type(SIGNED + b"x" * (2 << 20)) == KIND.content_type  # what follows is parse()'s to refuse
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xd2",
+        b"\xd2\x84",
+        b"\xd2\x84\x58",
+        b"\xd2\x84\x59\x01\x00" + bytes(256),
+        b"\xd2\x84\x43\xa1\x03",
+        b"\xd2\x84\xa0",
+        b"\xd2\x84\x00",
+        b"\xd2\x84\xff",
+        b"\xd1" + SIGNED[1:],
+        assemble({1: -49}),
+        assemble({3: 60}),
+        assemble([3, "text"]),
+        assemble(b""),
+        assemble(b"\xbf\x03\x61\x61\xff"),
+    ],
+    ids=lambda data: data[:8].hex() or "empty",
+)
+def test_a_header_that_names_no_content_type_is_refused(data):
+    assert name(cose.content_type, data) in ("bad-cose", "bad-cbor")
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_a_content_type_or_are_refused_by_name(data):
+    for each in (data, SIGNED[:3] + data, SIGNED[:4] + data):
+        try:
+            outcome = type(cose.content_type(each))
+        except QcotError as error:
+            outcome = error.problem.name
+        assert outcome in (str, "bad-cose", "bad-cbor")
 
 
 @pytest.mark.parametrize(("key", "policy"), [(KEY_44, "p"), (KEY, None), (KEY, "no spaces")])

@@ -1,4 +1,4 @@
-"""Seeds in files: durable, never overwritten, and never read where others could."""
+"""Secrets in files: durable, never overwritten, and never read where others could."""
 
 import os
 import shlex
@@ -42,6 +42,62 @@ def test_a_key_that_others_could_reach_is_refused_and_the_remedy_mends_it(tmp_pa
     command = error.problem.remedy.partition(": ")[2]
     subprocess.run(shlex.split(command), check=True)
     assert keyfile.load(path) == seed
+
+
+@pytest.mark.parametrize("size", [1, 64, 6492 + 261_120])
+def test_a_secret_of_any_size_comes_back_when_that_size_is_asked_for(tmp_path, size):
+    secret = os.urandom(size)
+    assert keyfile.create(tmp_path / "a", secret) == secret
+    assert keyfile.load(tmp_path / "a", size) == secret
+    for wrong in (size - 1, size + 1):
+        assert problem(keyfile.load, tmp_path / "a", wrong).problem.name == "key-file-bad"
+
+
+def credential(folder, name: str, secret: bytes, mode: int = 0o400):
+    path = folder / "credentials" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(secret)
+    path.chmod(mode)
+    return path
+
+
+def test_a_systemd_credential_stands_for_the_file_and_goes_before_it(tmp_path, monkeypatch):
+    keyfile.create(tmp_path / "issuing.seed", b"f" * 32)
+    credential(tmp_path, "qcot.issuing.seed", b"c" * 32)
+    assert keyfile.load(tmp_path / "issuing.seed") == b"f" * 32
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    assert keyfile.load(tmp_path / "issuing.seed") == b"c" * 32
+    assert keyfile.load(tmp_path / "elsewhere" / "issuing.seed") == b"c" * 32
+    keyfile.create(tmp_path / "other.seed", b"o" * 32)
+    assert keyfile.load(tmp_path / "other.seed") == b"o" * 32
+    assert problem(keyfile.load, tmp_path / "none.seed").problem.name == "key-file-missing"
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o600])
+def test_a_credential_that_an_acl_gives_to_the_service_is_read(tmp_path, monkeypatch, mode):
+    """systemd gives a service's user his right by an ACL, whose mask shows where the group's rights stand."""
+    credential(tmp_path, "qcot.a", b"c" * 32, mode)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    assert keyfile.load(tmp_path / "a") == b"c" * 32
+
+
+@pytest.mark.parametrize(
+    ("secret", "mode", "name"), [(b"c" * 32, 0o444, "key-file-mode"), (b"c" * 31, 0o400, "key-file-bad")]
+)
+def test_a_bad_credential_is_refused_and_not_passed_over_for_the_file(tmp_path, monkeypatch, secret, mode, name):
+    keyfile.create(tmp_path / "a")
+    path = credential(tmp_path, "qcot.a", secret, mode)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(path.parent))
+    error = problem(keyfile.load, tmp_path / "a")
+    assert error.problem.name == name
+    assert str(path) in error.reason
+
+
+def test_a_credential_that_leads_nowhere_is_missing(tmp_path, monkeypatch):
+    keyfile.create(tmp_path / "a")
+    (tmp_path / "qcot.a").symlink_to(tmp_path / "none")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert problem(keyfile.load, tmp_path / "a").problem.name == "key-file-missing"
 
 
 @pytest.mark.parametrize("size", [0, 31, 33, 5000])
