@@ -7,6 +7,7 @@ import sqlite3
 import stat
 
 from authority_site import BRIDGE, NOW, bridge_request, name
+from qcot.authority import records
 from qcot.authority.store import AuthorityStore
 from qcot.certificates import authority
 from qcot.crypto.signing import ML_DSA_44, SigningKey
@@ -68,6 +69,14 @@ def test_the_same_request_at_the_same_time_from_two_processes_gets_one_certifica
     with AuthorityStore(folder) as store:
         assert heard == store.issued()[1].hash * 3
         assert len(store.issued()) == 2
+
+
+def test_a_command_waits_for_another_and_says_so_when_that_takes_too_long(store, folder, monkeypatch):
+    monkeypatch.setattr(records, "_WAIT", 0.05)
+    with AuthorityStore(folder) as second, store._records.writing():
+        assert name(second.issue, bridge_request(), NOW) == "authority-busy"
+        assert second.window(NOW) == NOW + 600
+    assert store.issue(bridge_request(), NOW)
 
 
 def test_a_full_disk_gives_out_nothing_and_once_there_is_room_it_goes_on(made, small_disk):

@@ -60,6 +60,14 @@ def test_a_board_is_certified_through_its_bridge_with_a_commitment_to_its_key(st
     assert (found.board.image, found.board.model, found.board.firmware) == (IMAGE, "uno", b"\x00\x01\x00")
 
 
+def test_a_request_is_shown_before_it_is_decided(store):
+    store.close_window()
+    board, bridge = store.read(sealed(board_request(), store)), store.read(bridge_request())
+    assert (board.device, board.bridge) == (DEVICE, BRIDGE.public_key.kid)
+    assert (bridge.role, bridge.name, bridge.key) == (Role.BRIDGE, "attic", BRIDGE.public_key)
+    assert len(store.issued()) == 1
+
+
 def test_the_boards_key_is_not_kept(store, folder):
     store.issue(bridge_request(), NOW)
     store.issue(sealed(board_request(device_key=b"the device's key that is secret!",
