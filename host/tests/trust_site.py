@@ -31,6 +31,11 @@ def _issuer(site: str, number: int, span: tuple[int, int]) -> tuple[SigningKey, 
     return key, certificate.issue(_root(number), claims)
 
 
+def root_of(number: int = 0):
+    """The public key, without signing anything."""
+    return _root(number).public_key
+
+
 class Authority:
     """The authority of ``site``; another ``number`` is another authority."""
 

@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from qcot.certificates.certificate import Certificate, Role
+from qcot.certificates.problems import CERTIFICATE_UNKNOWN, CERTIFICATE_WRONG_NAME
+from qcot.certificates.register import Register
+from qcot.errors import QcotError
 from qcot.gateway.config import GatewayConfig
 from qcot.gateway.intake import Rejected
 from qcot.gateway.limits import Limiter
@@ -46,9 +50,16 @@ class Books:
         self._config = config
         self._limiter = Limiter(config.limits)
         backend = named_backend(config.backend)
-        self.validator = Validator(config.validation_keys, list(config.bridges), backend)
-        self._signer = closing.Bookkeeper(config.name, config.key, config.shots, self.validator, backend)
-        self.ledger = Ledger.open_or_create(config.ledger, site=config.site, origin=config.origin)
+        self._own = own = own_certificate(config)
+        self.validator = Validator(config.validation_keys, self._verifiers, backend)
+        self._signer = closing.Bookkeeper(
+            config.name, config.key, config.shots, self.validator, backend, own.not_before, own.not_after
+        )
+        self.ledger = Ledger.open_or_create(
+            config.ledger, site=config.site, origin=config.origin, authority=config.authority
+        )
+        self._beside: tuple[Register, Register] | None = None  # that of the log, and with the gateway's own
+        self._named: tuple[Register, frozenset[str]] | None = None
         try:
             self.checkpoint = closing.sign_tree(self.ledger, self._signer)
         except BaseException:
@@ -59,11 +70,32 @@ class Books:
         """Let go of the ledger."""
         self.ledger.close()
 
-    def take(self, batch: Sequence[Transaction], now: float) -> list[Answer]:
+    @property
+    def bridges(self) -> frozenset[str]:
+        """The names of all bridges that have a certificate on the ledger."""
+        register = self.ledger.register()
+        if self._named is None or self._named[0] is not register:
+            self._named = register, frozenset(each.name for each in register.of_role(Role.BRIDGE))
+        return self._named[1]
+
+    def _verifiers(self) -> list[str]:
+        """The bridges that validate the bookkeeper: those whose certificates hold, or where none does, all."""
+        register = self.ledger.register()
+        holding = register.of_role(Role.BRIDGE, self.ledger.last_judged // 1000)
+        return sorted({each.name for each in holding or register.of_role(Role.BRIDGE)})
+
+    def not_certified(self, time: int) -> QcotError | None:
+        """Why this gateway may not sign at ``time`` ms."""
+        register = self.ledger.register()
+        if self._beside is None or self._beside[0] is not register:
+            self._beside = register, self._config.trust.beside(register)
+        return self._beside[1].standing(self._own, time // 1000)
+
+    def take(self, batch: Sequence[Transaction], now: float, time: int) -> list[Answer]:
         """Answer verified transactions, in order; on return what was accepted is on disk, in one commit.
 
-        ``now`` is in seconds of a monotonic clock. Raises what :meth:`Ledger.append_transactions` does, and then
-        nothing was stored.
+        ``now`` is in seconds of a monotonic clock, ``time`` in ms since 1970. Raises what
+        :meth:`Ledger.append_transactions` does, and then nothing was stored.
         """
         excess: dict[int, str] = {}
         wanted: dict[str, int] = {}
@@ -76,7 +108,8 @@ class Books:
                     wanted[bridge] += 1
                 else:
                     excess[at] = limit
-        answers = iter(self.ledger.append_transactions([tx for at, tx in enumerate(batch) if at not in excess]))
+        rest = [tx for at, tx in enumerate(batch) if at not in excess]
+        answers = iter(self.ledger.append_transactions(rest, time))
         return [
             Answer(tx.hash, tx.sequence, Status.LATER, None, LIMIT.name, f"limit of {excess[at]} is met")
             if at in excess
@@ -95,7 +128,7 @@ class Books:
         """Signed receipts at ``time`` ms, as (bridge, bytes), for the answers to each bridge."""
         signed = []
         for bridge, all_answers in answers.items():
-            wanted = self.ledger.wanted(bridge) if bridge in self._config.bridges else 1
+            wanted = self.ledger.wanted(bridge) if bridge in self.bridges else 1
             rest = list(all_answers)
             while rest:
                 part, rest = rest[:ANSWERS], rest[ANSWERS:]
@@ -111,10 +144,29 @@ class Books:
         return signed
 
     def begin_qblock(self, time: int) -> Closing:
-        """Fix the run to be closed at ``time`` ms; until :meth:`end_qblock` nothing may be appended."""
+        """Fix the run to be closed at ``time`` ms; until :meth:`end_qblock` nothing may be appended.
+
+        Raises `certificate-revoked` and the like where this gateway may not sign any more.
+        """
+        wrong = self.not_certified(min(time, self._own.not_after * 1000 - 1))
+        if wrong is not None:
+            raise wrong
         return closing.begin(self.ledger, self._signer, now=time, seed=self._config.seed())
 
     def end_qblock(self, header: Header) -> str:
         """Store header and checkpoint; on return that may be given out. To be called again where it failed."""
         self.checkpoint = closing.end(self.ledger, self._signer, header)
         return self.checkpoint
+
+
+def own_certificate(config: GatewayConfig) -> Certificate:
+    """The gateway's, from its own chain; raises `certificate-unknown` and the like where that does not certify it."""
+    found = config.trust.register().certificate(config.key.public_key.kid)
+    if found is None or found.role is not Role.GATEWAY or found.log is None:
+        raise QcotError(
+            CERTIFICATE_UNKNOWN, f"none of gateway {config.name} with key {config.key.public_key.kid.hex()}"
+        )
+    if (found.name, found.log.origin) != (config.name, config.origin):
+        reason = f"it is of gateway {found.name}, log {found.log.origin}; this is {config.name}, {config.origin}"
+        raise QcotError(CERTIFICATE_WRONG_NAME, reason)
+    return found

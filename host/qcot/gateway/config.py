@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from qcot.channel.opener import Unsealing
-from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, PublicKey, SigningKey
+from qcot.crypto.signing import ML_DSA_44, PublicKey, SigningKey
 from qcot.errors import QcotError
 from qcot.gateway.limits import Limits
 from qcot.gateway.problems import BAD_CONFIG
+from qcot.ledger.trust import Trust
 from qcot.mqtt import TlsFiles, level
 from qcot.quantum.backends import require_shots
 
@@ -23,7 +24,9 @@ def random_seed() -> int:
 
 @dataclass(frozen=True)
 class GatewayConfig:
-    """One gateway: ``key`` (ML-DSA-44) signs receipts and checkpoints, ``bridges`` are the keys it trusts, by name.
+    """One gateway: ``key`` (ML-DSA-44) signs receipts and checkpoints.
+
+    ``authority`` is the root key that all trust starts from, ``certificates`` the gateway's own chain, issuer first.
 
     A Qblock closes every ``interval_s`` seconds, or at ``max_transactions``, if there is at least one transaction.
     ``backend`` runs its quantum part, by the name that `qcot.quantum.backends.named_backend` takes.
@@ -34,7 +37,8 @@ class GatewayConfig:
     origin: str
     ledger: Path
     key: SigningKey
-    bridges: Mapping[str, PublicKey]
+    authority: PublicKey
+    certificates: tuple[bytes, ...]
     host: str = "127.0.0.1"
     port: int = 1883
     tls: TlsFiles | None = None
@@ -48,6 +52,11 @@ class GatewayConfig:
     """How the keys come about under which transactions are sealed; None takes them unsealed only."""
 
     @property
+    def trust(self) -> Trust:
+        """The root and what is known from outside the log."""
+        return Trust(self.authority, self.site, self.certificates)
+
+    @property
     def validation_keys(self) -> Path:
         """The folder with the keys that validate the bookkeeper, beside the ledger."""
         return self.ledger.with_name("validation")
@@ -58,13 +67,12 @@ class GatewayConfig:
         Raises `mqtt-bad-level`, `quantum-shots` or `gateway-config`.
         """
         require_shots(self.shots)
-        for name in (self.site, self.name, *self.bridges):
+        for name in (self.site, self.name):
             level(name)
         wrong = [
             text
             for text, bad in (
                 ("key is not ML-DSA-44", self.key.algorithm != ML_DSA_44),
-                ("a bridge's key is not ML-DSA-65", any(k.algorithm != ML_DSA_65 for k in self.bridges.values())),
                 (f"interval is {self.interval_s} s", not self.interval_s > 0),
                 (f"{self.max_transactions} transactions for a Qblock", self.max_transactions < 1),
             )

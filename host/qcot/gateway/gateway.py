@@ -49,6 +49,7 @@ class Gateway:
         self._failure: BaseException | None = None
         self._books: Books | None = None
         self._worker: Worker | None = None
+        self._bridges: frozenset[str] = frozenset()
         self._thread = threading.Thread(target=self._work, name="ledger")
         self._link = MqttLink(config.host, config.port, f"gateway-{config.site}-{config.name}", tls=config.tls)
         self._link.on_connect = self._connected
@@ -56,12 +57,19 @@ class Gateway:
         self._link.subscribe(all_bridges(config.site, "tx"), self._receive)
 
     def start(self) -> None:
-        """Open the ledger and begin; raises `ledger-locked`, `ledger-corrupt` and whatever else keeps it closed."""
-        self._books = Books(self._config)
+        """Open the ledger and begin.
+
+        Raises `ledger-locked`, `ledger-corrupt` and whatever else keeps it closed, or why the gateway's own certificate
+        does not hold.
+        """
+        self._books = books = Books(self._config)
+        if (wrong := books.not_certified(self._clock())) is not None:
+            books.close()
+            raise wrong
         self._worker = Worker(self._config, self._books, self, wake=self._inbox.wake, clock=self._clock)
         # The first run pays for loading the simulator; let it be this one.
         quantum_thread().submit(run_local_check, [QblockPhases(0, 0)], [QblockPhases(0, 0)], 1, 0)
-        quantum_thread().submit(self._books.validator.prepare)
+        self._prepare(books)
         self._thread.start()
         self._link.start()
 
@@ -117,11 +125,18 @@ class Gateway:
                 wait_s = min(worker.wait_s(stopping), worker.opener.wait_s() if worker.opener else math.inf)
                 messages = self._inbox.take(min(BATCH, worker.room), wait_s)
                 worker.step(messages, stopping)
+                if self._books is not None and self._books.bridges != self._bridges:
+                    self._prepare(self._books)
         except BaseException as error:
             self._failure = error
             self._stopping.set()
             _log.critical("the gateway ends: %s", error, exc_info=not isinstance(error, QcotError))
             self.tell(Event("trouble", str(error)))
+
+    def _prepare(self, books: Books) -> None:
+        """Have keys ready for each bridge that may validate the bookkeeper, before a Qblock wants them."""
+        self._bridges = books.bridges
+        quantum_thread().submit(books.validator.prepare)
 
     def _offer(self, worker: Worker) -> None:
         """Give out the channel's offer when it is due; the broker keeps it for bridges that come later."""

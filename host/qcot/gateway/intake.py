@@ -1,24 +1,26 @@
-"""What can be said of one message before the ledger is asked: pure functions, no I/O."""
+"""What can be said of one message before it is judged by the ledger's rules: no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
 from qcot.channel import handshake, message
 from qcot.channel.opener import Opener
 from qcot.channel.problems import OFF
-from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
-from qcot.gateway.problems import OVERSIZE, UNKNOWN_BRIDGE, WRONG_BRIDGE
+from qcot.gateway.identities import Identities
+from qcot.gateway.problems import OVERSIZE, WRONG_BRIDGE
 from qcot.ledger import transactions
+from qcot.ledger.problems import LIMIT
 from qcot.ledger.receipts import Status
 from qcot.ledger.transactions import Transaction
 from qcot.mqtt import MAX_PAYLOAD
 
 UNKNOWN_SEQUENCE = 0
-"""Stands in a receipt for a sequence that could not be read."""
+"""Stands in a receipt for a sequence that could not be read, or that nobody known has signed."""
+MAX_INTRODUCTION = 64 * 1024
+"""Bytes of a transaction that brings its signer's certificates; of who is not known, no more is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Rejected:
 
 
 def examine(
-    payload: bytes, *, bridge: str, bridges: Mapping[str, PublicKey], opener: Opener | None = None
+    payload: bytes, *, bridge: str, identities: Identities, opener: Opener | None = None
 ) -> Transaction | Rejected | None:
     """Return the transaction in ``payload`` if ``bridge``, whose topic it came by, signed it as its own.
 
@@ -49,32 +51,47 @@ def examine(
         return Rejected(
             digest, UNKNOWN_SEQUENCE, Status.REFUSED, OVERSIZE, f"{len(payload)} bytes, at most {MAX_PAYLOAD} are taken"
         )
-    key = bridges.get(bridge)
-    if key is None:
-        return Rejected(
-            digest, UNKNOWN_SEQUENCE, Status.LATER, UNKNOWN_BRIDGE, f"this gateway has no key of bridge {bridge}"
-        )
     try:
         plain = _unsealed(payload, bridge, opener)
     except QcotError as error:
         # Whoever is on the broker can send such a thing: it uses up nothing, and nothing is put aside for it.
         return Rejected(digest, UNKNOWN_SEQUENCE, Status.LATER, error.problem, error.reason)
-    return None if plain is None else _signed(plain, bridge, key)
+    return None if plain is None else _signed(plain, bridge, identities)
 
 
-def _signed(payload: bytes, bridge: str, key: PublicKey) -> Transaction | Rejected:
-    digest = sha256(payload).digest()
+def _signed(payload: bytes, bridge: str, identities: Identities) -> Transaction | Rejected:
+    """Outside first, then whose key it is, then the signature; the content of what a stranger sent is not read."""
+
+    def rejected(error: QcotError, status: Status = Status.LATER) -> Rejected:
+        return Rejected(sha256(payload).digest(), UNKNOWN_SEQUENCE, status, error.problem, error.reason)
+
+    transaction = None
     try:
-        transaction = transactions.parse(payload)
+        signed = transactions.envelope(payload)
     except QcotError as error:
-        return Rejected(digest, UNKNOWN_SEQUENCE, Status.REFUSED, error.problem, error.reason)
+        return rejected(error, Status.REFUSED)
     try:
-        transaction.verify(key)
+        try:
+            key = identities.key(bridge, signed.kid)
+        except QcotError:
+            if len(payload) > MAX_INTRODUCTION:
+                raise
+            if not identities.may_look():
+                raise QcotError(LIMIT, "too much came of late from who is not known") from None
+            transaction = transactions.read(payload, signed)
+            key = identities.key(bridge, signed.kid, transaction.statements)
+        signed.verify(key)
     except QcotError as error:
-        return Rejected(digest, transaction.sequence, Status.LATER, error.problem, error.reason)
+        return rejected(error)
+    try:
+        transaction = transaction or transactions.read(payload, signed)
+    except QcotError as error:
+        return rejected(error, Status.REFUSED)
     if transaction.bridge != bridge:
         reason = f"it names bridge {transaction.bridge}, its topic {bridge}"
-        return Rejected(digest, transaction.sequence, Status.LATER, WRONG_BRIDGE, reason)
+        return Rejected(transaction.hash, transaction.sequence, Status.LATER, WRONG_BRIDGE, reason)
+    if statements := transaction.statements:
+        identities.brought(bridge, statements)
     return transaction
 
 

@@ -6,12 +6,11 @@ from qcot.errors import Problem
 
 # Answers to a bridge; those about the log itself are in qcot.ledger.problems.
 OVERSIZE = Problem("oversize", "Keep it aside; a bridge must close a transaction before it reaches 1 MiB.")
-UNKNOWN_BRIDGE = Problem("unknown-bridge", "Give the gateway this bridge's public key; what waits is then taken.")
 WRONG_BRIDGE = Problem("wrong-bridge", "Let every bridge use its own name, key and topic.")
 
 # The gateway itself.
 BAD_CONFIG = Problem("gateway-config", "Correct the gateway's settings.")
 NOT_RUNNING = Problem("gateway-not-running", "Start the gateway first.")
 NO_VERIFIER = Problem(
-    "no-verifier", "Copy the .pub file of at least one bridge into trusted/bridges, then start the gateway again."
+    "no-verifier", "Let a bridge that the authority has certified send; its certificate comes to the ledger with that."
 )

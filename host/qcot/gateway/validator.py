@@ -8,7 +8,7 @@ docs/quantum/validation.md.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,23 +30,27 @@ LINK = LinkParameters()
 
 
 class Validator:
-    """Validates the bookkeeper for one of ``verifiers`` after the other, with keys kept in ``folder``."""
+    """Validates the bookkeeper for one of ``verifiers`` after the other, with keys kept in ``folder``.
 
-    def __init__(self, folder: Path, verifiers: Sequence[str], backend: Backend | None = None) -> None:
-        self._folder, self._verifiers, self._backend = folder, sorted(verifiers), backend
+    Who they are is asked anew for each Qblock.
+    """
+
+    def __init__(self, folder: Path, verifiers: Callable[[], Sequence[str]], backend: Backend | None = None) -> None:
+        self._folder, self._verifiers, self._backend = folder, verifiers, backend
 
     def prepare(self) -> None:
         """Run the link for each verifier without keys now, so that no Qblock waits for it."""
-        for name in self._verifiers:
+        for name in self._verifiers():
             with self._stores(name) as (bridge, gateway):
                 if not bridge.available():
                     _fill(bridge, gateway)
 
     def __call__(self, height: int, record_hash: bytes) -> Validated:
         """The record of an accepted validation; raises the refusal by name, with the key burnt at both ends."""
-        if not self._verifiers:
-            raise QcotError(NO_VERIFIER, "no bridge is trusted that could validate this gateway")
-        name = self._verifiers[height % len(self._verifiers)]
+        verifiers = self._verifiers()
+        if not verifiers:
+            raise QcotError(NO_VERIFIER, "no bridge is on the ledger that could validate this gateway")
+        name = verifiers[height % len(verifiers)]
         with self._stores(name) as (bridge, gateway):
             if not bridge.available():
                 _fill(bridge, gateway)

@@ -17,14 +17,21 @@ from functools import cache
 from hashlib import sha256
 from typing import Protocol
 
+from qcot.certificates.problems import (
+    CERTIFICATE_EXPIRED,
+    CERTIFICATE_NOT_YET_VALID,
+    CERTIFICATE_REVOKED,
+    CERTIFICATE_ROTATED,
+)
 from qcot.channel.opener import Opener
-from qcot.crypto.signing import PublicKey
 from qcot.errors import QcotError
 from qcot.gateway.books import Books
 from qcot.gateway.config import GatewayConfig
 from qcot.gateway.events import Event, Snapshot
+from qcot.gateway.identities import Identities
 from qcot.gateway.inbox import Message
 from qcot.gateway.intake import UNKNOWN_SEQUENCE, Rejected, examine
+from qcot.ledger.closing import Closing
 from qcot.ledger.problems import BUSY, LEDGER_FULL, LEDGER_IO, QBLOCK_KEY_REUSED, SEQUENCE_REUSED
 from qcot.ledger.qblock import Header
 from qcot.ledger.receipts import Answer, Status
@@ -34,7 +41,9 @@ MAX_HELD = 1024
 """Most verified messages that wait for a Qblock's quantum part or for the disk."""
 RETRY_S = 1.0
 _DISK = (LEDGER_FULL, LEDGER_IO)
-_PASSING = (*_DISK, QBLOCK_KEY_REUSED)
+_UNCERTIFIED = (CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_REVOKED, CERTIFICATE_ROTATED)
+"""Why this gateway may not sign; that passes when the authority has certified another key of it, or with time."""
+_PASSING = (*_DISK, QBLOCK_KEY_REUSED, *_UNCERTIFIED)
 _log = logging.getLogger(__name__)
 
 
@@ -81,8 +90,11 @@ class Worker:
     ) -> None:
         self._config, self._books, self._outlet = config, books, outlet
         self._wake, self._clock = wake, clock
+        self._identities = Identities(books.ledger.register, wall=clock)
         self.opener = (
-            Opener(config.site, config.name, config.unsealing, key=config.key, identity=self._identity, wall=clock)
+            Opener(
+                config.site, config.name, config.unsealing, key=config.key, identity=self._identities.key, wall=clock
+            )
             if config.unsealing
             else None
         )
@@ -111,7 +123,7 @@ class Worker:
     def turn_away(self, bridge: str, payload: bytes) -> None:
         """Have a message for which there was no room answered with `busy`; of very many only some are answered."""
         with self._lock:
-            if bridge in self._config.bridges and len(self._turned_away[bridge]) < MAX_HELD:
+            if bridge in self._books.bridges and len(self._turned_away[bridge]) < MAX_HELD:
                 self._turned_away[bridge].add(sha256(payload).digest())
 
     @property
@@ -142,7 +154,7 @@ class Worker:
         nothing at all, is given out meanwhile. Raises what cannot pass by itself, as `ledger-corrupt`.
         """
         for message in messages:
-            content = examine(message.payload, bridge=message.bridge, bridges=self._config.bridges, opener=self.opener)
+            content = examine(message.payload, bridge=message.bridge, identities=self._identities, opener=self.opener)
             if content is None:
                 message.ack()
             else:
@@ -163,9 +175,6 @@ class Worker:
             self._trouble = error
             self._retry_at = time.monotonic() + RETRY_S
 
-    def _identity(self, bridge: str, _kid: bytes, _certificates: Sequence[bytes]) -> PublicKey:
-        return self._config.bridges[bridge]
-
     def _advance(self, is_last: bool) -> None:
         if self._closing is not None and self._closing.done():
             closing, self._closing = self._closing, None
@@ -176,12 +185,23 @@ class Worker:
         if self._header is not None:
             self._end_qblock(self._header)
         if self._closing is None:
-            if self._held:
+            wrong = self._books.not_certified(self._clock())
+            if self._held and wrong is None:
                 self._store()
             if self._is_due(is_last):
-                self._closing = quantum_thread().submit(self._books.begin_qblock(self._clock()).run)
+                self._closing = quantum_thread().submit(self._begun().run)
                 self._closing.add_done_callback(lambda _: self._wake())
+            elif wrong is not None:  # what waits is kept until the gateway may sign again
+                raise wrong
         self._answer_turned_away()
+
+    def _begun(self) -> Closing:
+        try:
+            return self._books.begin_qblock(self._clock())
+        except QcotError as error:
+            if error.problem not in _UNCERTIFIED:
+                raise
+            raise _NoQblockError(error.problem, error.reason) from error
 
     def _closed(self, closing: Future[Header]) -> Header:
         try:
@@ -194,7 +214,9 @@ class Worker:
         if late >= 0:
             # Whole intervals on, so that a slow Qblock does not shift those after it.
             self._due += self._config.interval_s * (1 + late // self._config.interval_s)
-        return unclosed > 0 and (late >= 0 or is_last or unclosed >= self._config.max_transactions)
+        before = self._books.ledger.closes_before
+        has_to = before is not None and self._clock() >= before
+        return unclosed > 0 and (late >= 0 or is_last or has_to or unclosed >= self._config.max_transactions)
 
     def _end_qblock(self, header: Header) -> None:
         with self._lock:
@@ -215,7 +237,7 @@ class Worker:
         now = time.monotonic()
         with self._lock:
             wanted = {each.bridge: self._books.ledger.wanted(each.bridge) for each in batch}
-            taken = self._books.take(batch, now)
+            taken = self._books.take(batch, now, self._clock())
             held, self._held = self._held, []
             self._count(batch, taken, wanted)
             rest = iter(taken)
@@ -246,6 +268,10 @@ class Worker:
             self._outlet.tell(Event("stored", f"{len(counted)} transactions"))
 
     def _rejection(self, bridge: str, rejected: Rejected, now: float) -> Answer | None:
+        # What was answered for good keeps that answer, though the key that signed it may have been revoked since.
+        earlier = self._books.ledger.answer_to(bridge, rejected.hash)
+        if earlier is not None:
+            return earlier
         self._refused[rejected.problem.name] += 1
         answer = self._books.reject(rejected, now)
         if answer is not None:  # those not answered are not told either: anybody could make any number of them

@@ -24,6 +24,7 @@ Validate: TypeAlias = Callable[[int, bytes], Validated]
 class Bookkeeper:
     """Who closes Qblocks: the gateway's ``name`` and key, and the shots and backend of each local check.
 
+    ``since`` and ``until`` are the bounds of its certificate in POSIX seconds, the second the first too late.
     With ``validate`` no Qblock is made whose bookkeeper another identity did not accept.
     """
 
@@ -32,6 +33,8 @@ class Bookkeeper:
     shots: int
     validate: Validate | None = None
     backend: Backend | None = None
+    since: int = 0
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def begin(ledger: Ledger, bookkeeper: Bookkeeper, *, now: int, seed: int) -> Clo
     `qblock-out-of-place` where nothing is open.
     """
     sign_tree(ledger, bookkeeper)  # so that only the newest header can ever lack its checkpoint
-    core = ledger.next_core(now, bookkeeper.name)
+    core = ledger.next_core(now if bookkeeper.until is None else min(now, bookkeeper.until * 1000 - 1), bookkeeper.name)
     earlier = tuple(h for h in (ledger.header(core.height - 2), ledger.last_header) if h is not None)
     start = core.time if ledger.start is None else ledger.start
     return Closing(core, earlier, start, bookkeeper, seed)
@@ -89,6 +92,8 @@ def close_run(ledger: Ledger, bookkeeper: Bookkeeper, *, now: int, seed: int) ->
 def sign_tree(ledger: Ledger, bookkeeper: Bookkeeper) -> str | None:
     """The checkpoint over the newest Qblock, of that Qblock's time: the stored one, or one made and stored first.
 
+    Where the key that closed it has been followed by another, of the time at which that one's certificate begins.
+
     None where the ledger has no Qblock. Call it at start too: a gateway may have been killed between the two.
     """
     last = ledger.last_header
@@ -98,7 +103,6 @@ def sign_tree(ledger: Ledger, bookkeeper: Bookkeeper) -> str | None:
     if stored is not None:
         return stored
     size, root = ledger.root_to_sign()
-    text = checkpoint.sign(
-        bookkeeper.key, ledger.origin, origin=ledger.origin, size=size, root=root, stamp=last.core.time // 1000
-    )
+    stamp = max(last.core.time // 1000, bookkeeper.since)
+    text = checkpoint.sign(bookkeeper.key, ledger.origin, origin=ledger.origin, size=size, root=root, stamp=stamp)
     return ledger.store_checkpoint(text)

@@ -223,6 +223,13 @@ class Reader:
         )
         return None if row is None else _answer(sequence, *row)
 
+    def answer_to(self, bridge: str, digest: bytes) -> Answer | None:
+        """What was answered for good to the transaction of ``bridge`` with this hash."""
+        row = self._row(
+            "SELECT sequence, hash, leaf, name, reason FROM answer WHERE hash = ? AND bridge = ?", digest, bridge
+        )
+        return None if row is None else _answer(*row)
+
     def count_accepted(self) -> int:
         """Number of transactions that were answered as accepted."""
         (count,) = self._row("SELECT count(leaf) FROM answer") or (0,)

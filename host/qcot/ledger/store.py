@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from qcot.certificates.register import Register
 from qcot.crypto.keyfile import sync_folder
 from qcot.crypto.signing import PublicKey
 from qcot.database import transaction
@@ -132,6 +133,15 @@ class Ledger(Reader):
     def standing(self) -> Standing:
         """What all statements have brought about, from memory."""
         return self._standing
+
+    def register(self) -> Register:
+        """Every certificate of the log, and which of them still hold, from memory."""
+        return self._standing.register
+
+    @property
+    def last_judged(self) -> int:
+        """When the newest transaction was judged or the newest Qblock closed, in ms: what comes is judged no earlier."""
+        return self._time
 
     @property
     def closes_before(self) -> int | None:

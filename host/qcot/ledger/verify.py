@@ -184,7 +184,7 @@ class _Run:
         self._time: int | None = 0
         self._foreseen: bytes | None = None  # the header that closes this run
         self._run_starts = 0
-        self._outside = trust.register()
+        trust.register()  # what is wrong with it is not the ledger's fault
         self.keys: dict[bytes, PublicKey] = {}
         self.tree = Frontier()
         self.signed = 0
@@ -390,10 +390,8 @@ class _Run:
         self.counts = replace(self.counts, checkpoints=self.counts.checkpoints + 1)
 
     def _require_signed(self, given: checkpoint.Checkpoint, core: qblock.Core) -> None:
-        """One key signed, that of a gateway of the bookkeeper's name whose certificate held at its Qblock's time."""
-        register = self._standing.register
-        for each in self._outside.of_role(Role.ISSUER) + self._outside.of_role(Role.GATEWAY):
-            register = register.admit(each.raw, 0, check=False)
+        """One key signed, that of a gateway of the bookkeeper's name whose certificate held at the time."""
+        register = self._trust.beside(self._standing.register)
         keepers = [each for each in register.of_role(Role.GATEWAY) if each.name == core.bookkeeper]
         if not keepers:
             raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of gateway {core.bookkeeper}")
@@ -401,8 +399,10 @@ class _Run:
         if not signers:
             raise QcotError(CHECKPOINT_UNSIGNED, f"no key that is certified for gateway {core.bookkeeper} signed it")
         for each, key in signers:
-            given.verify(key)
-            refusal = register.standing(each, core.time // 1000)
+            stamp = given.verify(key)
+            refusal = register.standing(each, stamp)
+            if refusal is None and stamp < core.time // 1000:
+                refusal = QcotError(CHECKPOINT_UNSIGNED, f"it was signed at {stamp}, before its Qblock was closed")
             if refusal is None:
                 return
         raise refusal or QcotError(CHECKPOINT_UNSIGNED, "nobody signed it")

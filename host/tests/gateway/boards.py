@@ -3,11 +3,13 @@
 import hmac
 import struct
 from binascii import crc_hqx
+from functools import cache
 from hashlib import sha256
 
 from qcot.crypto.signing import ML_DSA_65, SigningKey
 from qcot.ledger import transactions
-from qcot.ledger.transactions import Channel, EnrolmentEntry, FrameEntry
+from qcot.ledger.transactions import Channel, EnrolmentEntry, FrameEntry, StatementEntry
+from trust_site import Authority
 
 
 class Board:
@@ -15,7 +17,7 @@ class Board:
 
     def __init__(self, number=1, epoch=1):
         self.device = number.to_bytes(8, "big")
-        self.key = sha256(b"test device key" + self.device).digest()
+        self.key = _device_key(self.device)
         self.sampled = []
         self.boot(epoch)
 
@@ -58,19 +60,42 @@ class Board:
         return EnrolmentEntry(self.device, commitment, "test", b"\0\1\0", bytes(32), (Channel("A0", "V", 5, 1023, 0),))
 
 
+@cache
+def board_certificate(site, device):
+    return Authority(site).board(device, _device_key(device), "test", bytes(32))
+
+
+@cache
+def _bridge_certificate(site, name, seed):
+    return Authority(site).bridge(SigningKey(ML_DSA_65, bytes([seed]) * 32), name)
+
+
+def _device_key(device):
+    return sha256(b"test device key" + device).digest()
+
+
 class BridgeSide:
-    """Signs transactions as one bridge, in sequence."""
+    """Signs transactions as one bridge, in sequence; the first says who it is, and each enrolment whose board."""
 
     def __init__(self, name="b1", site="home", seed=1):
         self.name, self.site = name, site
         self.key = SigningKey(ML_DSA_65, bytes([seed]) * 32)
+        self.certificate = _bridge_certificate(site, name, seed)
         self.sequence = 0
 
-    def sign(self, *entries, sequence=None, site=None, bridge=None, key=None, policy="default"):
-        """The bytes of a transaction; without `sequence` the next one."""
+    def introduction(self):
+        """The certificates of issuer and bridge."""
+        return [StatementEntry(Authority(self.site).certificate), StatementEntry(self.certificate)]
+
+    def sign(self, *entries, sequence=None, site=None, bridge=None, key=None, policy="default", bare=False):
+        """The bytes of a transaction; without `sequence` the next one. `bare` says nothing of bridge and boards."""
         if sequence is None:
             self.sequence += 1
             sequence = self.sequence
+        if not bare:
+            known = [board_certificate(self.site, each.device) for each in entries if isinstance(each, EnrolmentEntry)]
+            introduction = self.introduction() if sequence == 1 and key is None else []
+            entries = [*introduction, *map(StatementEntry, known), *entries]
         return transactions.build(
             key or self.key, site=site or self.site, bridge=bridge or self.name, sequence=sequence,
             time=1_700_000_000_000, entries=entries, policy=policy,

@@ -1,6 +1,6 @@
 import pytest
 from boards import Board, BridgeSide
-from gateway_site import GATEWAY_KEY, Desk, Endpoint, until
+from gateway_site import AUTHORITY, CHAIN, GATEWAY_KEY, Desk, Endpoint, until
 from qcot.gateway import Gateway, GatewayConfig
 
 
@@ -15,13 +15,13 @@ def board():
 
 
 @pytest.fixture
-def config(tmp_path, bridge):
+def config(tmp_path):
     """Makes the configuration of a gateway with its ledger in tmp_path."""
 
     def make(broker=None, **options):
         values = {
             "site": "home", "name": "gw", "origin": "qcot.local/home", "ledger": tmp_path / "ledger.db",
-            "key": GATEWAY_KEY, "bridges": {bridge.name: bridge.key.public_key}, "interval_s": 0.2, "shots": 64,
+            "key": GATEWAY_KEY, "authority": AUTHORITY.root, "certificates": CHAIN, "interval_s": 0.2, "shots": 64,
         }  # fmt: skip
         if broker is not None:
             values |= {"host": broker.host, "port": broker.port}

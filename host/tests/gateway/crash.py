@@ -19,17 +19,19 @@ CONTEXT.set_forkserver_preload(["__main__", "crash_warm", "qcot.gateway", "qcot.
 def _start_server():
     """The server looks for modules where PYTHONPATH says and nowhere else."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        here = Path(__file__).parent
+        patch.setenv("PYTHONPATH", f"{here}{os.pathsep}{here.parent}")
         forkserver.ensure_running()
 
 
-def make_config(path, bridge_key, **options):
-    from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, PublicKey, SigningKey
+def make_config(path, chain, **options):
+    from qcot.crypto.signing import ML_DSA_44, SigningKey
     from qcot.gateway import GatewayConfig
+    from trust_site import root_of
 
     return GatewayConfig(
         site="home", name="gw", origin="qcot.local/home", ledger=path, key=SigningKey(ML_DSA_44, bytes(32)),
-        bridges={"b1": PublicKey(ML_DSA_65, bridge_key)}, shots=8, seed=int,
+        authority=root_of(), certificates=chain, shots=8, seed=int,
         **({"interval_s": 3600.0, "max_transactions": 2} | options),
     )  # fmt: skip
 
@@ -64,7 +66,7 @@ class _Child:
         pass
 
 
-def _run(path, bridge_key, steps, die_at, pipe):
+def _run(path, chain, steps, die_at, pipe):
     from qcot.gateway.books import Books
     from qcot.gateway.inbox import Message
     from qcot.gateway.worker import Worker
@@ -79,7 +81,7 @@ def _run(path, bridge_key, steps, die_at, pipe):
         return connection
 
     schema.connect = traced
-    books = Books(make_config(path, bridge_key))
+    books = Books(make_config(path, chain))
     worker = Worker(books._config, books, child, wake=lambda: None, clock=lambda: 1_700_000_000_000)
     for step in steps:
         worker.step([Message("b1", raw, lambda: None) for raw in step], False)
@@ -90,11 +92,11 @@ def _run(path, bridge_key, steps, die_at, pipe):
     pipe.send(("end", None))
 
 
-def run_until_killed(path, bridge_key, steps, die_at):
+def run_until_killed(path, chain, steps, die_at):
     """What the child gave out, as (kind, bytes or text), before its `die_at`th step killed it, if it got that far."""
     _start_server()
     receiving, sending = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=_run, args=(path, bridge_key, steps, die_at, sending))
+    process = CONTEXT.Process(target=_run, args=(path, chain, steps, die_at, sending))
     process.start()
     sending.close()
     given = []
@@ -109,10 +111,10 @@ def run_until_killed(path, bridge_key, steps, die_at):
     return given[:-1] if ended else given, ended
 
 
-def serve(path, bridge_key, host, port):
+def serve(path, chain, host, port):
     """A whole gateway, until it is killed."""
     from qcot.gateway import Gateway
 
-    gateway = Gateway(make_config(path, bridge_key, host=host, port=port, interval_s=0.05))
+    gateway = Gateway(make_config(path, chain, host=host, port=port, interval_s=0.05))
     gateway.start()
     gateway.run()

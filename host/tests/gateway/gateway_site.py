@@ -12,10 +12,15 @@ from qcot.gateway.inbox import Message
 from qcot.gateway.worker import Worker
 from qcot.ledger import receipts
 from qcot.ledger.receipts import Status
+from qcot.ledger.trust import Trust
 from qcot.mqtt import MqttLink, receipt_topic, tx_topic
+from trust_site import Authority
 
 WAIT_S = 30.0
 GATEWAY_KEY = SigningKey(ML_DSA_44, bytes(32))
+AUTHORITY = Authority("home")
+CHAIN = (AUTHORITY.certificate, AUTHORITY.gateway(GATEWAY_KEY, "gw", "qcot.local/home"))
+TRUST = Trust(AUTHORITY.root, "home", CHAIN)
 
 
 class Endpoint:

@@ -4,12 +4,10 @@ import shutil
 
 from boards import Board, BridgeSide
 from crash import make_config, run_until_killed
-from gateway_site import GATEWAY_KEY, Desk
+from gateway_site import CHAIN, TRUST, Desk
 from qcot.ledger import receipts
-from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
 from qcot.ledger.receipts import Status
-from qcot.ledger.trust import Trust
 from qcot.ledger.verify import verify
 
 
@@ -29,15 +27,14 @@ def test_killed_between_any_two_writes_a_gateway_goes_on_as_if_it_had_not_been(t
     steps, transactions, refused = script()
     die_at, ended = 0, False
     kills = 0
-    key = BridgeSide().key.public_key
     while not ended:
         die_at += 1
         folder = tmp_path / str(die_at)
         folder.mkdir()
         ledger = folder / "ledger.db"
-        given, ended = run_until_killed(ledger, key.raw, steps, die_at)
+        given, ended = run_until_killed(ledger, CHAIN, steps, die_at)
         kills += not ended
-        desk = Desk(make_config(ledger, key.raw))
+        desk = Desk(make_config(ledger, CHAIN))
         now = {answer.hash: answer for answer in desk.give(*(raw for step in steps for raw in step))}
         desk.settle()
         for kind, what in given:
@@ -52,8 +49,7 @@ def test_killed_between_any_two_writes_a_gateway_goes_on_as_if_it_had_not_been(t
             for kind, what in given:
                 assert kind != "checkpoint" or what in signed.values()
             assert len(signed) == reader.height()
-            trust = Trust({"b1": key}, VerifierKey("gw", GATEWAY_KEY.public_key))
-            result = verify(reader, trust)
+            result = verify(reader, TRUST)
             assert result.holds, f"killed at {die_at}: {result.failure}"
             assert result.signed == result.size
         desk.stop()

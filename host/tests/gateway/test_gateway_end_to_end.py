@@ -7,7 +7,7 @@ import threading
 import pytest
 from boards import Board, BridgeSide
 from crash import CONTEXT, serve
-from gateway_site import GATEWAY_KEY, WAIT_S, until
+from gateway_site import CHAIN, GATEWAY_KEY, TRUST, WAIT_S, until
 from qcot.broker import Mosquitto, make_certificates
 from qcot.errors import QcotError
 from qcot.gateway import Gateway
@@ -16,11 +16,10 @@ from qcot.ledger import checkpoint
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
 from qcot.ledger.receipts import Status
-from qcot.ledger.trust import Trust
 from qcot.ledger.verify import verify
 from qcot.mqtt import MqttLink, checkpoint_topic, receipt_topic, tx_topic
 
-LOG_KEY = VerifierKey("gw", GATEWAY_KEY.public_key)
+LOG_KEY = VerifierKey("qcot.local/home", GATEWAY_KEY.public_key)
 
 
 def transactions_in(path):
@@ -30,7 +29,7 @@ def transactions_in(path):
 
 def assert_verifies(path, *bridges):
     with Reader.open(path) as reader:
-        result = verify(reader, Trust({each.name: each.key.public_key for each in bridges}, LOG_KEY))
+        result = verify(reader, TRUST)
     assert result.holds, result.failure
     return result
 
@@ -65,9 +64,9 @@ def test_a_refusal_reaches_its_bridge_by_name_and_reason_and_holds_up_nothing(ru
     assert (junk.status, junk.name, junk.sequence) == (Status.REFUSED, "bad-cbor", 0)
     assert end.ask(bridge.sign(board.entry())).status is Status.ACCEPTED
     stranger = endpoint("b9")
-    unknown = stranger.ask(BridgeSide("b9", seed=9).sign(board.entry()))
-    assert (unknown.status, unknown.name) == (Status.LATER, "unknown-bridge")
-    assert gateway.snapshot().refused == {"device-not-enrolled": 1, "bad-cbor": 1, "unknown-bridge": 1}
+    unknown = stranger.ask(BridgeSide("b9", seed=9).sign(board.entry(), bare=True))
+    assert (unknown.status, unknown.name) == (Status.LATER, "certificate-unknown")
+    assert gateway.snapshot().refused == {"device-not-enrolled": 1, "bad-cbor": 1, "certificate-unknown": 1}
     assert {event.kind for event in gateway.events} >= {"connected", "stored", "refused"}
 
 
@@ -107,7 +106,7 @@ def test_a_gateway_that_is_killed_and_started_again_loses_and_doubles_nothing(
 ):
     end = endpoint()
     sent = [bridge.sign(board.enrolment())] + [bridge.sign(board.entry()) for _ in range(200)]
-    process = CONTEXT.Process(target=serve, args=(config().ledger, bridge.key.public_key.raw, broker.host, broker.port))
+    process = CONTEXT.Process(target=serve, args=(config().ledger, CHAIN, broker.host, broker.port))
     process.start()
     first = None
     while first is None:  # the gateway says nothing of itself before it is asked
@@ -134,11 +133,11 @@ def test_a_gateway_that_is_killed_and_started_again_loses_and_doubles_nothing(
 
 def test_two_bridges_are_kept_apart(running, endpoint, bridge, board):
     other = BridgeSide("b2", seed=2)
-    running(bridges={each.name: each.key.public_key for each in (bridge, other)})
+    running()
     one, two = endpoint("b1"), endpoint("b2")
     first = bridge.sign(board.enrolment())
     assert one.ask(first).status is Status.ACCEPTED
-    assert two.ask(first).name == "bad-signature"
+    assert two.ask(first).name == "certificate-wrong-name"
     assert two.ask(other.sign(board.entry())).status is Status.ACCEPTED  # a board may move to another bridge
     assert one.receipts.empty()
 

@@ -3,24 +3,24 @@
 import resource
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from gateway_site import GATEWAY_KEY, until
+from gateway_site import AUTHORITY, CHAIN, GATEWAY_KEY, TRUST, until
 from hypothesis import given
 from hypothesis import strategies as st
-from qcot.crypto.signing import ML_DSA_65, SigningKey
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.errors import QcotError
 from qcot.gateway import Gateway
 from qcot.gateway.inbox import Inbox, Message
 from qcot.gateway.limits import MAX_DEVICES, Bucket, Limiter, Limits, Rate
-from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
 from qcot.ledger.receipts import Status
-from qcot.ledger.trust import Trust
 from qcot.ledger.verify import TRANSACTION_FIRST_BYTE, verify
 from small_disk import fill
+from trust_site import FROM, Authority, root_of
+
+OLD = AUTHORITY.gateway(GATEWAY_KEY, "gw", "qcot.local/home", span=(FROM, FROM + 86_400))
 
 
 def name_of(raised) -> str:
@@ -96,8 +96,7 @@ def test_a_gateway_on_a_full_disk_answers_for_nothing_more_and_takes_all_once_th
     gateway.stop()
     with Reader.open(path) as reader:
         assert [raw for _, raw in reader.leaves() if raw[0] == TRANSACTION_FIRST_BYTE] == sent
-        trust = Trust({bridge.name: bridge.key.public_key}, VerifierKey("gw", GATEWAY_KEY.public_key))
-        assert verify(reader, trust).holds
+        assert verify(reader, TRUST).holds
 
 
 def test_a_disk_that_fills_between_header_and_checkpoint_gives_out_no_checkpoint_until_it_is_stored(
@@ -166,8 +165,23 @@ def test_a_ledger_that_breaks_under_a_running_gateway_ends_it_by_name(running, e
     assert gateway.events[-1].kind == "trouble"
 
 
-@pytest.mark.parametrize("other", [{"site": "elsewhere"}, {"origin": "qcot.local/elsewhere"}])
-def test_a_ledger_of_another_site_or_log_is_not_written(desk, other):
+ELSEWHERE = Authority("home", 1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {
+            "origin": "qcot.local/elsewhere",
+            "certificates": (CHAIN[0], AUTHORITY.gateway(GATEWAY_KEY, "gw", "qcot.local/elsewhere")),
+        },
+        {
+            "authority": ELSEWHERE.root,
+            "certificates": (ELSEWHERE.certificate, ELSEWHERE.gateway(GATEWAY_KEY, "gw", "qcot.local/home")),
+        },
+    ],
+)
+def test_a_ledger_of_another_log_or_authority_is_not_written(desk, other):
     desk().stop()
     with pytest.raises(QcotError) as raised:
         desk(**other)
@@ -200,10 +214,25 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_opened(config,
     assert not config().ledger.exists()
 
 
-def test_a_bridge_key_of_the_wrong_kind_is_refused(config):
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"key": SigningKey(ML_DSA_65, bytes(32))}, "gateway-config"),
+        ({"certificates": ()}, "certificate-unknown"),
+        ({"certificates": CHAIN[:1]}, "certificate-unknown"),
+        ({"certificates": CHAIN[1:]}, "issuer-unknown"),
+        ({"authority": root_of(1)}, "issuer-unknown"),
+        ({"site": "elsewhere"}, "certificate-wrong-site"),
+        ({"name": "other"}, "certificate-wrong-name"),
+        ({"origin": "qcot.local/other"}, "certificate-wrong-name"),
+        ({"key": SigningKey(ML_DSA_44, b"\1" * 32)}, "certificate-unknown"),
+        ({"certificates": (CHAIN[0], OLD)}, "certificate-expired"),
+    ],
+)
+def test_a_gateway_that_its_certificate_does_not_name_does_not_start(config, broker, change, name):
     with pytest.raises(QcotError) as raised:
-        replace(config(), bridges={"b1": config().key.public_key})
-    assert name_of(raised) == "gateway-config"
+        Gateway(config(broker, **change)).start()
+    assert name_of(raised) == name
 
 
 def test_the_inbox_is_bounded_in_number_and_bytes():

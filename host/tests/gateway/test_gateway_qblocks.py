@@ -7,13 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from gateway_site import GATEWAY_KEY, until
+from gateway_site import TRUST, until
 from qcot.errors import QcotError
 from qcot.gateway.worker import RETRY_S, quantum_thread
 from qcot.ledger import checkpoint
-from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.receipts import Status
-from qcot.ledger.trust import Trust
 from qcot.ledger.verify import verify
 from qcot.quantum.problems import RUN_FAILED
 from qcot.quantum.qblock import run_local_check
@@ -29,8 +27,7 @@ def busy():
 
 
 def assert_verifies(desk, bridge):
-    trust = Trust({bridge.name: bridge.key.public_key}, VerifierKey("gw", GATEWAY_KEY.public_key))
-    result = verify(desk.books.ledger, trust)
+    result = verify(desk.books.ledger, TRUST)
     assert result.holds, result.failure
 
 
@@ -174,16 +171,17 @@ def test_a_quantum_run_that_failed_at_the_interval_does_not_wait_for_the_next_on
 AFTERWARDS = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {here!r})
+sys.path[:0] = {here!r}
 from boards import Board, BridgeSide
 from crash import make_config
+from gateway_site import CHAIN
 from qcot.gateway import Gateway
 from qcot.gateway.inbox import Message
 from qcot.quantum.qblock import run_local_check
 
 bridge, board = BridgeSide(), Board()
 for sequence in range(2):
-    gateway = Gateway(make_config(Path({ledger!r}), bridge.key.public_key.raw, port=1))
+    gateway = Gateway(make_config(Path({ledger!r}), CHAIN, port=1))
     entries = [board.entry()] if sequence else [board.enrolment()]
     gateway._inbox.put(Message("b1", bridge.sign(*entries), lambda: None))
     gateway.start()
@@ -195,6 +193,8 @@ for sequence in range(2):
 
 def test_when_a_gateway_has_stopped_its_process_may_go_on_with_quantum_checks(tmp_path):
     """Qiskit was first used on the gateway's thread, and crashes where that has ended."""
-    program = AFTERWARDS.format(here=str(Path(__file__).parent), ledger=str(tmp_path / "ledger.db"))
+    program = AFTERWARDS.format(
+        here=[str(Path(__file__).parents[at]) for at in range(2)], ledger=str(tmp_path / "ledger.db")
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "1 16\n2 16\n"), done.stderr

@@ -45,7 +45,7 @@ UNSIGNED = {
     "oversize": ("oversize", lambda bridge, board: bytes(MAX_PAYLOAD + 1)),
     "signature flipped": ("bad-signature", lambda bridge, board: flipped(bridge.sign(board.entry()), -1)),
     "payload flipped": ("bad-signature", lambda bridge, board: flipped(bridge.sign(board.entry()), -3400)),
-    "another key": ("bad-signature", lambda bridge, board: bridge.sign(board.entry(), key=STRANGER)),
+    "another key": ("certificate-unknown", lambda bridge, board: bridge.sign(board.entry(), key=STRANGER)),
     "another bridge's name": ("wrong-bridge", lambda bridge, board: bridge.sign(board.entry(), bridge="b2")),
 }
 
@@ -113,7 +113,7 @@ def test_what_no_known_bridge_signed_is_not_taken_and_uses_up_nothing(enrolled, 
     bridge.sequence = 1
     (answer,) = enrolled.give(payload)
     # With another key the gateway would take it, so the bridge keeps it; what is malformed will never be right.
-    status = Status.LATER if name in {"bad-signature", "wrong-bridge"} else Status.REFUSED
+    status = Status.LATER if name in {"bad-signature", "wrong-bridge", "certificate-unknown"} else Status.REFUSED
     assert (answer.status, answer.leaf, answer.name) == (status, None, name)
     assert answer.reason
     assert enrolled.acked[-1] == payload
@@ -143,23 +143,14 @@ def test_what_does_not_follow_is_refused_for_good_and_holds_up_nothing(enrolled,
 
 
 def test_a_transaction_by_another_bridges_topic_is_not_taken(desk, bridge, board):
-    other = BridgeSide("b2", seed=2)
-    one = desk(bridges={"b1": bridge.key.public_key, "b2": other.key.public_key})
-    (answer,) = one.give(bridge.sign(board.enrolment()), bridge="b2")
-    assert (answer.status, answer.name) == (Status.LATER, "bad-signature")
+    one = desk()
+    raw = bridge.sign(board.enrolment())
+    (answer,) = one.give(raw, bridge="b2")
+    assert (answer.status, answer.name) == (Status.LATER, "certificate-unknown")
+    assert one.give(raw)[0].status is Status.ACCEPTED
+    (answer,) = one.give(bridge.sign(board.entry()), bridge="b2")
+    assert (answer.status, answer.name) == (Status.LATER, "certificate-wrong-name")
     assert one.sent[-1][0] == "b2"
-
-
-def test_a_bridge_whose_key_comes_later_is_told_so_and_loses_nothing(desk, board, bridge):
-    sent = [bridge.sign(board.enrolment()), bridge.sign(board.entry())]
-    one = desk(bridges={})
-    answers = one.give(*sent)
-    assert [(a.status, a.name) for a in answers] == [(Status.LATER, "unknown-bridge")] * 2
-    one.stop()
-    stranger = desk(bridges={"b1": STRANGER.public_key})
-    assert [(a.status, a.name) for a in stranger.give(*sent)] == [(Status.LATER, "bad-signature")] * 2
-    stranger.stop()
-    assert [a.status for a in desk().give(*sent)] == [Status.ACCEPTED] * 2
 
 
 def test_another_transaction_under_a_used_sequence_is_refused(enrolled, bridge, board):
@@ -225,14 +216,13 @@ def test_answers_to_what_nobody_signed_are_limited_and_still_counted(desk):
     assert len(one.acked) == 10
 
 
-def test_what_finds_no_room_is_told_to_come_again(desk, bridge, board):
-    one = desk()
-    raw = bridge.sign(board.enrolment())
-    one.worker.turn_away("b1", raw)
-    one.worker.turn_away("nobody", raw)
-    (answer,) = one.give()
+def test_what_finds_no_room_is_told_to_come_again(enrolled, bridge, board):
+    raw = bridge.sign(board.entry())
+    enrolled.worker.turn_away("b1", raw)
+    enrolled.worker.turn_away("nobody", raw)
+    (answer,) = enrolled.give()
     assert (answer.status, answer.name, answer.hash) == (Status.LATER, "busy", sha256(raw).digest())
-    assert one.give(raw)[0].status is Status.ACCEPTED
+    assert enrolled.give(raw)[0].status is Status.ACCEPTED
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -270,7 +260,7 @@ def test_receipts_stay_within_one_message(desk):
 
 def test_what_a_stranger_writes_is_quoted_in_part(desk):
     one = desk()
-    payload = {1: 1, 2: "x" * 500_000, 3: "b1", 4: 1, 5: 1, 6: [0]}
+    payload = {1: 1, 2: "x" * 50_000, 3: "b1", 4: 1, 5: 1, 6: [0]}
     raw = cose.sign(STRANGER, transactions.KIND, cbor.encode(payload), "default")
     (answer,) = one.give(raw)
     assert (answer.name, len(answer.reason)) == ("bad-transaction", 1024)

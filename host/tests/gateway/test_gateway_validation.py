@@ -6,11 +6,9 @@ import uuid
 
 import pytest
 from boards import BridgeSide
-from gateway_site import GATEWAY_KEY, until
+from gateway_site import TRUST, until
 from qcot.gateway.validator import Validator
-from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.problems import QBLOCK_KEY_REUSED
-from qcot.ledger.trust import Trust
 from qcot.ledger.verify import verify
 from qcot.quantum.qkd import distribute
 from qcot.quantum.qkd.store import Key, KeyStore
@@ -25,7 +23,8 @@ def unused(path) -> dict[uuid.UUID, bytes]:
 
 def test_the_bridges_take_turns_and_each_qblock_burns_a_key_at_both_ends(desk, bridge, board):
     other = BridgeSide("b2")
-    one = desk(max_transactions=1, bridges={each.name: each.key.public_key for each in (bridge, other)})
+    one = desk(max_transactions=2)
+    one.give(other.sign(board.enrolment()), bridge="b2")
     for number in range(4):
         one.give(bridge.sign(board.entry() if number else board.enrolment()))
         one.settle()
@@ -39,7 +38,7 @@ def test_the_bridges_take_turns_and_each_qblock_burns_a_key_at_both_ends(desk, b
         assert ends[0] == ends[1]
         assert ends[0]
         assert not {uuid.UUID(bytes=each.key_id) for each in burnt} & set(ends[0])
-    assert verify(one.books.ledger, trust(bridge)).holds
+    assert verify(one.books.ledger, TRUST).holds
     assert "validated by b2" in [event.text for event in one.events if event.kind == "qblock"][-1]
 
 
@@ -68,10 +67,6 @@ def troubles(desk) -> list[str]:
     return [event.text for event in desk.events if event.kind == "trouble"]
 
 
-def trust(bridge) -> Trust:
-    return Trust({bridge.name: bridge.key.public_key}, VerifierKey("gw", GATEWAY_KEY.public_key))
-
-
 def settle_without_waiting(one) -> None:
     def closed():
         one.worker._retry_at = 0
@@ -84,6 +79,7 @@ def settle_without_waiting(one) -> None:
 def test_keys_brought_back_from_a_backup_validate_nothing_and_leave_a_ledger_that_verifies(desk, bridge, board):
     one = desk(max_transactions=1)
     folder = one.config.validation_keys
+    one.books.validator._verifiers = lambda: ["b1"]
     one.books.validator.prepare()
     backup = shutil.copytree(folder, folder.with_name("backup"))
     for entry in (board.enrolment(), board.entry(), board.entry()):
@@ -95,7 +91,7 @@ def test_keys_brought_back_from_a_backup_validate_nothing_and_leave_a_ledger_tha
     settle_without_waiting(one)
     records = [one.books.ledger.header(height).quantum.validated for height in range(4)]
     assert len({each.key_id for each in records}) == 4
-    assert verify(one.books.ledger, trust(bridge)).holds
+    assert verify(one.books.ledger, TRUST).holds
     (told,) = troubles(one)  # though three keys in turn were refused
     assert told.startswith("qblock-key-reused: key ")
     assert told.endswith(QBLOCK_KEY_REUSED.remedy)
@@ -132,10 +128,11 @@ def test_stores_that_cannot_be_used_stop_no_transaction_and_are_told_until_they_
     ledger = one.books.ledger
     until(lambda: one.give() or ledger.totals().transactions == 4, "the readings")
     assert ledger.height() == 1
+    until(lambda: one.worker._closing is None or one.worker._closing.done(), "what is under way")
     shutil.rmtree(one.config.validation_keys)
     settle_without_waiting(one)
     assert (ledger.height(), one.worker.snapshot(True).trouble) == (2, None)
-    assert verify(ledger, trust(bridge)).holds
+    assert verify(ledger, TRUST).holds
 
 
 def test_a_link_run_without_a_key_is_told_and_run_again(desk, bridge, board, monkeypatch):
@@ -153,7 +150,7 @@ def test_a_link_run_without_a_key_is_told_and_run_again(desk, bridge, board, mon
 
 def test_what_was_used_up_does_not_make_the_stores_grow(tmp_path):
     for _ in range(3):
-        Validator(tmp_path, ["b1"]).prepare()
+        Validator(tmp_path, lambda: ["b1"]).prepare()
         for end in ("bridge", "gateway"):
             with sqlite3.connect(tmp_path / f"b1.{end}") as file:
                 keys, used = file.execute("SELECT count(*), sum(used) FROM key").fetchone()
