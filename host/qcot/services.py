@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qcot.bridge.config import BridgeConfig, Broker, Rates
 from qcot.bridge.daemon import Bridge
 from qcot.bridge.intake import Limits
+from qcot.certificates import certificate
 from qcot.channel.level import KEMS
 from qcot.channel.opener import Unsealing
 from qcot.channel.sealer import Rekey, Sealing
@@ -64,11 +66,18 @@ def _sealing(home: Home) -> Sealing | None:
     if not _is_channel_on(settings):
         return None
     kem, channel, qkd = KEMS[settings.channel.kem], settings.channel, settings.qkd
-    rekey = Rekey(channel.rekey_messages, channel.rekey_bytes, channel.rekey_s)
+    rekey, chain = Rekey(channel.rekey_messages, channel.rekey_bytes, channel.rekey_s), partial(_bridge_chain, home)
     if qkd.url is None:
-        return Sealing(kem, rekey=rekey)
+        return Sealing(kem, rekey=rekey, certificates=chain)
     client, gateway = kme_client(home, settings.bridge.name), qkd.sae_of(settings.gateway.name)
-    return Sealing(kem, lambda: client.enc_keys(gateway)[0], rekey)
+    return Sealing(kem, lambda: client.enc_keys(gateway)[0], rekey, chain)
+
+
+def _bridge_chain(home: Home) -> tuple[bytes, ...]:
+    """The bridge's certificate, behind that of who issued it."""
+    raw = home.certificate("bridge")
+    issuer = certificate.parse(raw).issuer
+    return *(each for each in home.issuers() if certificate.parse(each).kid == issuer), raw
 
 
 def _unsealing(home: Home) -> Unsealing | None:
@@ -119,7 +128,8 @@ def make_gateway(home: Home) -> Gateway:
         origin=settings.log_origin,
         ledger=home.ledger,
         key=home.gateway_key(),
-        bridges=home.trusted_bridges(),
+        authority=home.root(),
+        certificates=home.chain("gateway"),
         host=settings.broker.host,
         port=settings.broker.port,
         tls=tls_files(home, settings.broker),

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qcot.authority.registration import found, register_board
 from qcot.boards.build import build
 from qcot.boards.emulator import EmulatedBoard, build_emulator
 from qcot.boards.enroll import enroll
@@ -20,15 +21,17 @@ from qcot.boards.registry import BoardRegistry
 from qcot.bridge.daemon import Bridge
 from qcot.bridge.snapshot import BridgeView
 from qcot.broker import EmbeddedBroker
+from qcot.certificates import certificate
+from qcot.certificates.certificate import Certificate
 from qcot.demo.account import Account, readings_of, settle
-from qcot.demo.tamper import Caught, Detection, flip_reading, forge_phase
+from qcot.demo.tamper import Caught, Detection, alter_evidence, flip_reading, forge_phase
 from qcot.errors import Problem, QcotError
 from qcot.gateway.events import Snapshot
 from qcot.gateway.gateway import Gateway
-from qcot.home import Home, create_home
-from qcot.ledger.checkpoint import VerifierKey
+from qcot.home import Home
+from qcot.ledger import proving
 from qcot.ledger.reader import Reader
-from qcot.ledger.trust import Trust
+from qcot.ledger.report import Given, Report, check
 from qcot.ledger.verify import Result, verify
 from qcot.services import make_bridge, make_gateway
 from qcot.settings import BridgeSettings, BrokerSettings, GatewaySettings, Settings
@@ -63,7 +66,9 @@ class Demo:
     detail: Say = lambda line: None
     watch: Watch = lambda bridge, gateway: None
     accounts: list[Account] = field(default_factory=list)
+    chain: list[str] = field(default_factory=list)
     verified: Result | None = None
+    evidence: Report | None = None
     caught: list[Caught] = field(default_factory=list)
     detection: Detection | None = None
     seconds: float = 0.0
@@ -111,13 +116,15 @@ class Demo:
         return boards
 
     def _enrol(self, board: EmulatedBoard, home: Home) -> bytes:
-        found = enroll(board.port, BoardRegistry(home.path)).board
-        if found.image != build(ENV).image:
-            raise QcotError(OTHER_IMAGE, f"board {found.device.hex()} says that it runs {found.image.hex()}")
-        self.say(
-            f"enrolled board {found.device.hex()} ({found.model}, {len(found.channels)} channels), runs that image"
-        )
-        return found.device
+        done = enroll(board.port, BoardRegistry(home.path)).board
+        if done.image != build(ENV).image:
+            raise QcotError(OTHER_IMAGE, f"board {done.device.hex()} says that it runs {done.image.hex()}")
+        self.say(f"enrolled board {done.device.hex()} ({done.model}, {len(done.channels)} channels), runs that image")
+        made = register_board(home, done, int(time.time()))
+        assert isinstance(made, Certificate)  # the authority is in the demonstration's home
+        self.chain.append(f"board {made.name}")
+        self.say(f"it proved that it has its key: certificate {made.serial.hex()[:16]} under policy {made.policy}")
+        return done.device
 
     # The site
 
@@ -129,7 +136,15 @@ class Demo:
             bridge=BridgeSettings(ports=()),
             gateway=GatewaySettings(interval_s=self.interval_s),
         )
-        return create_home(self.folder / "home", settings)
+        home = found(self.folder / "home", settings, int(time.time()))
+        root = home.authority_keys()
+        self.chain = [f"root {root.root.algorithm.name}"]
+        for part in ("issuer", "bridge", "gateway"):
+            made = certificate.parse(home.certificate(part))
+            assert made.key is not None  # only a board has none
+            self.chain.append(f"{made.role} {made.key.algorithm.name}")
+        self.say(f"authority {root.fingerprint}: " + ", ".join(self.chain))
+        return home
 
     @contextmanager
     def _site(self, home: Home, boards: list[EmulatedBoard]) -> Iterator[tuple[Bridge, Gateway]]:
@@ -182,27 +197,36 @@ class Demo:
     # The judgement
 
     def _judge(self, home: Home, boards: list[EmulatedBoard], devices: list[bytes]) -> None:
-        name = home.settings().gateway.name
-        trust = Trust(home.trusted_bridges(), VerifierKey(name, home.trusted_gateway(name)))
+        trust, file = home.trust(), self.folder / "reading.qcot"
         self.say("verifying the ledger from its stored bytes")
         with Reader.open(home.ledger) as ledger:
             self.verified = verify(ledger, trust)
             for board, device in zip(boards, devices, strict=True):
                 sampled = [each.value for each in board.adc_log() if each.channel == 0]
                 self.accounts.append(settle(device, sampled, readings_of(ledger, device), channel=0))
-        self.say("tampering with two copies")
+            epoch = ledger.devices()[devices[0]].epoch
+            file.write_bytes(proving.for_reading(ledger, trust, devices[0], epoch, 0).encode())
+        self.evidence = check(file.read_bytes(), Given(home.root()))
+        self.say(
+            f"evidence for one reading: {file.stat().st_size:,} bytes with its whole chain of certificates, "
+            + ("verified under the root key alone" if self.evidence.holds else str(self.evidence.failure))
+        )
+        self.say("tampering with two copies of the ledger and one of the evidence")
         self.caught.append(flip_reading(home.ledger, self.folder / "flipped.sqlite", trust))
         forged, self.detection = forge_phase(
             home.ledger, self.folder / "forged.sqlite", trust, seed=secrets.randbits(31)
         )
         self.caught.append(forged)
+        self.caught.append(alter_evidence(file, Given(home.root())))
 
     @property
     def holds(self) -> bool:
-        """Whether the ledger verifies, nothing was lost, and both forgeries were caught."""
+        """Whether the ledger and a reading's evidence verify, nothing was lost, and each forgery was caught."""
         return (
             self.verified is not None
             and self.verified.holds
+            and self.evidence is not None
+            and self.evidence.holds
             and all(each.identical and not each.told_lost and each.sampled for each in self.accounts)
             and all(each.finding for each in self.caught)
         )
@@ -220,6 +244,8 @@ class Demo:
             "transactions": self.verified.counts.transactions if self.verified else 0,
             "qblocks": self.verified.counts.qblocks if self.verified else 0,
             "ledger_verified": self.verified is not None and self.verified.holds,
+            "certified": self.chain,
+            "evidence_verified": self.evidence is not None and self.evidence.holds,
             "tampering_detected": all(each.finding for each in self.caught),
             "tampering": [asdict(each) for each in self.caught],
             "quantum_backend": self.detection.backend if self.detection else None,

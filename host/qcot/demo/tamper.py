@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qcot.errors import Problem, QcotError
-from qcot.ledger import qblock, transactions
+from qcot.ledger import evidence, qblock, transactions
 from qcot.ledger.reader import Reader
+from qcot.ledger.report import Given, check
 from qcot.ledger.transactions import FrameEntry
 from qcot.ledger.trust import Trust
 from qcot.ledger.verify import verify
@@ -69,6 +70,18 @@ def flip_reading(ledger: Path, copy: Path, trust: Trust) -> Caught:
     changed[value_at] ^= 1
     _rewrite(copy, leaf, lambda raw: raw.replace(frame, bytes(changed), 1))
     return Caught(f"one bit of one reading in leaf {leaf}", _finding(copy, trust))
+
+
+def alter_evidence(file: Path, given: Given) -> Caught:
+    """Flip one bit in the middle of the transaction in an evidence file, and check what comes of it."""
+    held = file.read_bytes()
+    raw = evidence.parse(held).transaction
+    changed = bytearray(raw)
+    changed[len(raw) // 2] ^= 1
+    failure = check(held.replace(raw, bytes(changed), 1), given).failure
+    return Caught(
+        "one bit of the evidence", f"{failure.problem.name}: {failure.says}" if failure and failure.problem else None
+    )
 
 
 def _some_readings(ledger: Reader) -> tuple[int, bytes]:

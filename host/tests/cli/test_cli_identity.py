@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from home_site import founded
+from home_site import IMAGE, enrolled, founded
 from qcot.authority import registration
 from qcot.authority.store import AuthorityStore
-from qcot.boards.registry import BoardRegistry, ChannelInfo, EnrolledBoard, Proof
+from qcot.boards.registry import BoardRegistry
 from qcot.bridge import spool
 from qcot.certificates import certificate, request, revocation
 from qcot.certificates.certificate import LogClaims, Role
@@ -22,12 +22,9 @@ from qcot.crypto.signing import ML_DSA_44, SigningKey
 from qcot.errors import QcotError
 from qcot.home import Home
 from qcot.link import keys
-from qcot.link.frames import seal
-from qcot.link.messages import Enrolled
 from qcot.settings import Settings
 
 Run = Callable[..., tuple[int, str, str]]
-IMAGE = bytes(range(32))
 
 
 @pytest.fixture
@@ -60,18 +57,6 @@ def other(run: Run, home: Home, tmp_path: Path) -> Home:
     words = ("init", "--home", tmp_path / "other", "--join", home.authority_file, "--name", "bridge-2")
     assert run(*words)[0] == 0
     return Home(tmp_path / "other")
-
-
-def enrolled(home: Home, number: int = 7) -> EnrolledBoard:
-    """A board that was enrolled in ``home``, as `qcot enroll` leaves it behind."""
-    registry = BoardRegistry(home.path)
-    device, key = registry.draw()
-    challenge = bytes([number]) * 16
-    answer = Enrolled(device, challenge, IMAGE).encode()
-    registry.keep_proof(device, Proof(challenge, seal(Enrolled.TYPE, answer, 1, keys.enrolment_key(key, challenge))))
-    board = EnrolledBoard(device, "uno", (1, 0, 0), IMAGE, (ChannelInfo("A0", "V", 5, 1023, 0),))
-    registry.record(board)
-    return board
 
 
 def register_of(home: Home) -> Register:
@@ -153,7 +138,7 @@ def test_a_command_where_the_authority_is_opens_the_window_for_its_own_request_a
     with AuthorityStore(home.authority) as store:
         assert store.window(now) is None
         until = store.open_window(600, now)
-    assert registration.register_board(home, enrolled(home, 8), now)
+    assert registration.register_board(home, enrolled(home), now)
     with AuthorityStore(home.authority) as store:
         assert store.window(now) == until
 

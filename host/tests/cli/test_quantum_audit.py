@@ -11,6 +11,7 @@ from qcot.ledger.store import Ledger
 from qcot.ledger.transactions import parse
 from qcot.settings import Settings
 from quantum_command import Run, program, quantum
+from trust_site import Authority
 
 __all__ = ["program", "quantum"]
 
@@ -20,11 +21,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home whose ledger holds two Qblocks, 2,345 ms apart."""
     made = create_home(tmp_path_factory.mktemp("audited") / "home", Settings())
     board, bridge = Board(7), BridgeSide("bridge", "home")
-    bridge.key = made.bridge_key()
-    ledger = Ledger.open_or_create(made.ledger, site="home", origin=Settings().log_origin)
+    authority = Authority("home").root
+    ledger = Ledger.open_or_create(made.ledger, site="home", origin=Settings().log_origin, authority=authority)
     keeper = closing.Bookkeeper("gateway", made.gateway_key(), 64)
     for time, entries in ((1_700_000_000_000, [board.enrolment()]), (1_700_000_002_345, [board.entry()])):
-        ledger.append_transactions([parse(bridge.sign(*entries))])
+        ledger.append_transactions([parse(bridge.sign(*entries))], time)
         closing.end(ledger, keeper, closing.begin(ledger, keeper, now=time, seed=1).run())
     ledger.close()
     return made

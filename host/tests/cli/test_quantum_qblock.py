@@ -11,6 +11,7 @@ from qcot.ledger.store import Ledger
 from qcot.ledger.transactions import parse
 from qcot.settings import Settings
 from quantum_command import Run, program, quantum
+from trust_site import Authority
 
 __all__ = ["program", "quantum"]
 
@@ -20,12 +21,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[qblock.He
     """A home whose ledger holds three Qblocks, 2,000 ms apart, and their headers."""
     home = create_home(tmp_path_factory.mktemp("chained") / "home", Settings())
     board, bridge = Board(7), BridgeSide("bridge", "home")
-    bridge.key = home.bridge_key()
-    ledger = Ledger.open_or_create(home.ledger, site="home", origin=Settings().log_origin)
+    authority = Authority("home").root
+    ledger = Ledger.open_or_create(home.ledger, site="home", origin=Settings().log_origin, authority=authority)
     keeper = closing.Bookkeeper("gateway", home.gateway_key(), 16)
     for number, entries in enumerate(([board.enrolment()], [board.entry()], [board.entry()])):
-        ledger.append_transactions([parse(bridge.sign(*entries))])
         now = 1_700_000_000_000 + 2_000 * number
+        ledger.append_transactions([parse(bridge.sign(*entries))], now)
         closing.end(ledger, keeper, closing.begin(ledger, keeper, now=now, seed=1).run())
     headers = [header for height in range(3) if (header := ledger.header(height))]
     ledger.close()

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from home_site import founded
 from qcot.boards.emulator import EmulatedBoard
 from qcot.cli.demo import _Interrupt
-from qcot.home import create_home
 from qcot.settings import BrokerSettings, Settings
 
 QCOT = [sys.executable, "-c", "from qcot.cli.main import main; main()"]
@@ -97,7 +97,7 @@ def test_only_the_first_interrupt_after_the_first_question_is_an_answer() -> Non
 
 
 def test_up_serves_the_ports_that_are_named_and_prints_one_document(tmp_path: Path, free_port: int) -> None:
-    create_home(tmp_path / "home", Settings(broker=BrokerSettings(port=free_port)))
+    founded(tmp_path / "home", Settings(broker=BrokerSettings(port=free_port)))
     with EmulatedBoard.start("native", state_dir=tmp_path / "board", seed=1) as board:
         enrolled = subprocess.run(
             [*QCOT, "enroll", board.port, "--rate", "A0=100", "--home", tmp_path / "home", "--json"],
@@ -113,7 +113,7 @@ def test_up_serves_the_ports_that_are_named_and_prints_one_document(tmp_path: Pa
 
 
 def test_up_uses_a_broker_that_listens_already_and_refuses_a_second_gateway(tmp_path: Path, free_port: int) -> None:
-    create_home(tmp_path / "home", Settings(broker=BrokerSettings(port=free_port)))
+    founded(tmp_path / "home", Settings(broker=BrokerSettings(port=free_port)))
     with started("up", folder=tmp_path) as first:
         assert first.stdout is not None
         while not (tmp_path / "home" / "ledger" / "ledger.sqlite").exists():
