@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from qcot.channel.level import LEVELS
 from qcot.channel.opener import Opener, Unsealing
-from qcot.channel.sealer import Rekey, Sealer, Sealing, Signer
+from qcot.channel.sealer import Rekey, Sealer, Sealing
 from qcot.channel.secret import Names
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.mqtt import tx_topic
@@ -40,7 +40,7 @@ class Ends:
         )
         self.sealer = Sealer(
             Names("bench", "b1", "gw"), tx_topic("bench", "b1"), Sealing(kem, rekey=Rekey(seconds=1.0)),
-            gateway=gateway.public_key, signer=lambda: Signer(bridge), clock=lambda: self.now,
+            gateway=gateway.public_key, key=lambda: bridge, clock=lambda: self.now,
             changed=lambda: None, failed=lambda *_: None,
         )  # fmt: skip
         offer = self.opener.offer()

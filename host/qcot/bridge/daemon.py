@@ -26,7 +26,7 @@ from qcot.bridge.port import BoardPort, Hub
 from qcot.bridge.publisher import Publisher
 from qcot.bridge.snapshot import BridgeView, TroubleView, last_will
 from qcot.bridge.store import Store
-from qcot.channel.sealer import Sealer, Signer
+from qcot.channel.sealer import Sealer
 from qcot.channel.secret import Names
 from qcot.errors import Problem, QcotError
 from qcot.mqtt import Ack, MqttLink, channel_topic, receipt_topic, status_topic, tx_topic
@@ -344,7 +344,7 @@ class Bridge:
             self._topic,
             config.sealing,
             gateway=config.gateway,
-            signer=lambda: Signer(config.key),
+            key=lambda: config.key,
             clock=time.monotonic,
             changed=lambda: self._from_thread(self._pump),
             failed=lambda problem, reason: self._from_thread(self._trouble, "channel", problem, reason),

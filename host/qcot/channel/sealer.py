@@ -67,25 +67,19 @@ class Rekey:
 class Sealing:
     """What a bridge has to be told to seal.
 
-    ``take``: whence QKD keys come, None where the level has none; ``rekey``: when an epoch ends.
+    ``take``: whence QKD keys come, None where the level has none; ``rekey``: when an epoch ends; ``certificates``: what
+    an opening carries, asked for each time, for they may be renewed meanwhile.
     """
 
     kem: Kem = ML_KEM_768
     take: Callable[[], DeliveredKey] | None = None
     rekey: Rekey = Rekey()
+    certificates: Callable[[], Sequence[bytes]] = tuple
 
     @property
     def level(self) -> Level:
         """The one that this bridge demands."""
         return Level(self.kem, qkd=self.take is not None)
-
-
-@dataclass(frozen=True)
-class Signer:
-    """Who signs openings: the bridge's key, and the certificates that say so."""
-
-    key: SigningKey
-    certificates: Sequence[bytes] = ()
 
 
 @dataclass
@@ -99,7 +93,7 @@ class _Epoch:
 
 
 class Sealer:
-    """Seals for one topic, under what ``gateway``, whose key that is, offers.
+    """Seals for one topic, under what ``gateway``, whose key that is, offers; ``key`` gives the bridge's as it is then.
 
     ``clock`` gives seconds that never go back, ``wall`` ms since 1970. ``changed`` is called when something can be
     sealed again, ``failed`` when there is something to tell; both perhaps on another thread.
@@ -112,14 +106,14 @@ class Sealer:
         sealing: Sealing,
         *,
         gateway: PublicKey,
-        signer: Callable[[], Signer],
+        key: Callable[[], SigningKey],
         clock: Callable[[], float],
         changed: Callable[[], None],
         failed: Callable[[Problem, str], None],
         wall: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._names, self._topic, self._sealing, self._level = names, topic, sealing, sealing.level
-        self._gateway, self._signer = gateway, signer
+        self._gateway, self._key = gateway, key
         self._clock, self._wall = clock, wall
         self._changed, self._failed = changed, failed
         self._lock = threading.Lock()
@@ -288,13 +282,13 @@ class Sealer:
         return NO_OFFER, self._why
 
     def _begin(self, offer: Offer, now: float) -> None:
+        signing, certificates = self._key(), self._sealing.certificates()
         delivered, self._delivered = self._delivered, None  # whatever happens then, it is not used again
-        signer = self._signer()
         secret, ciphertext = KemPublicKey(offer.level.kem, offer.public_key).encapsulate()
         raw = build_opening(
-            signer.key, names=self._names, level=offer.level, offer=offer.hash, ciphertext=ciphertext,
+            signing, names=self._names, level=offer.level, offer=offer.hash, ciphertext=ciphertext,
             epoch=secrets.randbits(EPOCH_BITS), key_id=delivered.id if delivered else None,
-            certificates=signer.certificates,
+            certificates=certificates,
         )  # fmt: skip
         exchange = parse_opening(raw).exchange(offer.public_key)
         key = derive(exchange, secret, delivered.secret if delivered else b"")

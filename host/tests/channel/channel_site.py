@@ -9,7 +9,7 @@ from hashlib import sha256
 from qcot.channel.handshake import build_opening
 from qcot.channel.level import LEVELS
 from qcot.channel.opener import Opener, Unsealing
-from qcot.channel.sealer import Rekey, Sealer, Sealing, Signer
+from qcot.channel.sealer import Rekey, Sealer, Sealing
 from qcot.channel.secret import Names
 from qcot.crypto.kem import KemPublicKey
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
@@ -116,7 +116,7 @@ class Ends:
     def start_bridge(self):
         sealing = Sealing(self.level.kem, self.keys.take if self.level.qkd else None, self.rekey)
         self.sealer = Sealer(
-            NAMES, TOPIC, sealing, gateway=GATEWAY_KEY.public_key, signer=lambda: Signer(BRIDGE_KEY),
+            NAMES, TOPIC, sealing, gateway=GATEWAY_KEY.public_key, key=lambda: BRIDGE_KEY,
             clock=lambda: self.now, wall=lambda: self.wall() + self.bridge_ahead_ms,
             changed=lambda: None, failed=lambda problem, reason: self.told.append((problem.name, reason)),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from boards import BridgeSide
 from gateway_site import GATEWAY_KEY, TRUST, until
 from qcot.certificates.register import Register
 from qcot.channel.opener import Unsealing
-from qcot.channel.sealer import Sealer, Sealing, Signer
+from qcot.channel.sealer import Sealer, Sealing
 from qcot.channel.secret import Names
 from qcot.gateway.identities import Identities
 from qcot.gateway.intake import Rejected, examine
@@ -24,11 +24,11 @@ KEY = DeliveredKey(uuid.UUID(int=5), bytes(range(32)))
 
 def sealer_of(bridge, now, offer, take=None, certificates=None):
     """The bridge's end, with the gateway's offer."""
+    brought = chain(bridge) if certificates is None else certificates
     made = Sealer(
-        Names("home", bridge.name, "gw"), tx_topic("home", bridge.name), Sealing(take=take),
-        gateway=GATEWAY_KEY.public_key, clock=time.monotonic, wall=lambda: now,
-        signer=lambda: Signer(bridge.key, chain(bridge) if certificates is None else certificates),
-        changed=lambda: None, failed=lambda *told: pytest.fail(str(told)),
+        Names("home", bridge.name, "gw"), tx_topic("home", bridge.name),
+        Sealing(take=take, certificates=lambda: brought), gateway=GATEWAY_KEY.public_key, key=lambda: bridge.key,
+        clock=time.monotonic, wall=lambda: now, changed=lambda: None, failed=lambda *told: pytest.fail(str(told)),
     )  # fmt: skip
     made.offered(offer)
     until(made.ready, "an epoch")
