@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from authority_site import NOW
+from authority_site import NOW, bridge_request
 from qcot.authority.store import AuthorityStore
 
 
@@ -11,6 +11,18 @@ from qcot.authority.store import AuthorityStore
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made") / "authority"
     AuthorityStore.create(folder, site="lab", now=NOW).close()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rotated(made, tmp_path_factory):
+    """An authority that issued BRIDGE's certificate and then took a new issuing key; the old one beside its folder."""
+    folder = shutil.copytree(made, tmp_path_factory.mktemp("rotated") / "authority")
+    shutil.copy2(folder / "issuing.seed", folder.parent / "issuing.old")
+    with AuthorityStore(folder) as store:
+        store.open_window(600, NOW)
+        store.issue(bridge_request(), NOW)
+        store.rotate_issuer(NOW + 5)
     return folder
 
 

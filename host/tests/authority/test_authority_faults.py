@@ -93,14 +93,14 @@ def test_a_full_disk_gives_out_nothing_and_once_there_is_room_it_goes_on(made, s
         assert len(store.issued()) == 2
 
 
-def test_a_rotation_that_was_killed_before_its_last_step_ends_by_itself(store, folder):
-    before = (folder / "issuing.seed").read_bytes()
-    new = store.rotate_issuer(NOW)
+def test_a_rotation_that_was_killed_before_its_last_step_ends_by_itself(rotated, tmp_path):
+    folder = shutil.copytree(rotated, tmp_path / "authority")
     # What the disk holds between the commit and the renaming.
     (folder / "issuing.seed").rename(folder / "issuing.next.seed")
-    (folder / "issuing.seed").write_bytes(before)
-    (folder / "issuing.seed").chmod(0o600)
-    assert store.issue(bridge_request(), NOW).issuer == new.kid
+    shutil.copy2(rotated.parent / "issuing.old", folder / "issuing.seed")
+    with AuthorityStore(folder) as store:
+        new = store.issuer()
+        assert store.issue(bridge_request(called="loft"), NOW).issuer == new.kid
     assert not (folder / "issuing.next.seed").exists()
     assert SigningKey(ML_DSA_44, (folder / "issuing.seed").read_bytes()).public_key.kid == new.kid
 

@@ -1,6 +1,7 @@
 """The authority: who gets a certificate and who does not, what is on disk, and what takes the root key."""
 
 import hashlib
+import shutil
 
 import pytest
 from authority_site import (
@@ -231,21 +232,23 @@ def test_all_but_anchors_and_issuers_goes_on_while_the_root_is_in_its_safe(store
     (folder / "root.key").chmod(0o600)
     assert name(store.rotate_issuer, NOW) == "root-differs"
     root.replace(folder / "root.key")
-    assert store.revoke(issuer.serial, "superseded", NOW)
+    assert name(store.anchor, origin="", size=1, root=bytes(32), now_ms=NOW * 1000) == "bad-anchor"
 
 
-def test_a_new_issuer_goes_on_and_what_the_old_one_issued_stays_good(store, folder):
-    old, bridge = store.issuer(), store.issue(bridge_request(), NOW)
-    secret = (folder / "issuing.seed").read_bytes()
-    new = store.rotate_issuer(NOW + 5)
-    assert (store.issuer(), new.role, new.issuer) == (new, Role.ISSUER, store.root.kid)
-    cellar = store.issue(bridge_request(OTHER, "cellar"), NOW + 5)
-    known = register(store, old.raw, bridge.raw, cellar.raw)
-    assert known.chain(OTHER.public_key.kid)[1] == new
-    assert known.chain(BRIDGE.public_key.kid)[1] == old
+def test_a_new_issuer_goes_on_and_what_the_old_one_issued_stays_good(rotated, tmp_path):
+    folder = shutil.copytree(rotated, tmp_path / "authority")
+    with AuthorityStore(folder) as store:
+        new = store.issuer()
+        assert (new.role, new.issuer) == (Role.ISSUER, store.root.kid)
+        old, bridge = (certificate.parse(each.raw) for each in store.issued()[:2])
+        cellar = store.issue(bridge_request(OTHER, "cellar"), NOW + 5)
+        known = register(store, old.raw, bridge.raw, cellar.raw)
+        assert known.chain(OTHER.public_key.kid)[1] == new
+        assert known.chain(BRIDGE.public_key.kid)[1] == old
+        fallen = known.revoke(store.revoke(bridge.serial, "ceased", NOW + 6))
+        assert name(fallen.require, BRIDGE.public_key.kid, Role.BRIDGE, NOW + 6) == "certificate-revoked"
+    secret = (rotated.parent / "issuing.old").read_bytes()
     assert not [path for path in folder.iterdir() if secret in path.read_bytes()]
-    fallen = known.revoke(store.revoke(bridge.serial, "ceased", NOW + 6))
-    assert name(fallen.require, BRIDGE.public_key.kid, Role.BRIDGE, NOW + 6) == "certificate-revoked"
 
 
 def test_an_issuer_that_the_root_revoked_issues_no_more_until_there_is_another(store):
