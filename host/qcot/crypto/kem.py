@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -31,16 +32,12 @@ class KemBackend(Protocol):
         """Draw a new secret."""
         ...
 
-    def public(self, secret: bytes) -> bytes:
-        """Return the public key of ``secret``."""
+    def opener(self, secret: bytes) -> tuple[bytes, Callable[[bytes], bytes]]:
+        """Return the public key of ``secret`` and what turns ciphertexts into shared secrets with it."""
         ...
 
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
         """Return a new shared secret and its ciphertext."""
-        ...
-
-    def decapsulate(self, secret: bytes, ciphertext: bytes) -> bytes:
-        """Return the shared secret of ``ciphertext``."""
         ...
 
 
@@ -54,17 +51,13 @@ class _Pyca:
     def generate(self) -> bytes:
         return secrets.token_bytes(_ML_KEM_SEED)
 
-    def public(self, secret: bytes) -> bytes:
-        raw: bytes = self.private_key.from_seed_bytes(secret).public_key().public_bytes_raw()
-        return raw
+    def opener(self, secret: bytes) -> tuple[bytes, Callable[[bytes], bytes]]:
+        key = self.private_key.from_seed_bytes(secret)
+        return key.public_key().public_bytes_raw(), key.decapsulate
 
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
         shared, ciphertext = self.public_key.from_public_bytes(public).encapsulate()
         return shared, ciphertext
-
-    def decapsulate(self, secret: bytes, ciphertext: bytes) -> bytes:
-        shared: bytes = self.private_key.from_seed_bytes(secret).decapsulate(ciphertext)
-        return shared
 
 
 @dataclass(frozen=True)
@@ -80,15 +73,13 @@ class _Pqcrypto:
         public, secret = self._library.keygen()
         return bytes(secret) + (bytes(public) if self.at == self.size else b"")
 
-    def public(self, secret: bytes) -> bytes:
-        return secret[self.at : self.at + self.length]
+    def opener(self, secret: bytes) -> tuple[bytes, Callable[[bytes], bytes]]:
+        library, key = self._library, secret[: self.size]
+        return secret[self.at : self.at + self.length], lambda ciphertext: bytes(library.decaps(key, ciphertext))
 
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
         ciphertext, shared = self._library.encaps(public)
         return bytes(shared), bytes(ciphertext)
-
-    def decapsulate(self, secret: bytes, ciphertext: bytes) -> bytes:
-        return bytes(self._library.decaps(secret[: self.size], ciphertext))
 
     @property
     def _library(self) -> Any:
@@ -213,7 +204,8 @@ class KemKey:
             raise QcotError(BAD_KEY, f"secret of {len(secret)} bytes, {kem.name} takes {kem.secret_size}")
         self.kem = kem
         self.secret = secret
-        self.public_key = KemPublicKey(kem, kem.backend.public(secret))
+        public, self._decapsulate = kem.backend.opener(secret)
+        self.public_key = KemPublicKey(kem, public)
 
     @classmethod
     def generate(cls, kem: Kem) -> KemKey:
@@ -228,7 +220,7 @@ class KemKey:
                 f"ciphertext of {len(ciphertext)} bytes, {self.kem.name} has {self.kem.ciphertext_size}",
             )
         try:
-            return self.kem.backend.decapsulate(self.secret, ciphertext)
+            return self._decapsulate(ciphertext)
         except ValueError as error:
             raise QcotError(BAD_KEY, f"this secret is no {self.kem.name} key") from error
 

@@ -98,8 +98,8 @@ LMS = Algorithm(
 def _falcon(number: int, category: int, public: int, secret: int, signature: int) -> Algorithm:
     """Round 3, sizes of its specification's table 3.3; FN-DSA (FIPS 206) is not out and will sign other bytes."""
     return Algorithm(
-        f"Falcon-{number}", "Falcon", "round 3, FIPS 206 to come", category, -65613 - number // 1024, public, secret + public, signature,
-        "pqc", Pqc(f"falcon_{number}", secret), "pre-standard", varied=True, contexts=False,
+        f"Falcon-{number}", "Falcon", "round 3, FIPS 206 to come", category, -65613 - number // 1024, public,
+        secret + public, signature, "pqc", Pqc(f"falcon_{number}", secret), "pre-standard", varied=True, contexts=False,
     )  # fmt: skip
 
 
