@@ -15,12 +15,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from qcot.authority.registration import found, register_board
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry
 from qcot.broker import Mosquitto
 from qcot.errors import QcotError
-from qcot.home import Home, create_home
+from qcot.home import Home
 from qcot.ledger import transactions
 from qcot.ledger.reader import Reader
 from qcot.ledger.transactions import FrameEntry
@@ -109,14 +110,16 @@ def run(seconds: float = 60.0, boards: int = BOARDS, channel: str = "ML-KEM-768"
             gateway=GatewaySettings(interval_s=QBLOCK_S),
             channel=ChannelSettings(kem=channel),
         )
-        home = create_home(folder / "home", settings)
+        home = found(folder / "home", settings, int(time.time()))
         running = [
             stack.enter_context(EmulatedBoard.start("native", state_dir=folder / f"board-{n}", seed=n))
             for n in range(boards)
         ]
         registry = BoardRegistry(home.path)
         with ThreadPoolExecutor(16) as pool:
-            list(pool.map(lambda board: enroll(board.port, registry), running))
+            enrolled = list(pool.map(lambda board: enroll(board.port, registry), running))
+        for each in enrolled:
+            register_board(home, each.board, int(time.time()))
         ports = {"QCOT_BRIDGE__PORTS": json.dumps([board.port for board in running])}
         seen: dict[int, float] = {}
         stopped = threading.Event()

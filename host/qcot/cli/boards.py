@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from qcot.authority.registration import Asked, register_board
+from qcot.authority.registration import Asked, register_board, standing
 from qcot.boards.build import TARGETS, target_of
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.enroll import enroll as enrol_board
@@ -72,11 +72,14 @@ def boards(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: `qcot boards`
     """
-    ports, known = serial_ports(), BoardRegistry(open_home(home).path).boards()
+    place, now = open_home(home), int(time.time())
+    ports, known = serial_ports(), BoardRegistry(place.path).boards()
+    found = [standing(place, f"boards/{board.device.hex()}", now) for board in known]
+    ends = [made.not_after if made else None for made in found]
     if as_json:
         print_json({
             "ports": [{"name": p.name, "device": p.device, "description": p.description} for p in ports],
-            "boards": [_board(board) for board in known],
+            "boards": [_board(board) | {"certified_until": end} for board, end in zip(known, ends, strict=True)],
         })  # fmt: skip
         return
     if ports:
@@ -84,8 +87,19 @@ def boards(home: HomeOption = None, as_json: JsonOption = False) -> None:
     else:
         out.print("no serial port has anything on it; `qcot emulate uno` starts a simulated board", markup=False)
     if known:
-        rows = [[b.device.hex(), b.model, _version(b), ", ".join(c.name for c in b.channels)] for b in known]
-        print_table("", ["enrolled board", "model", "firmware", "channels"], rows)
+        rows = [
+            [
+                b.device.hex(),
+                b.model,
+                _version(b),
+                ", ".join(c.name for c in b.channels),
+                when(end)[:10] if end else "no",
+            ]
+            for b, end in zip(known, ends, strict=True)
+        ]
+        print_table("", ["enrolled board", "model", "firmware", "channels", "certified until"], rows)
+        if None in ends:
+            out.print("no certificate: `qcot enroll PORT` asks for it", markup=False)
     else:
         out.print("no board is enrolled here; `qcot enroll PORT` does it", markup=False)
 

@@ -25,7 +25,7 @@ from qcot.authority import registration
 from qcot.authority.registration import Asked
 from qcot.bridge.daemon import Bridge
 from qcot.broker import EmbeddedBroker
-from qcot.certificates import authority
+from qcot.certificates import authority, certificate
 from qcot.cli.certificate import Part, tell_asked
 from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, read_file
 from qcot.cli.live import site_table
@@ -39,6 +39,8 @@ from qcot.settings import NAME_PATTERN, make_settings
 ELSEWHERE = Problem("broker-elsewhere", "Start the broker on its own machine; `qcot bridge` and `qcot gateway` use it.")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DRAIN_S = 10.0
+SOON_S = 30 * 86_400
+"""How long before a certificate ends a daemon says so when it starts."""
 
 
 PortsOption = Annotated[
@@ -161,7 +163,9 @@ def bridge(home: HomeOption = None, port: PortsOption = None) -> None:
     Example: `qcot bridge --port /dev/ttyACM0`
     """
     _log_to(err)
-    daemon = make_bridge(open_home(home), ports=_ports(port))
+    place = open_home(home)
+    daemon = make_bridge(place, ports=_ports(port))
+    _warn_of_end(place, "bridge")
     out.print("bridge: running; Ctrl-C stops")
     daemon.run()
 
@@ -172,7 +176,9 @@ def gateway(home: HomeOption = None) -> None:
     Example: `qcot gateway --home /srv/qcot`
     """
     _log_to(err)
-    daemon = make_gateway(open_home(home))
+    place = open_home(home)
+    daemon = make_gateway(place)
+    _warn_of_end(place, "gateway")
     daemon.start()
     _on_signal(daemon.request_stop)
     out.print("gateway: running; Ctrl-C stops")
@@ -209,6 +215,7 @@ def up(
         else:
             speak.print(f"using the broker that listens at {where.host}:{where.port}", markup=False)
         log = make_gateway(place)
+        _warn_of_end(place, "gateway", "bridge")
         stack.callback(log.stop)
         log.start()
         boards = make_bridge(place, ports=_ports(port))
@@ -220,6 +227,17 @@ def up(
         drained = ended.done() or boards.drain(DRAIN_S)
     ended.result()
     _sum_up(log.snapshot(), drained, as_json)
+
+
+def _warn_of_end(place: Home, *parts: str) -> None:
+    """Say in time that a certificate will end."""
+    for part in parts:
+        left = certificate.parse(place.certificate(part)).not_after - int(time.time())
+        if left < SOON_S:
+            err.print(
+                f"the {part}'s certificate ends in {max(left, 0) // 86_400} days: qcot certificate request {part}",
+                markup=False, soft_wrap=True,
+            )  # fmt: skip
 
 
 def _listens(host: str, port: int) -> bool:

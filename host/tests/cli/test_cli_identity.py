@@ -204,6 +204,16 @@ def test_a_board_elsewhere_is_asked_for_sealed_and_certified_by_its_bridge(run: 
     assert registration.register_board(other, board, now).raw == made.raw  # what holds is not asked for again
 
 
+def test_boards_says_which_have_a_certificate(run: Run, home: Home) -> None:
+    board, without = enrolled(home), enrolled(home)
+    made = registration.register_board(home, board, int(time.time()))
+    assert isinstance(made, certificate.Certificate)
+    told = json.loads(run("boards", "--json")[1])["boards"]
+    ends = {each["device"]: each["certified_until"] for each in told}
+    assert ends == {board.device.hex(): made.not_after, without.device.hex(): None}
+    assert "qcot enroll PORT" in run("boards")[1]
+
+
 def test_a_board_without_proof_of_possession_is_not_asked_for(home: Home) -> None:
     board = enrolled(home)
     next((home.keys / "boards").glob("*.proof")).unlink()
