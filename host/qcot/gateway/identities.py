@@ -43,6 +43,8 @@ class Identities:
         self._register, self._wall, self._clock = register, wall, clock
         self._strangers = Bucket(STRANGERS, clock())
         self._brought: dict[str, tuple[bytes, ...]] = {}
+        self._judged: tuple[Register, int] | None = None
+        self._good: dict[tuple[str, bytes], PublicKey] = {}  # as judged by that register in that second
         # What was found good, and on which register.
         self._shown: dict[tuple[str, bytes], tuple[Register, Certificate]] = {}
 
@@ -52,8 +54,13 @@ class Identities:
         Raises QcotError `certificate-...`, `issuer-unknown` or `limit`.
         """
         register, at_s = self._register(), self._wall() // 1000
+        if self._judged is None or self._judged[0] is not register or self._judged[1] != at_s:
+            self._judged, self._good = (register, at_s), {}
+        known = self._good.get((bridge, kid))
+        if known is not None:
+            return known
         try:
-            return _key(register.require(kid, Role.BRIDGE, at_s, bridge))
+            return self._good.setdefault((bridge, kid), _key(register.require(kid, Role.BRIDGE, at_s, bridge)))
         except QcotError as error:
             base, shown = self._shown.get((bridge, kid), (None, None))
             if shown is not None and base is register and shown.not_before <= at_s < shown.not_after:

@@ -46,30 +46,28 @@ def examine(
     With an ``opener`` only if that bridge sealed it, too; without one only if it is not sealed. None where it was the
     opening of an epoch, and was taken: there is nothing to answer.
     """
-    digest = sha256(payload).digest()
     if len(payload) > MAX_PAYLOAD:
-        return Rejected(
-            digest, UNKNOWN_SEQUENCE, Status.REFUSED, OVERSIZE, f"{len(payload)} bytes, at most {MAX_PAYLOAD} are taken"
-        )
+        error = QcotError(OVERSIZE, f"{len(payload)} bytes, at most {MAX_PAYLOAD} are taken")
+        return _rejected(payload, error, Status.REFUSED)
     try:
         plain = _unsealed(payload, bridge, opener)
     except QcotError as error:
         # Whoever is on the broker can send such a thing: it uses up nothing, and nothing is put aside for it.
-        return Rejected(digest, UNKNOWN_SEQUENCE, Status.LATER, error.problem, error.reason)
+        return _rejected(payload, error)
     return None if plain is None else _signed(plain, bridge, identities)
+
+
+def _rejected(payload: bytes, error: QcotError, status: Status = Status.LATER) -> Rejected:
+    return Rejected(sha256(payload).digest(), UNKNOWN_SEQUENCE, status, error.problem, error.reason)
 
 
 def _signed(payload: bytes, bridge: str, identities: Identities) -> Transaction | Rejected:
     """Outside first, then whose key it is, then the signature; the content of what a stranger sent is not read."""
-
-    def rejected(error: QcotError, status: Status = Status.LATER) -> Rejected:
-        return Rejected(sha256(payload).digest(), UNKNOWN_SEQUENCE, status, error.problem, error.reason)
-
     transaction = None
     try:
         signed = transactions.envelope(payload)
     except QcotError as error:
-        return rejected(error, Status.REFUSED)
+        return _rejected(payload, error, Status.REFUSED)
     try:
         try:
             key = identities.key(bridge, signed.kid)
@@ -82,11 +80,11 @@ def _signed(payload: bytes, bridge: str, identities: Identities) -> Transaction 
             key = identities.key(bridge, signed.kid, transaction.statements)
         signed.verify(key)
     except QcotError as error:
-        return rejected(error)
+        return _rejected(payload, error)
     try:
         transaction = transaction or transactions.read(payload, signed)
     except QcotError as error:
-        return rejected(error, Status.REFUSED)
+        return _rejected(payload, error, Status.REFUSED)
     if transaction.bridge != bridge:
         reason = f"it names bridge {transaction.bridge}, its topic {bridge}"
         return Rejected(transaction.hash, transaction.sequence, Status.LATER, WRONG_BRIDGE, reason)
