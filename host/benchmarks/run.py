@@ -22,32 +22,14 @@ def bridge_figures() -> list[Figure]:
     return [Figure(name, round(measured["readings_per_s"]), "readings/s", "at least", 20_000)]
 
 
-def gateway_figures() -> list[Figure]:
-    """The gateway without its broker."""
-    measured = gateway.measure()
-    return [
-        Figure(
-            "quantum part of a Qblock in the live gateway: bookkeeper validated, walk hash, local check; median",
-            round(measured["quantum_part_ms"], 1),
-            "ms",
-            "at most",
-            50,
-            f"whole Qblock with its commits {measured['qblock_ms']:.1f} ms",
-        ),
-        Figure(
-            "gateway, one thread: verify, judge, store",
-            round(measured["transactions_s"]),
-            "transactions/s",
-            baseline=f"{measured['readings_s']:,.0f} readings/s at 64 a transaction",
-        ),
-    ]
-
-
 PARTS: dict[str, Measure] = {
     "board": board.measure,
     "bridge": bridge_figures,
-    "gateway": gateway_figures,
+    "gateway": gateway.measure,
     "ledger": ledger.measure,
+    "evidence": evidence.measure,
+    "records": records.measure,
+    "channel": channel.measure,
     "records": records.measure,
     "walk-hash": walk.measure,
     "qblock-checks": qblock.measure,
