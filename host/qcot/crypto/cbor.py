@@ -73,6 +73,7 @@ class _Reader:
             _refuse(f"nested too deeply at byte {at}")
         data, size = self._data, self._size
         items: list[Any] = []
+        add = items.append
         for _ in range(count):
             if at >= size:
                 _refuse("ends too early")
@@ -92,16 +93,16 @@ class _Reader:
                 if argument < smallest:
                     _refuse(f"non-minimal head at byte {start}")
             if first < _NEGATIVE:
-                items.append(argument)
-            elif first < _BYTES or first >= _TEXT:
-                item, at = self._other(start, argument, at, depth - 1)
-                items.append(item)
-            else:
+                add(argument)
+            elif _BYTES <= first < _TEXT:
                 end = at + argument
                 if end > size:
                     self._refuse_length(start, argument, at)
-                items.append(data[at:end])
+                add(data[at:end])
                 at = end
+            else:
+                item, at = self._other(start, argument, at, depth - 1)
+                add(item)
         return items, at
 
     def _other(self, start: int, argument: int, at: int, depth: int) -> tuple[Any, int]:
