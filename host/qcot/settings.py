@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -79,6 +79,15 @@ class GatewaySettings(_Section):
     max_transactions: Annotated[int, Field(ge=1, le=100_000)] = 4096
     shots: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
     backend: Annotated[str, Field(min_length=1, max_length=500)] = "ideal"
+    witnesses: Annotated[tuple[Name, ...], Field(max_length=15)] = ()
+    """Whose cosignatures a checkpoint should have; with ``quorum`` of them it is good. They stand in the certificate."""
+    quorum: Annotated[int, Field(ge=0, le=15)] = 0
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> GatewaySettings:
+        if self.quorum > len(set(self.witnesses)):
+            raise ValueError(f"quorum {self.quorum} of {len(set(self.witnesses))} different witnesses")
+        return self
 
 
 class ChannelSettings(_Section):

@@ -201,7 +201,9 @@ def _key_request(home: Home, settings: Settings, part: str, now: int) -> bytes:
         name=settings.bridge.name if is_bridge else settings.gateway.name,
         time=now,
         policy=settings.policy if is_bridge else None,
-        log=None if is_bridge else LogClaims(settings.log_origin),
+        log=None
+        if is_bridge
+        else LogClaims(settings.log_origin, settings.gateway.quorum, settings.gateway.witnesses),
     )
 
 

@@ -40,16 +40,24 @@ def open_home(path: Path | None) -> Home:
     return Home(path or default_home())
 
 
-def read_file(path: Path) -> bytes:
-    """A file that was named, of at most a mebibyte; raises ``file-unreadable``."""
+def read_file(path: Path, most: int = MAX_FILE) -> bytes:
+    """A file that was named, of at most so many bytes, a mebibyte; raises ``file-unreadable``."""
     try:
         with path.open("rb") as file:
-            held = file.read(MAX_FILE + 1)
+            held = file.read(most + 1)
     except OSError as error:
         raise QcotError(UNREADABLE, f"{path}: {error.strerror}") from error
-    if len(held) > MAX_FILE:
-        raise QcotError(UNREADABLE, f"{path} holds more than {MAX_FILE:,} bytes")
+    if len(held) > most:
+        raise QcotError(UNREADABLE, f"{path} holds more than {most:,} bytes")
     return held
+
+
+def read_text(path: Path) -> str:
+    """A text file that was named; raises ``file-unreadable``."""
+    try:
+        return read_file(path).decode()
+    except UnicodeDecodeError as error:
+        raise QcotError(UNREADABLE, f"{path} is not text") from error
 
 
 def write_file(path: Path, data: bytes) -> None:

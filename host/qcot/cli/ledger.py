@@ -1,41 +1,39 @@
-"""`qcot ledger ...` and `qcot verify`: look at the log, recompute it, hand out one reading's proof."""
+"""`qcot ledger ...`: look at the log and recompute it; its proofs are in ledger_proofs.py and beside it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
+from hashlib import sha256
 from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from qcot.cli import ledger_anchor, ledger_proofs, ledger_witness
 from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, print_table
-from qcot.crypto.signing import ML_DSA_44
+from qcot.crypto import cose
 from qcot.errors import Problem, QcotError
-from qcot.home import Home, read_public_key
-from qcot.ledger import evidence, qblock, transactions
-from qcot.ledger import report as reports
-from qcot.ledger.checkpoint import VerifierKey
+from qcot.ledger import qblock, transactions
 from qcot.ledger.reader import Reader
-from qcot.ledger.transactions import FrameEntry, Transaction
+from qcot.ledger.transactions import EnrolmentEntry, FrameEntry, Transaction
 from qcot.ledger.trust import Trust
 from qcot.ledger.verify import Failure, Result, verify
 from qcot.link import frames, messages
 
 NO_SUCH_QBLOCK = Problem("no-such-qblock", "`qcot ledger list` shows the heights that there are.")
-BAD_DEVICE_ID = Problem("bad-device-id", "Give 16 hex digits, as `qcot ledger list --boards` shows them.")
-FILE_EXISTS = Problem("file-exists", "Name another file with --out, or remove the one that is there.")
-UNWRITABLE = Problem("file-unwritable", "Name a file that you may write with --out.")
-UNREADABLE = Problem("file-unreadable", "Name an evidence file (.qcot.json) that you may read.")
 
-app = typer.Typer(no_args_is_help=True, help="Look at the ledger, recompute it, prove one reading.")
-
-
-def trust_of(home: Home) -> Trust:
-    """The keys that this home believes."""
-    name = home.settings().gateway.name
-    return Trust(home.trusted_bridges(), VerifierKey(name, home.trusted_gateway(name)))
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Look at the ledger, recompute it, prove one reading, have it witnessed and anchored.\n\n"
+    "Example: `qcot ledger list --boards; qcot ledger verify`",
+)
+app.command()(ledger_proofs.prove)
+app.command()(ledger_proofs.checkpoint)
+app.command()(ledger_proofs.consistency)
+app.command()(ledger_proofs.policy)
+app.add_typer(ledger_witness.app, name="witness")
+app.add_typer(ledger_anchor.app, name="anchor")
 
 
 def _time(milliseconds: int) -> str:
@@ -142,7 +140,8 @@ def show(
 
 def _line(entry: dict[str, Any]) -> str:
     """An entry in a line, with the epoch and seqs that `prove` takes; readings as channel:value."""
-    what = f"{entry['kind']} {entry['device']}" + (f" epoch {entry['epoch']}" if "epoch" in entry else "")
+    what = f"{entry['kind']} {entry.get('device') or entry['statement']}"
+    what += f" epoch {entry['epoch']}" if "epoch" in entry else ""
     readings = entry.get("readings")
     if not readings:
         return what
@@ -163,8 +162,12 @@ def _transaction(leaf: int, raw: bytes) -> dict[str, Any]:
 
 
 def _entry(entry: transactions.Entry) -> dict[str, Any]:
-    if not isinstance(entry, FrameEntry):
+    if isinstance(entry, EnrolmentEntry):
         return {"kind": "enrolment", "device": entry.device.hex(), "model": entry.model, "image": entry.image.hex()}
+    if not isinstance(entry, FrameEntry):
+        digest = sha256(entry.statement).hexdigest()
+        kind = cose.content_type(entry.statement).removeprefix("application/vnd.qcot.").removesuffix("+cbor")
+        return {"kind": kind, "statement": digest}
     common = {"device": entry.device.hex(), "epoch": entry.epoch, "received": _time(entry.received)}
     frame = frames.parse(entry.frame)
     if frame is None or frame.type != messages.Readings.TYPE:
@@ -203,7 +206,7 @@ def verify_(
     """
     place = open_home(home)
     with Reader.open(place.ledger) as ledger:
-        result = verify_with_progress(ledger, trust_of(place), shots=shots, quiet=as_json)
+        result = verify_with_progress(ledger, place.trust(), shots=shots, quiet=as_json)
     counts = result.counts
     if as_json:
         body = {
@@ -235,102 +238,4 @@ def verify_(
         raise typer.Exit(1)
 
 
-@app.command()
-def prove(
-    device: Annotated[str, typer.Argument(help="Board id, 16 hex digits.")],
-    epoch: Annotated[int, typer.Argument(min=0, help="Which boot of the board.")],
-    seq: Annotated[int, typer.Argument(min=0, help="Which reading of that boot.")],
-    home: HomeOption = None,
-    out_file: Annotated[
-        Path | None, typer.Option("--out", help="The file to write.", show_default="DEVICE-EPOCH-SEQ.qcot.json")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write one reading's evidence to a file that `qcot verify` checks anywhere.
-
-    Example: `qcot ledger prove 3fb0c1d2e4f50617 1 42 --out reading.qcot.json`
-    """
-    place = open_home(home)
-    path = out_file or Path(f"{device}-{epoch}-{seq}.qcot.json")
-    with Reader.open(place.ledger) as ledger:
-        data = evidence.for_reading(ledger, trust_of(place), device_id(device), epoch, seq).to_json()
-    try:
-        with path.open("xb") as file:
-            file.write(data)
-    except FileExistsError as error:
-        raise QcotError(FILE_EXISTS, f"{path} is there already") from error
-    except OSError as error:
-        raise QcotError(UNWRITABLE, f"{path}: {error.strerror}") from error
-    if as_json:
-        print_json({"file": str(path), "bytes": len(data)})
-        return
-    out.print(f"{path}  {len(data):,} bytes", markup=False, soft_wrap=True)
-    out.print(f"next  qcot verify {path}", markup=False, soft_wrap=True)
-
-
-def device_id(text: str) -> bytes:
-    """Read a board's id from the command line; raises ``bad-device-id``."""
-    try:
-        device = bytes.fromhex(text)
-    except ValueError as error:
-        raise QcotError(BAD_DEVICE_ID, f"{text!r} is not hex") from error
-    if len(device) != transactions.DEVICE_SIZE:
-        raise QcotError(BAD_DEVICE_ID, f"{text!r} has {len(device)} bytes, a board's id has 8")
-    return device
-
-
-def _verifier_key(text: str) -> VerifierKey:
-    """The key as text, or in a public key file that is named after the gateway, as homes keep them."""
-    file = Path(text)
-    return (
-        VerifierKey(file.stem, read_public_key(file, ML_DSA_44)) if file.suffix == ".pub" else VerifierKey.parse(text)
-    )
-
-
-def verify_evidence(
-    file: Annotated[Path, typer.Argument(help="An evidence file (.qcot.json).")],
-    gateway_key: Annotated[
-        str | None,
-        typer.Option(help="The log's right key: a trusted/gateways/NAME.pub, or a verifier key (name+id+base64)."),
-    ] = None,
-    bridge_key: Annotated[Path | None, typer.Option(help="The right bridge's key: a trusted/bridges/NAME.pub.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check one reading's evidence, offline; needs neither network nor home.
-
-    Example: `qcot verify reading.qcot.json`
-    """
-    pins = reports.Pins(
-        _verifier_key(gateway_key) if gateway_key else None,
-        read_public_key(bridge_key, transactions.KIND.algorithm) if bridge_key else None,
-    )
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(evidence.MAX_BYTES + 1)
-    except OSError as error:
-        raise QcotError(UNREADABLE, f"{file}: {error.strerror}") from error
-    report = reports.check(data, pins)
-    if as_json:
-        steps = [
-            {"name": s.name, "holds": s.holds, "says": s.says, "problem": s.problem.name if s.problem else None}
-            for s in report.steps
-        ]
-        print_json({"holds": report.holds, "steps": steps, "facts": report.facts})
-    else:
-        for step in report.steps:
-            out.print("[green]holds[/]" if step.holds else "[bold red]FAILS[/]", end="  ")
-            out.print(f"{step.name}: {step.says}", markup=False)
-            if step.problem:
-                out.print(f"       {step.problem.name}. {step.problem.remedy}", markup=False)
-        if report.holds and not (gateway_key and bridge_key):
-            out.print(
-                "Whether the keys in the file are the right ones is yours to settle: pin them with --gateway-key and "
-                "--bridge-key, from trusted/gateways and trusted/bridges of a home that you believe."
-            )
-            for who in ("gateway_key", "bridge_key"):
-                out.print(f"  {who} {report.facts[who]}", markup=False)
-    if not report.holds:
-        raise typer.Exit(1)
-
-
-COMMANDS = {"ledger": app, "verify": verify_evidence}
+COMMANDS = {"ledger": app, "verify": ledger_proofs.verify_evidence}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 
 from qcot.certificates.certificate import Certificate, Role
@@ -13,7 +12,7 @@ from qcot.errors import QcotError
 from qcot.ledger import anchor, checkpoint, merkle, qblock, transactions
 from qcot.ledger.checkpoint import Checkpoint, Consistency, Proof, VerifierKey
 from qcot.ledger.evidence import AnchorProof, Evidence, Place, QblockProof
-from qcot.ledger.problems import INDEX_DIFFERS, NO_SUCH_READING, NOT_CLOSED_YET, QUORUM_MISSING
+from qcot.ledger.problems import INDEX_DIFFERS, NO_SUCH_READING, NOT_CLOSED_YET, NOT_CONSISTENT, QUORUM_MISSING
 from qcot.ledger.qblock import Header
 from qcot.ledger.reader import Reader, StoredRun
 from qcot.ledger.rules import message_in
@@ -44,14 +43,32 @@ def for_transaction(ledger: Reader, trust: Trust, leaf: int) -> Evidence:
         return _make(ledger, trust, leaf, None, None)
 
 
-def consistency(ledger: Reader, old: int, text: str) -> Consistency:
-    """The proof that the tree of the checkpoint ``text`` begins with that of ``old`` leaves.
+def consistency(ledger: Reader, old: int, text: str | None = None) -> Consistency:
+    """The proof that the tree of a checkpoint (the newest unless given) begins with that of ``old`` leaves.
 
-    Raises `not-consistent` where the ledger cannot give one.
+    Raises `not-closed-yet` where there is no checkpoint, `not-consistent` where it is not over as many leaves.
     """
+    text = ledger.checkpoint() if text is None else text
+    if text is None:
+        raise QcotError(NOT_CLOSED_YET, "the log has no checkpoint yet")
     given = checkpoint.parse(text)
-    path = merkle.consistency_path(old, given.size, ledger.node) if old else []
-    return Consistency(old, tuple(path), given)
+    if old > given.size:
+        raise QcotError(NOT_CONSISTENT, f"a tree of {given.size} leaves does not begin with {old}")
+    return Consistency(old, tuple(merkle.consistency_path(old, given.size, ledger.node) if old else ()), given)
+
+
+def consistency_between(ledger: Reader, old: int, new: int) -> Consistency:
+    """The proof from the tree that ends with Qblock ``old`` to the one that ends with ``new``; raises as above."""
+    sizes = []
+    for height in (old, new):
+        header = ledger.header(height)
+        if header is None:
+            raise QcotError(NOT_CLOSED_YET, f"there is no Qblock {height}; there are {ledger.height()}")
+        sizes.append(header.core.tree_size + 1)
+    text = ledger.checkpoint(sizes[1])
+    if text is None:
+        raise QcotError(NOT_CLOSED_YET, f"Qblock {new} has no checkpoint yet")
+    return consistency(ledger, sizes[0], text)
 
 
 def known_certificates(ledger: Reader, trust: Trust) -> Register:
@@ -60,6 +77,13 @@ def known_certificates(ledger: Reader, trust: Trust) -> Register:
     for raw in trust.certificates:
         register = register.admit(raw, parse_certificate(raw).not_before)
     return register
+
+
+def log_key(register: Register, given: Checkpoint) -> VerifierKey:
+    """The key of the gateway that signed; raises `certificate-unknown`, `checkpoint-...` or `bad-signature`."""
+    gateway, _ = _gateway(register, given)
+    assert gateway.key is not None  # of this role
+    return VerifierKey(given.origin, gateway.key)
 
 
 def _require_run(ledger: Reader, run: StoredRun) -> None:
@@ -106,23 +130,16 @@ def _signed(ledger: Reader, register: Register, header: Header) -> tuple[Checkpo
     for text in ledger.checkpoints_over(header.core.tree_size):
         given = checkpoint.parse(text)
         try:
-            return given, list(_signers(register, given))
+            return given, _signers(register, given)
         except QcotError as error:
             refusal = error
     raise refusal
 
 
-def _signers(register: Register, given: Checkpoint) -> Iterator[Certificate]:
+def _signers(register: Register, given: Checkpoint) -> list[Certificate]:
     """The gateway's certificate, then those of the witnesses that cosigned; raises `quorum-missing`."""
-    gateway, stamp = None, 0
-    for each in register.of_role(Role.GATEWAY):
-        if each.key and each.log and each.log.origin == given.origin:
-            vkey = VerifierKey(given.origin, each.key)
-            if given.is_signed_by(vkey) and _held(each, given.verify(vkey)):
-                gateway, stamp = each, given.verify(vkey)
-    if gateway is None or gateway.log is None:
-        raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of the gateway that signed the log {given.origin}")
-    yield gateway
+    gateway, stamp = _gateway(register, given)
+    assert gateway.log is not None  # of this role
     found: dict[str, Certificate] = {}
     for each in register.of_role(Role.WITNESS):
         if each.key and each.name in gateway.log.cosigners:
@@ -130,11 +147,19 @@ def _signers(register: Register, given: Checkpoint) -> Iterator[Certificate]:
             if given.is_signed_by(vkey) and _held(each, given.verify(vkey) or stamp):
                 found[each.name] = each
     if len(found) < gateway.log.quorum:
-        raise QcotError(
-            QUORUM_MISSING, f"{len(found)} of the witnesses {', '.join(gateway.log.cosigners)} have cosigned "
-            f"a tree of {given.size} leaves, the log asks for {gateway.log.quorum}"
-        )  # fmt: skip
-    yield from found.values()
+        reason = f"{len(found)} of the witnesses {', '.join(gateway.log.cosigners)} cosigned {given.size} leaves"
+        raise QcotError(QUORUM_MISSING, f"{reason}, the log needs {gateway.log.quorum}")
+    return [gateway, *found.values()]
+
+
+def _gateway(register: Register, given: Checkpoint) -> tuple[Certificate, int]:
+    """The newest certificate of the gateway that signed, valid when it did, and that time."""
+    for each in reversed(register.of_role(Role.GATEWAY)):
+        if each.key and each.log and each.log.origin == given.origin:
+            vkey = VerifierKey(given.origin, each.key)
+            if given.is_signed_by(vkey) and _held(each, stamp := given.verify(vkey)):
+                return each, stamp
+    raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of the gateway that signed the log {given.origin}")
 
 
 def _holding(register: Register, role: Role, kid: bytes, at_s: int) -> Certificate:

@@ -39,8 +39,9 @@ WITNESS_MISSING = Problem(
     "witness-missing", "Run `qcot ledger witness init NAME` first, or name the right home with --home."
 )
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS log (origin TEXT, vkey TEXT, PRIMARY KEY (origin, vkey)) STRICT, WITHOUT ROWID",
-    """CREATE TABLE IF NOT EXISTS head (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL)
+    "CREATE TABLE identity (name TEXT NOT NULL, kid BLOB NOT NULL) STRICT",
+    "CREATE TABLE log (origin TEXT, vkey TEXT, PRIMARY KEY (origin, vkey)) STRICT, WITHOUT ROWID",
+    """CREATE TABLE head (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL)
         STRICT, WITHOUT ROWID""",
 )
 
@@ -54,25 +55,33 @@ class Head:
 
 
 class Witness:
-    """The cosigner ``name``, its key, and what it remembers in the SQLite file ``path``."""
+    """The cosigner ``vkey.name``, its ``key``, and what it remembers in the SQLite file ``path``.
 
-    def __init__(self, path: Path, name: str, key: SigningKey) -> None:
-        self.vkey = VerifierKey(name, key.public_key)
+    Raises `witness-missing` where there is none, `witness-state` where the file is that of another key.
+    """
+
+    def __init__(self, path: Path, key: SigningKey) -> None:
         self._path, self._key = path, key
+        with self._open() as database:
+            ((name, kid),) = database.execute("SELECT name, kid FROM identity").fetchall()
+        if kid != key.public_key.kid:
+            raise QcotError(STATE_BROKEN, f"{path} is that of key {kid.hex()}, this one is {key.public_key.kid.hex()}")
+        self.vkey = VerifierKey(name, key.public_key)
 
     @classmethod
     def create(cls, path: Path, name: str, key: SigningKey) -> Witness:
-        """A witness that has seen no log, its empty memory on disk; raises `witness-state` where there is one."""
-        made = cls(path, name, key)
+        """A witness that has seen no log, on disk; raises `witness-state` where there is one, `bad-verifier-key`."""
+        kid = VerifierKey(name, key.public_key).key.kid
         try:
             path.touch(mode=0o600, exist_ok=False)
         except OSError as error:
             raise QcotError(STATE_BROKEN, f"{path}: {error.strerror}") from error
-        with made._open() as database, transaction(database):
+        with _connected(path) as database, transaction(database):
             for table in _TABLES:
                 database.execute(table)
+            database.execute("INSERT INTO identity VALUES (?, ?)", (name, kid))
         sync_folder(path.parent)
-        return made
+        return cls(path, key)
 
     def add_log(self, vkey: VerifierKey) -> None:
         """Cosign the log whose key this is from now on; a log's key has its origin as name (C2SP tlog-policy)."""
@@ -102,15 +111,21 @@ class Witness:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """The state, locked by each transaction, every commit on disk when it returns."""
         if not self._path.is_file():
             raise QcotError(WITNESS_MISSING, f"{self._path} is not there")
-        try:
-            with closing(sqlite3.connect(self._path, isolation_level=None)) as database:
-                database.execute("PRAGMA synchronous=EXTRA")  # also the folder, once the journal is gone from it
-                yield database
-        except sqlite3.Error as error:
-            raise QcotError(STATE_BROKEN, f"{self._path}: {error}") from error
+        with _connected(self._path) as database:
+            yield database
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+    """The state; each transaction locks it, and is on disk when it has ended."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            database.execute("PRAGMA synchronous=EXTRA")  # also the folder, once the journal is gone from it
+            yield database
+    except (sqlite3.Error, ValueError) as error:  # ValueError: not one row of two
+        raise QcotError(STATE_BROKEN, f"{path}: {error}") from error
 
 
 def _head(database: sqlite3.Connection, origin: str) -> Head:
