@@ -15,7 +15,9 @@ from rich.markup import escape
 from qcot.cli import record_words as words
 from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, print_table
 from qcot.custody.custodian import Custodian
+from qcot.custody.handover import MAX_ASKED, MAX_HANDED, Asked, Handed
 from qcot.custody.identities import SUFFIX
+from qcot.custody.of_home import custodian_of, holder_of
 from qcot.errors import Problem, QcotError
 from qcot.home import Home
 from qcot.records import batch
@@ -23,7 +25,6 @@ from qcot.records.statements import MEDIA_TYPE
 
 BAD_MEDIA_TYPE = Problem("bad-media-type", "Write it as type/subtype, as in text/csv.")
 NAMES_REPEAT = Problem("names-repeat", "Rename one of the files: the items of a record have different names.")
-NO_SUCH_ITEM = Problem("no-such-item", "Count the items from 0; `qcot record list` shows how many there are.")
 NOT_CONFIRMED = Problem("not-confirmed", "Add --yes if that is what you want: nothing brings the record back.")
 
 DEFAULT_PURPOSE = "treatment"
@@ -37,14 +38,13 @@ app = typer.Typer(
 AsOption = Annotated[str, typer.Option("--as", help="Which identity of this home.", metavar="NAME", show_default=False)]
 IdArgument = Annotated[str, typer.Argument(help="The record's id, or its first characters.", metavar="ID")]
 PurposeOption = Annotated[str, typer.Option(help="What for; it is readable on the ledger.")]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="What to write.", show_default=False)]
 WaitOption = Annotated[float, typer.Option("--wait", min=0, max=3600, help="Seconds to wait for the ledger.")]
 
 
 @contextmanager
 def _custodian(home: Home, wait_s: float = 0.0) -> Iterator[Custodian]:
     """The custodian of ``home``; what is waited for is shown on standard error."""
-    from qcot.custody.of_home import custodian_of
-
     with (
         err.status("looking at the ledger") as status,
         custodian_of(home, wait_s, lambda line: status.update(escape(line))) as custodian,
@@ -71,16 +71,16 @@ def identity(
     Example: `qcot record identity ada`
     """
     place = open_home(home)
-    with _custodian(place, wait) as custodian:
-        identities = custodian.identities
+    with holder_of(place) if rotate is None else _custodian(place, wait) as holder:
+        identities = holder.identities
         made = not identities.has(name)
         if made and rotate is None:
             identities.create(name)
         public = identities.handed_out(name)
-        if rotate is not None:
-            public = custodian.rotate(name, words.recipient_kid(rotate, custodian)).public
+        if isinstance(holder, Custodian) and rotate is not None:
+            public = holder.rotate(name, words.recipient_kid(rotate, holder)).public
         elif public is None or fresh:
-            public = custodian.fresh(name).public
+            public = holder.fresh(name).public
         file = identities.hand_out(name, public)
     if as_json:
         print_json({"identity": name, "made": made, "pseudonym": public.kid, "file": str(file)})
@@ -208,11 +208,11 @@ def revoke(
 
 @app.command("open")
 def open_(
-    record: IdArgument,
-    name: AsOption,
-    out_path: Annotated[
-        Path, typer.Option("--out", "-o", help="Where to write: a file, or a folder for a record of several items.")
+    record: Annotated[
+        str, typer.Argument(help="The record's id, its first characters, or a .qcot-handed file.", metavar="ID")
     ],
+    name: AsOption,
+    out_path: OutOption,
     purpose: PurposeOption = DEFAULT_PURPOSE,
     item: Annotated[int | None, typer.Option(min=0, help="Only this item, from 0.")] = None,
     proof: Annotated[
@@ -224,24 +224,81 @@ def open_(
 ) -> None:
     """Open a record: the ledger is told first, then asked whether it may be.
 
+    Writes a file, or for a record of several items a folder. What another home handed out to you opens without a
+    ledger: its home has told it.
+
     Example: `qcot record open 3fb0c1d2 --as doctor -o note.txt`
     """
     words.require_purpose(purpose)
-    with _custodian(open_home(home), wait) as custodian:
-        book = custodian.ledger.view().book
-        found = words.record_id(record, custodian, book)
-        count = book.record(found).count
-        if item is not None and item >= count:
-            raise QcotError(NO_SUCH_ITEM, f"item {item} of {count}")
-        words.require_free(out_path)  # an access is on the ledger for good: first see that it will be of use
-        opened = custodian.open(found, name, purpose)
-        written = words.write(opened, out_path, range(count) if item is None else [item], proof)
+    words.require_free(out_path)  # an access is on the ledger for good: first see that it will be of use
+    place = open_home(home)
+    if Path(record).is_file():
+        handed = Handed.parse(words.read(Path(record), MAX_HANDED))
+        with holder_of(place) as holder:
+            opened = holder.open_handed(handed, name)
+    else:
+        with _custodian(place, wait) as custodian:
+            book = custodian.ledger.view().book
+            found = words.record_id(record, custodian, book)
+            words.require_item(item, book.record(found).count)
+            opened = custodian.open(found, name, purpose)
+    words.require_item(item, len(opened.items))
+    written = words.write(opened, out_path, range(len(opened.items)) if item is None else [item], proof)
     if as_json:
-        print_json({"record": found, "files": [str(path) for path in written]})
+        print_json({"record": opened.record, "files": [str(path) for path in written]})
         return
-    out.print(f"opened {found.hex()} for {purpose}; the ledger shows it", markup=False, soft_wrap=True)
+    out.print(f"opened {opened.record.hex()}; the ledger shows that it was", markup=False, soft_wrap=True)
     for path in written:
         out.print(f"{path}  {path.stat().st_size:,} bytes", markup=False, soft_wrap=True)
+
+
+@app.command()
+def ask(
+    record: Annotated[str, typer.Argument(help="The record's whole id.", metavar="ID")],
+    name: AsOption,
+    out_path: OutOption,
+    purpose: PurposeOption = DEFAULT_PURPOSE,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask for a record that another home keeps: writes an access (.qcot-access) to be carried there.
+
+    Example: `qcot record ask 3fb0c1d2e4f506173fb0c1d2e4f50617 --as doctor -o ask.qcot-access`
+    """
+    words.require_purpose(purpose)
+    words.require_free(out_path)
+    with holder_of(open_home(home)) as holder:
+        found = words.whole_id(record)
+        asked = holder.ask(found, name, purpose)
+        words.create(out_path, asked.encode())
+    if as_json:
+        print_json({"record": found, "pseudonym": asked.reader.kid, "file": str(out_path)})
+        return
+    out.print(f"{out_path}  asks for {found.hex()} as {asked.reader.kid.hex()}", markup=False, soft_wrap=True)
+    out.print(f"next, in the home that keeps it  qcot record hand-out {out_path} -o FILE", markup=False, soft_wrap=True)
+
+
+@app.command("hand-out")
+def hand_out(
+    file: Annotated[Path, typer.Argument(help="What somebody asked with (.qcot-access).", metavar="FILE")],
+    out_path: OutOption,
+    wait: WaitOption = 30.0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put somebody's access on the ledger, and write the record sealed to them (.qcot-handed).
+
+    Example: `qcot record hand-out ask.qcot-access -o record.qcot-handed`
+    """
+    words.require_free(out_path)
+    asked = Asked.parse(words.read(file, MAX_ASKED))
+    with _custodian(open_home(home), wait) as custodian:
+        words.create(out_path, custodian.answer(asked).encode())
+    if as_json:
+        print_json({"reader": asked.reader.kid, "file": str(out_path)})
+        return
+    out.print(f"{out_path}  for {asked.reader.kid.hex()} alone; the ledger shows it", markup=False, soft_wrap=True)
+    out.print(f"next, there  qcot record open {out_path} --as NAME -o FILE", markup=False, soft_wrap=True)
 
 
 @app.command()

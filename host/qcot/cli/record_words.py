@@ -12,6 +12,7 @@ from qcot.crypto.cose import NAME
 from qcot.crypto.signing import KID_SIZE
 from qcot.custody.custodian import Custodian
 from qcot.custody.handover import Opened
+from qcot.custody.holder import Holder
 from qcot.custody.identities import MAX_FILE, PublicIdentity
 from qcot.errors import Problem, QcotError
 from qcot.home import Home
@@ -30,6 +31,7 @@ BAD_DURATION = Problem("bad-duration", "Write a number and s, m, h or d, as in 3
 BAD_PURPOSE = Problem("bad-purpose", "Write 1 to 64 characters of A-Z a-z 0-9 _ -, as in treatment.")
 UNREADABLE = Problem("file-unreadable", "Name files that you may read.")
 UNWRITABLE = Problem("file-unwritable", "Name a place that you may write to with -o.")
+NO_SUCH_ITEM = Problem("no-such-item", "Count the items from 0; `qcot record list` shows how many there are.")
 FILE_EXISTS = Problem("file-exists", "Name another place with -o, or remove what is there.")
 
 _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -158,7 +160,20 @@ def record_id(text: str, custodian: Custodian, book: RecordBook | None = None) -
     return found[0]
 
 
-def recipient_of(text: str, custodian: Custodian) -> PublicIdentity:
+def whole_id(text: str) -> bytes:
+    """The id of a record that need not be known here; raises `bad-record-id`."""
+    if not re.fullmatch(rf"[0-9a-fA-F]{{{2 * ID_SIZE}}}", text):
+        raise QcotError(BAD_RECORD_ID, f"{text!r} is not {2 * ID_SIZE} hex digits")
+    return bytes.fromhex(text)
+
+
+def require_item(item: int | None, count: int) -> None:
+    """Raise `no-such-item` for an index beyond the record."""
+    if item is not None and item >= count:
+        raise QcotError(NO_SUCH_ITEM, f"item {item} of {count}")
+
+
+def recipient_of(text: str, custodian: Holder) -> PublicIdentity:
     """The pseudonym in a .qcot-id file, or the one that an identity of this home hands out."""
     file, identities = Path(text), custodian.identities
     if NAME.fullmatch(text) and not file.exists() and (known := identities.handed_out(text)) is not None:
@@ -168,7 +183,7 @@ def recipient_of(text: str, custodian: Custodian) -> PublicIdentity:
     return PublicIdentity.parse(read(file, MAX_FILE))
 
 
-def recipient_kid(text: str, custodian: Custodian) -> bytes:
+def recipient_kid(text: str, custodian: Holder) -> bytes:
     """The key id of a pseudonym: in hex, or as :func:`recipient_of` takes it."""
     if re.fullmatch(rf"[0-9a-f]{{{2 * KID_SIZE}}}", text) and not Path(text).exists():
         return bytes.fromhex(text)
@@ -218,23 +233,26 @@ def require_free(path: Path) -> None:
 
 
 def write(opened: Opened, path: Path, wanted: Sequence[int], proof: bool) -> list[Path]:
-    """Write the ``wanted`` items to ``path``, or into it where the record has several; nobody else may read them."""
+    """Write the ``wanted`` items to ``path``, or into it where they are several; nobody else may read them."""
     written = []
-    try:
-        if len(wanted) > 1:
-            path.mkdir(mode=0o700)
-        for index in wanted:
-            item = opened.items[index]
-            place = path / item.name if len(wanted) > 1 else path
-            written.append(_create(place, item.content))
-            if proof:
-                written.append(_create(place.with_name(place.name + _ITEM_SUFFIX), opened.item(index).encode()))
-    except OSError as error:
-        raise QcotError(UNWRITABLE, f"{error.filename}: {error.strerror}") from error
+    if len(wanted) > 1:
+        path.mkdir(mode=0o700)
+    for index in wanted:
+        item = opened.items[index]
+        place = path / item.name if len(wanted) > 1 else path
+        written.append(create(place, item.content))
+        if proof:
+            written.append(create(place.with_name(place.name + _ITEM_SUFFIX), opened.item(index).encode()))
     return written
 
 
-def _create(path: Path, data: bytes) -> Path:
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_bytes(data)
+def create(path: Path, data: bytes) -> Path:
+    """Write a new file that nobody else may read; raises `file-exists` or `file-unwritable`."""
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_bytes(data)
+    except FileExistsError as error:
+        raise QcotError(FILE_EXISTS, f"{path} is there already") from error
+    except OSError as error:
+        raise QcotError(UNWRITABLE, f"{path}: {error.strerror}") from error
     return path

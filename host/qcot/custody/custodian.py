@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from qcot.crypto import hpke
-from qcot.custody.handover import Handed, Opened, key_info
-from qcot.custody.identities import Identities, Pseudonym, PublicIdentity
+from qcot.custody.handover import Asked, Handed, Opened, key_info
+from qcot.custody.holder import Holder
+from qcot.custody.identities import Pseudonym, PublicIdentity
 from qcot.custody.ledgers import LedgerFile, Say, View
 from qcot.custody.problems import ACCESS_MISSING, KEM_DIFFERS
-from qcot.custody.store import Kept, Store
+from qcot.custody.store import Kept
 from qcot.errors import QcotError
 from qcot.records import sealing, statements
 from qcot.records.problems import (
@@ -28,37 +28,22 @@ from qcot.records.problems import (
     RECORD_NOT_YOURS,
 )
 from qcot.records.rules import RecordBook
-from qcot.records.statements import ID_SIZE, NONCE_SIZE, Access, Body, Consent, Erase, Publish, Rotate, Withdraw
+from qcot.records.statements import ID_SIZE, Access, Body, Consent, Erase, Publish, Rotate, Withdraw
 
 _NEAREST = {PURPOSE_DIFFERS: 0, CONSENT_EXPIRED: 1, RECORD_ERASED: 2, CONSENT_MISSING: 3}
 """Of several pseudonyms that may not open a record, the refusal that tells most comes first."""
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True)
-class Custodian:
+@dataclass(frozen=True, kw_only=True)
+class Custodian(Holder):
     """Identities and payloads of one home, and the ledger that decides who may open them.
 
     ``wait_s`` is how long to wait for the ledger before `not-on-ledger-yet`.
     """
 
-    store: Store
-    identities: Identities
     ledger: LedgerFile
     wait_s: float = 30.0
     say: Say = lambda _: None
-    now: Callable[[], int] = _now_ms
-
-    def fresh(self, name: str) -> Pseudonym:
-        """A pseudonym of ``name`` that was never used."""
-        identity = self.identities.load(name)
-        while True:
-            made = identity.pseudonym(self.store.next_number(name))
-            if self.store.add_pseudonym(name, made.number, made.kid):  # else another process took it just now
-                return made
 
     def publish(self, name: str, contents: Sequence[tuple[str, bytes]], media_type: str) -> bytes:
         """Seal ``contents`` (names and bytes), keep them, and publish their root under a fresh pseudonym of ``name``.
@@ -104,7 +89,7 @@ class Custodian:
 
     def rotate(self, name: str, kid: bytes) -> Pseudonym:
         """Let a fresh pseudonym of ``name`` follow ``kid`` on the ledger, with all its records and consents."""
-        old, new = self._own(name, kid), self.fresh(name)
+        old, new = self.own(name, kid), self.fresh(name)
         kem = new.public.kem_hash
         body = Rotate(new.public.key, kem, statements.prove(new.key, old.kid, kem))
         self.ledger.settle(statements.build(old.key, body, self.now()), self.wait_s, self.say)
@@ -113,10 +98,16 @@ class Custodian:
     def open(self, record: bytes, name: str, purpose: str) -> Opened:
         """Open a record as ``name``: the access goes on the ledger first, then the ledger is asked whether it may."""
         reader = self._may_open(self.ledger.view(), record, name, purpose)
-        access = statements.build(reader.key, Access(record, purpose, secrets.token_bytes(NONCE_SIZE)), self.now())
-        leaf = self.ledger.settle(access, self.wait_s, self.say)
-        handed = self.hand_over(hashlib.sha256(access).digest(), leaf, reader.public)
-        return handed.open(reader)
+        return self.answer(Asked(self._access(reader, record, purpose), reader.public)).open(reader)
+
+    def answer(self, asked: Asked) -> Handed:
+        """Put an access on the ledger, unless it is there, and give what was asked for, sealed to who asked."""
+        digest, book = hashlib.sha256(asked.access).digest(), self.ledger.view().book
+        if digest not in book.events:
+            book.apply(asked.access, self.now())  # what would be refused is refused here, and not sent
+        self._kept(statements.parse(asked.access).body)
+        leaf = self.ledger.settle(asked.access, self.wait_s, self.say)
+        return self.hand_over(digest, leaf, asked.reader)
 
     def hand_over(self, access: bytes, leaf: int, to: PublicIdentity) -> Handed:
         """Wrap a record's data key to ``to``, for the access statement with SHA-256 ``access`` at ``leaf``.
@@ -134,19 +125,25 @@ class Custodian:
             raise QcotError(PURPOSE_DIFFERS, f"for {event.body.purpose!r}, its owner agreed to {leave.purpose!r}")
         if view.book.kem_of(record, to.kid) != to.kem_hash:
             raise QcotError(KEM_DIFFERS, f"{to.kid.hex()} comes with another ML-KEM key than the ledger has")
-        kept = self.store.get(record)
-        if kept.wrapped is None or kept.payload is None:
-            raise QcotError(RECORD_ERASED, f"record {record.hex()} was erased here")
+        kept, wrapped, payload = self._kept(event.body)
         owner = self.identities.load(kept.identity).pseudonym(kept.number)
-        key = hpke.open_(owner.kem, kept.wrapped, key_info(record, owner.kid))
+        key = hpke.open_(owner.kem, wrapped, key_info(record, owner.kid))
         self.store.serve(access, now)
-        return Handed(kept.statement, hpke.seal(to.kem, key, key_info(record, to.kid)), kept.payload)
+        return Handed(to.kid, kept.statement, hpke.seal(to.kem, key, key_info(record, to.kid)), payload)
+
+    def _kept(self, access: Body) -> tuple[Kept, bytes, bytes]:
+        """The record that an access is to, its wrapped key and its payload; raises `record-not-here` or `-erased`."""
+        assert isinstance(access, Access)
+        kept = self.store.get(access.record)
+        if kept.wrapped is None or kept.payload is None:
+            raise QcotError(RECORD_ERASED, f"record {access.record.hex()} was erased here")
+        return kept, kept.wrapped, kept.payload
 
     def _say_as_owner(self, record: bytes, body: Callable[[int], Body]) -> None:
         """Sign the owner's next statement about a record, and wait until a checkpoint covers it."""
         kept, book = self.store.get(record), self.ledger.view().book
         known = book.record(record)
-        owned = (self._own(kept.identity, kid) for _, kid in self.store.pseudonyms(kept.identity))
+        owned = (self.own(kept.identity, kid) for _, kid in self.store.pseudonyms(kept.identity))
         owner = next((each for each in owned if book.is_owner(record, each.kid)), None)
         if owner is None:
             raise QcotError(RECORD_NOT_YOURS, f"no pseudonym of {kept.identity} owns {record.hex()} any more")
@@ -169,9 +166,3 @@ class Custodian:
                 return self.identities.load(name).pseudonym(number)
             refusals.append(QcotError(PURPOSE_DIFFERS, f"for {purpose!r}, its owner agreed to {leave.purpose!r}"))
         raise min(refusals, key=lambda refusal: _NEAREST.get(refusal.problem, len(_NEAREST)))
-
-    def _own(self, name: str, kid: bytes) -> Pseudonym:
-        numbers = {kid: number for number, kid in self.store.pseudonyms(name)}
-        if kid not in numbers:
-            raise QcotError(RECORD_NOT_YOURS, f"{kid.hex()} is no pseudonym of {name}")
-        return self.identities.load(name).pseudonym(numbers[kid])

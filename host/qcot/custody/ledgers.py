@@ -16,7 +16,7 @@ from qcot.custody.problems import ACCESS_MISSING, NOT_ON_LEDGER
 from qcot.errors import QcotError
 from qcot.ledger import qblock, transactions
 from qcot.ledger.checkpoint import Checkpoint, VerifierKey
-from qcot.ledger.problems import CHECKPOINT_UNSIGNED, LEDGER_CORRUPT, LEDGER_MISSING
+from qcot.ledger.problems import CHECKPOINT_UNSIGNED, LEDGER_CORRUPT
 from qcot.ledger.reader import Reader
 from qcot.ledger.trust import Trust
 from qcot.records.rules import RecordBook
@@ -53,12 +53,13 @@ class LedgerFile:
             return _view(ledger)
 
     def settle(self, statement: bytes, wait_s: float, say: Say = lambda _: None) -> int:
-        """Submit a statement and wait until a checkpoint covers it; gives its leaf.
+        """Submit a statement, unless it is there, and wait until a checkpoint covers it; gives its leaf.
 
         Raises what the gateway refused it for, or `not-on-ledger-yet` after ``wait_s`` seconds: it stays submitted.
         """
-        at, leaf, digest = self._size(), None, hashlib.sha256(statement).digest()
-        self.submit(statement)
+        (at, leaf), digest = self._place(statement), hashlib.sha256(statement).digest()
+        if leaf is None:
+            self.submit(statement)
         until = time.monotonic() + wait_s
         say("handed to the bridge; waiting for the ledger")
         while True:
@@ -93,14 +94,12 @@ class LedgerFile:
                 raise QcotError(LEDGER_CORRUPT, f"{self.path}: leaf {leaf} is not in the tree that was signed")
             return _view(ledger)
 
-    def _size(self) -> int:
-        try:
-            with Reader.open(self.path) as ledger:
-                return ledger.size()
-        except QcotError as error:
-            if error.problem is LEDGER_MISSING:  # a bridge may come before the first gateway
-                return 0
-            raise
+    def _place(self, statement: bytes) -> tuple[int, int | None]:
+        """How many leaves there are, and which of them holds ``statement``."""
+        if not self.path.is_file():  # a bridge may come before the first gateway
+            return 0, None
+        with Reader.open(self.path) as ledger, ledger.snapshot():
+            return ledger.size(), next((leaf for leaf, _, raw in ledger.statements() if raw == statement), None)
 
     def _signed_over(self, ledger: Reader, leaf: int) -> Checkpoint | None:
         """The newest checkpoint if it covers ``leaf``, its signature and the signer's certificate verified."""

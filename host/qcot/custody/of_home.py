@@ -8,6 +8,7 @@ from functools import partial
 
 from qcot.bridge import spool
 from qcot.custody.custodian import Custodian
+from qcot.custody.holder import Holder
 from qcot.custody.identities import Identities
 from qcot.custody.ledgers import LedgerFile, Say
 from qcot.custody.store import Store
@@ -22,14 +23,16 @@ def ledger_of(home: Home) -> LedgerFile:
     return LedgerFile(home.ledger, trust, partial(spool.submit, home.path), lambda _: None)
 
 
-def identities_of(home: Home) -> Identities:
-    """Who holds records in ``home``."""
-    return Identities(home.path / "identities")
+@contextmanager
+def holder_of(home: Home) -> Iterator[Holder]:
+    """Who has identities in ``home`` while the context lasts; it needs no site and no ledger."""
+    with Store(home.path / "records" / "custody.sqlite") as store:
+        yield Holder(store=store, identities=Identities(home.path / "identities"))
 
 
 @contextmanager
 def custodian_of(home: Home, wait_s: float = 0.0, say: Say = lambda _: None) -> Iterator[Custodian]:
     """The custodian of ``home`` while the context lasts."""
     ledger = ledger_of(home)
-    with Store(home.path / "records" / "custody.sqlite") as store:
-        yield Custodian(store, identities_of(home), ledger, wait_s, say)
+    with holder_of(home) as holder:
+        yield Custodian(store=holder.store, identities=holder.identities, ledger=ledger, wait_s=wait_s, say=say)

@@ -19,6 +19,9 @@ NOT_ON_LEDGER = Problem(
 ACCESS_MISSING = Problem("access-missing", "Put the access on the ledger first, as `qcot record open` does.")
 ACCESS_USED = Problem("access-used", "Make another access: each one on the ledger opens a record once.")
 KEM_DIFFERS = Problem("kem-differs", "Ask the record's owner to share it with the .qcot-id file that is used here.")
+BAD_HANDOVER = Problem(
+    "bad-handover", "Ask for the file again, as `qcot record ask` or `qcot record hand-out` writes it."
+)
 NOT_SEALED_TO_YOU = Problem("not-sealed-to-you", "Open it with the identity that the record was handed out to.")
 
 CUSTODY_BUSY = Problem("custody-busy", "Wait until the other `qcot record` has ended, then try again.")

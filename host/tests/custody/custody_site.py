@@ -45,7 +45,9 @@ class CustodySite:
         self.store = Store(folder / "records" / "custody.sqlite")
         trust = Trust(authority.root, SITE, (authority.certificate, authority.gateway(GATEWAY_KEY, origin=ORIGIN)))
         self.file = LedgerFile(self.ledger.path, trust, self.submit, self.refused.get)
-        self.custodian = Custodian(self.store, self.identities, self.file, wait_s=0.2, now=lambda: self.now)
+        self.custodian = Custodian(
+            store=self.store, identities=self.identities, ledger=self.file, wait_s=0.2, now=lambda: self.now
+        )
         for name in ("ada", "doctor", "stranger"):
             self.identities.create(name)
 

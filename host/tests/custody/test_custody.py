@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 from custody_site import CONTENTS, ECG, NOTE, CustodySite
 from qcot.crypto import merkle
-from qcot.custody.handover import Handed
+from qcot.custody.handover import Asked, Handed
 from qcot.errors import QcotError
 from qcot.records import batch, statements
 from qcot.records.statements import Access, Consent, Publish
@@ -166,7 +166,52 @@ def test_an_altered_payload_is_not_given_out(site):
     kept = site.store.get(record)
     for at in (0, 12, len(kept.payload) - 1):
         altered = kept.payload[:at] + bytes([kept.payload[at] ^ 1]) + kept.payload[at + 1 :]
-        assert refusal(Handed(kept.statement, kept.wrapped, altered).open, site.doctor) == "payload-differs"
+        assert (
+            refusal(Handed(site.doctor.kid, kept.statement, kept.wrapped, altered).open, site.doctor)
+            == "payload-differs"
+        )
+
+
+# An access that is asked for elsewhere.
+
+
+def test_what_was_handed_out_and_asked_with_is_read_back_and_altered_bytes_are_refused(site):
+    record = site.shared()
+    site.identities.hand_out("doctor", site.doctor.public)
+    asked = site.custodian.ask(record, "doctor", "treatment")
+    assert Asked.parse(asked.encode()) == asked
+    handed = site.custodian.answer(asked)
+    assert contents(site.custodian.open_handed(Handed.parse(handed.encode()), "doctor")) == CONTENTS
+    assert refusal(site.custodian.open_handed, handed, "ada") == "not-sealed-to-you"
+    for parse, raw in ((Asked.parse, asked.encode()), (Handed.parse, handed.encode())):
+        assert refusal(parse, raw[:-1]) == "bad-handover"
+        assert refusal(parse, raw + b"\0") == "bad-handover"
+        assert refusal(parse, b"") == "bad-handover"
+    raw = asked.encode()
+    for at in range(0, len(raw), 211):
+        with pytest.raises(QcotError):
+            Asked.parse(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+    assert refusal(Asked.parse, type(asked)(site.submitted[0], asked.reader).encode()) == "bad-signature"
+
+
+def test_what_was_asked_before_the_bridge_ran_is_answered_when_it_is_asked_again(site):
+    record = site.shared()
+    site.identities.hand_out("doctor", site.doctor.public)
+    asked = site.custodian.ask(record, "doctor", "treatment")
+    site.bridge_runs = False
+    assert refusal(site.custodian.answer, asked) == "not-on-ledger-yet"
+    site.append(asked.access)
+    assert contents(site.custodian.answer(asked).open(site.doctor)) == CONTENTS
+    assert refusal(site.custodian.answer, asked) == "access-used"
+
+
+def test_nobody_is_told_by_the_ledger_what_is_not_kept_here(site):
+    """The access would be on the ledger for nothing."""
+    record = site.shared()
+    site.store._db.execute("DELETE FROM record")
+    before = len(site.submitted)
+    assert refusal(site.custodian.open, record, "doctor", "treatment") == "record-not-here"
+    assert len(site.submitted) == before
 
 
 # What is on disk.
