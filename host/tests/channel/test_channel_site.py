@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import time
 import uuid
@@ -9,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from board_peer import Board, PtyBoard
+from qcot.authority import registration
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry
 from qcot.broker import Mosquitto, make_certificates
@@ -17,11 +19,10 @@ from qcot.channel.level import LEVELS
 from qcot.channel.secret import Names
 from qcot.crypto.signing import ML_DSA_65, SigningKey
 from qcot.errors import QcotError
-from qcot.home import create_home
+from qcot.home import Home
 from qcot.kme.delivery import Kme
 from qcot.kme.server import KmeServer
 from qcot.kme.tls import TlsFiles
-from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
 from qcot.ledger.trust import Trust
 from qcot.ledger.verify import verify
@@ -51,7 +52,7 @@ def free_port():
 class Site:
     """A home with one enrolled board, its broker and all that the broker sees on the way to the gateway."""
 
-    def __init__(self, path, broker, qkd=False, **channel):
+    def __init__(self, founded, path, broker, qkd=False, **channel):
         self.kme_port = free_port()
         self.values = {
             "broker": {"port": broker.port},
@@ -60,10 +61,11 @@ class Site:
             "channel": channel,
             "qkd": {"url": f"https://127.0.0.1:{self.kme_port}"} if qkd else {},
         }
-        self.home = create_home(path / "home", make_settings(self.values, "the test"))
+        self.home = Home(shutil.copytree(founded, path / "home"))
         self._write()
         self.board = PtyBoard(Board(), path / "port")
-        enroll(self.board.path, BoardRegistry(self.home.path), window=20)
+        enrolled = enroll(self.board.path, BoardRegistry(self.home.path), window=20)
+        registration.register_board(self.home, enrolled.board, int(time.time()))
         self.board.reset()
         self.sampled = 0
         self.seen = []
@@ -128,7 +130,7 @@ class Site:
             return [raw for _, raw in reader.leaves() if raw[0] == 0xD2]
 
     def verified(self):
-        trust = Trust(self.home.trusted_bridges(), VerifierKey("gateway", self.home.trusted_gateway("gateway")))
+        trust = Trust(self.home.root(), "home", self.home.chain("gateway"))
         with Reader.open(self.home.ledger) as reader:
             return verify(reader, trust)
 
@@ -137,13 +139,20 @@ def troubles(bridge):
     return {each.name: each.reason for each in bridge.snapshot().troubles}
 
 
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory):
+    """A home with its authority: that one signs for a third of a second."""
+    path = tmp_path_factory.mktemp("founded") / "home"
+    return registration.found(path, make_settings({}, "the test"), int(time.time())).path
+
+
 @pytest.fixture
-def site(tmp_path):
+def site(tmp_path, founded):
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(tmp_path))
 
         def make(**options):
-            made = Site(tmp_path, broker, **options)
+            made = Site(founded, tmp_path, broker, **options)
             stack.callback(made.link.stop, 0)
             stack.callback(made.board.__exit__)
             return made
