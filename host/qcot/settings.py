@@ -80,7 +80,7 @@ class GatewaySettings(_Section):
     shots: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
     backend: Annotated[str, Field(min_length=1, max_length=500)] = "ideal"
     witnesses: Annotated[tuple[Name, ...], Field(max_length=15)] = ()
-    """Whose cosignatures a checkpoint should have; with ``quorum`` of them it is good. They stand in the certificate."""
+    """Whose cosignatures a checkpoint may have; ``quorum`` of them it needs. The gateway's certificate says both."""
     quorum: Annotated[int, Field(ge=0, le=15)] = 0
 
     @model_validator(mode="after")
@@ -237,6 +237,8 @@ interval_s = {gateway.interval_s}       # a Qblock closes after this time ...
 max_transactions = {gateway.max_transactions}  # ... or at this many transactions
 shots = {gateway.shots}            # of the local quantum check of each Qblock ...
 backend = {json.dumps(gateway.backend)}       # ... on this: ideal, noisy, noisy:FILE.json, ibm:NAME, MODULE:ATTRIBUTE
+witnesses = {json.dumps(gateway.witnesses)}         # whose cosignatures checkpoints have; how many are needed:
+quorum = {gateway.quorum}              # after a change, `qcot certificate request gateway`
 
 # Transactions are sealed on their way (docs/channel.md); the same at both ends. "off" lets the broker read them.
 [channel]

@@ -11,7 +11,7 @@ from ledger_site import GATEWAY_KEY
 from qcot.crypto.signing import ML_DSA_44, PublicKey, SigningKey
 from qcot.errors import QcotError
 from qcot.ledger import checkpoint, merkle
-from qcot.ledger.checkpoint import Proof, VerifierKey
+from qcot.ledger.checkpoint import Consistency, Proof, VerifierKey
 
 ROOT = hashlib.sha256(b"root").digest()
 VERIFIER = VerifierKey("example.com/gateway", GATEWAY_KEY.public_key)
@@ -79,14 +79,15 @@ def test_only_the_line_of_the_known_key_counts():
         "",
         TEXT[:-1],
         TEXT.replace("\n\n", "\n"),
-        TEXT.replace("\n\n", "\nextension\n\n"),
         TEXT.replace("20852163", "020852163"),
         TEXT.replace("20852163", "-1"),
         TEXT.replace("20852163", str(1 << 63)),
         TEXT.replace("20852163", "2 0852163"),
         TEXT.replace("20852163", "٣"),
         TEXT.replace(ORIGIN, ""),
-        TEXT.replace(ORIGIN, "with space"),
+        TEXT.replace(ORIGIN, "o" * 256),
+        TEXT.replace(ORIGIN, "a\x00b"),
+        TEXT.replace(ORIGIN, "a\tb"),
         TEXT.replace(b64encode(ROOT).decode(), b64encode(ROOT[:-1]).decode()),
         TEXT.replace(b64encode(ROOT).decode(), "!" * 44),
         TEXT.replace("\u2014", "-"),
@@ -102,6 +103,60 @@ def test_only_the_line_of_the_known_key_counts():
 )
 def test_text_that_is_not_exactly_a_checkpoint_is_refused(text):
     assert name(checkpoint.parse, text) == "bad-checkpoint"
+
+
+def test_extension_lines_and_signatures_of_strangers_are_read_past():
+    """C2SP signed-note and tlog-checkpoint: a consumer ignores both, and no ML-DSA-44 cosignature covers the first."""
+    head, tail = TEXT.split("\n\n")
+    stranger = f"\u2014 w\u00efttness.example/w1 {b64encode(bytes(76)).decode()}\n"
+    for text in (
+        f"{head}\nextension of 3 words\n\n{tail}",
+        TEXT + stranger,
+        f"{head}\n\n{stranger}{tail}",
+        TEXT + f"\u2014 {VERIFIER.name} {b64encode(bytes(76)).decode()}\n",  # this name, another key
+    ):
+        read = checkpoint.parse(text)
+        assert (read.origin, read.size, read.root, read.text) == (ORIGIN, 20852163, ROOT, text)
+        assert read.verify(VERIFIER) == 1679315147
+
+
+def test_an_origin_may_be_any_line():
+    text = checkpoint.sign(GATEWAY_KEY, "g", origin="Go.\u00b7 sum database", size=1, root=ROOT, stamp=0)
+    assert checkpoint.parse(text).origin == "Go.\u00b7 sum database"
+    assert checkpoint.parse(text).verify(VerifierKey("g", GATEWAY_KEY.public_key)) == 0
+
+
+def test_as_many_signature_lines_are_taken_as_the_specification_demands():
+    line = f"\u2014 stranger {b64encode(bytes(4700)).decode()}\n"
+    assert len(checkpoint.parse(TEXT + 15 * line).signatures) == 16
+
+
+def test_a_key_id_in_capitals_is_the_same():
+    capitals = str(VERIFIER).replace(VERIFIER.key_id.hex(), VERIFIER.key_id.hex().upper())
+    assert VerifierKey.parse(capitals) == VERIFIER
+
+
+def test_a_consistency_proof_is_laid_out_as_a_request_to_a_witness_and_reads_back():
+    proof = Consistency(20852014, PATH, checkpoint.parse(TEXT))
+    lines = str(proof).split("\n")
+    assert lines[0] == "old 20852014"
+    assert lines[1:4] == [b64encode(digest).decode() for digest in PATH]
+    assert "\n".join(lines[4:]) == "\n" + TEXT
+    assert checkpoint.parse_consistency(str(proof)) == proof
+    first = Consistency(0, (), proof.checkpoint)
+    assert checkpoint.parse_consistency(str(first)) == first
+    assert first.follows(b"whatever")
+    assert not Consistency(0, PATH, proof.checkpoint).follows(b"whatever")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("old 5", "old 05"), ("old 5", "new 5"), ("old 5", "old -1"), ("old 5\n", "old 5\n" + 64 * (44 * "A" + "\n")),
+     (b64encode(PATH[1]).decode(), "AAAA"), ("\n\n", "\n")],
+)  # fmt: skip
+def test_text_that_is_not_exactly_a_request_is_refused(old, new):
+    text = str(Consistency(5, PATH, checkpoint.parse(TEXT))).replace(old, new, 1)
+    assert name(checkpoint.parse_consistency, text) in ("bad-proof", "bad-checkpoint")
 
 
 def test_a_cosignature_of_another_length_or_a_time_out_of_range_is_refused():
@@ -128,7 +183,8 @@ def test_a_verifier_key_reads_back():
         str(VERIFIER).replace("example", "exampel", 1),
         str(VERIFIER)[:-4],
         str(VERIFIER) + "AAAA",
-        str(VERIFIER).replace(VERIFIER.key_id.hex(), VERIFIER.key_id.hex().upper()),
+        str(VERIFIER).replace(VERIFIER.key_id.hex(), "00000000"),
+        "a+b" + str(VERIFIER)[len(VERIFIER.name) :],
         "n+00000000+" + b64encode(b"\x01" + bytes(32)).decode(),
         "with space" + str(VERIFIER)[len(VERIFIER.name) :],
     ],
