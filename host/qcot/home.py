@@ -17,8 +17,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -41,7 +39,6 @@ KEY_LOST = Problem(
     "Use the home of that bridge or gateway; or restore the file from its backup, or make another home for it with "
     "`qcot init --join`.",
 )
-PUBLIC_KEY_FILE = Problem("public-key-file", "Copy the file again from the authority's home: trusted/authority.pub.")
 NO_AUTHORITY = Problem(
     "no-authority", "Copy authority.pub from the home where `qcot init` made it to the place named above."
 )
@@ -153,14 +150,6 @@ class Home:
             or (part == "bridge" and self.certificate_file(part).exists())
         )
 
-    def trusted_bridges(self) -> dict[str, PublicKey]:
-        """The bridges that the gateway listens to, by name."""
-        return {self.settings().bridge.name: self.bridge_key().public_key}
-
-    def trusted_gateway(self, name: str) -> PublicKey:
-        """The key that receipts and checkpoints of gateway ``name`` are judged by."""
-        return self.gateway_key().public_key
-
     def request_file(self, part: str) -> Path:
         """Where a request for the certificate of ``part`` waits to be carried."""
         return self.requests / f"{part.replace('/', '-')}.request"
@@ -259,31 +248,3 @@ def read_authority(path: Path) -> AuthorityKeys:
             return authority_.parse(file.read(authority_.MAX_TEXT + 1).decode("ascii", "replace"))
     except OSError as error:
         raise QcotError(UNREADABLE, f"{path}: {error.strerror}") from error
-
-
-def write_public_key(path: Path, *keys: PublicKey) -> None:
-    """Write ``ALGORITHM base64``, a line for each key."""
-    lines = [f"{key.algorithm.name} {base64.b64encode(key.raw).decode()}\n" for key in keys]
-    write_whole(path, "".join(lines).encode("ascii"))
-
-
-def read_public_key(path: Path, algorithm: Algorithm) -> PublicKey:
-    """The key of ``algorithm`` among those that :func:`write_public_key` wrote; raises ``public-key-file``."""
-    raw = _keys(path).get(algorithm.name)
-    if raw is None:
-        raise QcotError(PUBLIC_KEY_FILE, f"{path} holds no key of {algorithm.name}")
-    try:
-        return PublicKey(algorithm, raw)
-    except QcotError as error:
-        raise QcotError(PUBLIC_KEY_FILE, f"{path}: {error.reason}") from error
-
-
-_PUBLIC_MAX = 16_384
-
-
-def _keys(path: Path) -> dict[str, bytes]:
-    try:
-        lines = [line.split() for line in path.read_bytes()[:_PUBLIC_MAX].decode("ascii").splitlines() if line.strip()]
-        return {name: base64.b64decode(text, validate=True) for name, text in lines}
-    except (OSError, ValueError, binascii.Error) as error:
-        raise QcotError(PUBLIC_KEY_FILE, f"{path} is not a public key file") from error

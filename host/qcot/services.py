@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from qcot.bridge.config import BridgeConfig, Broker, Rates
 from qcot.bridge.daemon import Bridge
 from qcot.bridge.intake import Limits
 from qcot.certificates import certificate
+from qcot.certificates.certificate import Role
 from qcot.channel.level import KEMS
 from qcot.channel.opener import Unsealing
 from qcot.channel.sealer import Rekey, Sealing
+from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
 from qcot.gateway.config import GatewayConfig
 from qcot.gateway.gateway import Gateway
@@ -95,6 +98,17 @@ def _unsealing(home: Home) -> Unsealing | None:
     return Unsealing(kem, ask, renew_s=channel.renew_s, lifetime_s=channel.rekey_s)
 
 
+def gateway_key(home: Home, now: int) -> PublicKey:
+    """The key that receipts are judged by: that of the gateway's certificate, if it holds ``now``, POSIX seconds.
+
+    Raises `not-certified`, or by name what is wrong with the certificate.
+    """
+    register, kid = home.trust().register(), certificate.parse(home.certificate("gateway")).kid
+    found = register.require(kid, Role.GATEWAY, now, home.settings().gateway.name)
+    assert found.key is not None  # only a board has none
+    return found.key
+
+
 def make_bridge(home: Home, *, ports: tuple[str, ...] | None = None, rates: Rates | None = None) -> Bridge:
     """The bridge of ``home``, its ``ports`` and ``rates`` from the settings unless given.
 
@@ -108,7 +122,7 @@ def make_bridge(home: Home, *, ports: tuple[str, ...] | None = None, rates: Rate
         policy=settings.policy,
         home=home.path,
         key=home.bridge_key(),
-        gateway=home.trusted_gateway(settings.gateway.name),
+        gateway=gateway_key(home, int(time.time())),
         broker=Broker(broker.host, broker.port, tls_files(home, broker)),
         ports=settings.bridge.ports if ports is None else ports,
         rates=settings.bridge.rates if rates is None else rates,

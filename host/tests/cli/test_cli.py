@@ -7,14 +7,16 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
 from boards import Board, BridgeSide
+from home_site import founded, introduction
 from qcot.cli import app as entry
-from qcot.home import Home, create_home
+from qcot.home import Home
 from qcot.ledger import closing
 from qcot.ledger.store import Ledger
 from qcot.ledger.transactions import parse
@@ -24,7 +26,10 @@ Run = Callable[..., tuple[int, str, str]]
 
 COMMANDS = [
     (name,) for names in entry.MODULES.values() for name in names if name != "ledger"
-] + [("ledger", name) for name in ("list", "show", "verify", "prove")]  # fmt: skip
+] + [("ledger", name) for name in ("list", "show", "verify", "prove")] + [
+    *(("authority", name) for name in ("window", "issue", "list", "revoke", "rotate-issuer")),
+    *(("certificate", name) for name in ("request", "install", "show", "rotate")),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -53,15 +58,17 @@ def board() -> Board:
 @pytest.fixture
 def home(tmp_path: Path, board: Board) -> Home:
     """A home whose ledger holds two Qblocks: one board's enrolment and 28 readings, then 14 more."""
-    made = create_home(tmp_path / "home", Settings())
-    bridge = BridgeSide("bridge", "home")
+    made = founded(tmp_path / "home")
+    bridge, now = BridgeSide("bridge", "home"), time.time_ns() // 1_000_000
     bridge.key = made.bridge_key()
-    ledger = Ledger.open_or_create(made.ledger, site="home", origin=Settings().log_origin)
+    known = introduction(made, (board.device, board.key))
+    ledger = Ledger.open_or_create(made.ledger, site="home", origin=Settings().log_origin, authority=made.root())
     keeper = closing.Bookkeeper("gateway", made.gateway_key(), 64)
-    ledger.append_transactions([parse(bridge.sign(board.enrolment(), board.entry(), board.entry()))])
-    closing.end(ledger, keeper, closing.begin(ledger, keeper, now=1_700_000_000_000, seed=1).run())
-    ledger.append_transactions([parse(bridge.sign(board.entry()))])
-    closing.end(ledger, keeper, closing.begin(ledger, keeper, now=1_700_000_002_000, seed=2).run())
+    first = bridge.sign(*known, board.enrolment(), board.entry(), board.entry(), bare=True)
+    ledger.append_transactions([parse(first)], now)
+    closing.end(ledger, keeper, closing.begin(ledger, keeper, now=now, seed=1).run())
+    ledger.append_transactions([parse(bridge.sign(board.entry(), bare=True))], now + 2000)
+    closing.end(ledger, keeper, closing.begin(ledger, keeper, now=now + 2000, seed=2).run())
     ledger.close()
     return made
 
@@ -150,24 +157,20 @@ def test_list_and_show_tell_of_qblocks_boards_and_readings(run: Run, home: Home,
 def test_a_proof_is_checked_without_a_home_and_only_as_it_was(
     run: Run, home: Home, board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "proof.qcot.json"
+    file = tmp_path / "proof.qcot"
     assert run("ledger", "prove", board.device.hex(), "1", "30", "--out", file)[0] == 0
-    vkey = json.loads(file.read_text())["gateway"]
-    pub = home.trusted / "bridges" / "bridge.pub"
+    root = tmp_path / "authority.pub"
+    root.write_bytes(home.authority_file.read_bytes())
     monkeypatch.setenv("QCOT_HOME", str(tmp_path / "nowhere"))
-    status, out, _ = run("verify", file, "--json")
+    status, out, _ = run("verify", file, "--root", root, "--json")
     said = json.loads(out)
     assert status == 0
     assert (said["facts"]["seq"], said["facts"]["value"]) == (30, board.sampled[30][3])
-    assert run("verify", file, "--gateway-key", vkey, "--bridge-key", pub)[0] == 0
-    log = home.trusted / "gateways" / "gateway.pub"
-    assert run("verify", file, "--gateway-key", log, "--bridge-key", pub)[0] == 0
-    other = create_home(tmp_path / "other", Settings()).trusted / "gateways" / "gateway.pub"
-    assert run("verify", file, "--gateway-key", other)[0] == 1
-    assert "yours to settle" in run("verify", file)[1]
-    file.write_text(file.read_text().replace('"reading": 2', '"reading": 3'))
-    assert json.loads(run("verify", file, "--json")[1])["facts"]["seq"] == 31  # another reading, proven as well
-    file.write_text(file.read_text().replace("A", "B", 1))
+    assert run("verify", file, "--root", home.root().kid.hex())[0] == 0
+    assert run("verify", file, "--root", bytes(16).hex())[0] == 1
+    held = bytearray(file.read_bytes())
+    held[len(held) // 2] ^= 1
+    file.write_bytes(held)
     assert run("verify", file)[0] == 1
 
 
@@ -211,7 +214,7 @@ def test_a_port_that_another_program_uses_is_not_flashed(run: Run) -> None:
     assert err.startswith("port-busy: ")
 
 
-def test_boards_says_what_to_do_where_there_are_none(run: Run, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boards_says_what_to_do_where_there_are_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qcot.cli.boards.serial_ports", list)
     _, out, _ = run("boards")
     assert "qcot emulate uno" in out
