@@ -1,14 +1,12 @@
 """Authority, gateway and bridge on three machines: what is carried between them as files, and what comes of it."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from board_peer import Board, PtyBoard
+from command import Run, run
 from home_site import founded
 from qcot.authority.registration import Asked, register_board
 from qcot.boards.enroll import enroll
@@ -22,20 +20,8 @@ from qcot.ledger.reader import Reader
 from qcot.ledger.verify import verify
 from qcot.services import make_bridge, make_gateway
 
-QCOT = [sys.executable, "-c", "from qcot.cli.main import main; main()"]
+__all__ = ["run"]
 WAIT_S = 60.0
-
-
-def qcot(home: Path, *words: str | Path) -> str:
-    done = subprocess.run(
-        [*QCOT, *map(str, words)],
-        env=os.environ | {"QCOT_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -46,29 +32,37 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 
 @pytest.fixture
-def machines(tmp_path: Path) -> Iterator[tuple[Home, Home, Home]]:
+def machines(run: Run, tmp_path: Path) -> Iterator[tuple[Home, Home, Home]]:
     """The homes of an authority, of a gateway and of a bridge, certified by what was carried; a broker runs."""
     authority = founded(tmp_path / "authority")
     (tmp_path / "mosquitto").mkdir()
     with Mosquitto(tmp_path / "mosquitto") as broker:
         homes = {}
-        qcot(authority.path, "authority", "window", "--for", "10m")
+        assert run("authority", "window", "--for", "10m", "--home", authority.path)[0] == 0
         for part in ("gateway", "bridge"):
             home = homes[part] = Home(tmp_path / part)
-            qcot(home.path, "init", "--join", authority.authority_file, "--as", part, "--name", f"{part}-2")
+            assert (
+                run(
+                    "init", "--join", authority.authority_file, "--as", part, "--name", f"{part}-2", "--home", home.path
+                )[0]
+                == 0
+            )
             text = home.settings_file.read_text().replace("port = 1883", f"port = {broker.port}")
             home.settings_file.write_text(text.replace('name = "gateway"', 'name = "gateway-2"'))
-            qcot(authority.path, "authority", "issue", home.request_file(part), "--yes")
-            qcot(home.path, "certificate", "install", home.request_file(part).with_suffix(".answer"))
+            assert run("authority", "issue", home.request_file(part), "--yes", "--home", authority.path)[0] == 0
+            assert (
+                run("certificate", "install", home.request_file(part).with_suffix(".answer"), "--home", home.path)[0]
+                == 0
+            )
         yield authority, homes["gateway"], homes["bridge"]
 
 
-def certified_board(authority: Home, home: Home) -> PtyBoard:
+def certified_board(run: Run, authority: Home, home: Home) -> PtyBoard:
     board = PtyBoard(Board())
     asked = register_board(home, enroll(board.path, BoardRegistry(home.path), window=20).board, int(time.time()))
     assert isinstance(asked, Asked)
-    qcot(authority.path, "authority", "issue", asked.file, "--yes")
-    qcot(home.path, "certificate", "install", asked.file.with_suffix(".answer"))
+    assert run("authority", "issue", asked.file, "--yes", "--home", authority.path)[0] == 0
+    assert run("certificate", "install", asked.file.with_suffix(".answer"), "--home", home.path)[0] == 0
     board.reset()
     return board
 
@@ -94,10 +88,10 @@ def running(gateway: Home, bridge: Home, *boards: PtyBoard) -> tuple[Gateway, Br
 
 @pytest.mark.timeout(180)
 def test_three_machines_come_together_by_files_and_a_board_and_a_revocation_need_no_restart(
-    machines: tuple[Home, Home, Home],
+    run: Run, machines: tuple[Home, Home, Home]
 ) -> None:
     authority, gateway, bridge = machines
-    board = certified_board(authority, bridge)
+    board = certified_board(run, authority, bridge)
     log, daemon = running(gateway, bridge, board)
     try:
         sample(board, 20)
@@ -107,11 +101,22 @@ def test_three_machines_come_together_by_files_and_a_board_and_a_revocation_need
         assert [each.name for each in register.of_role(Role.BRIDGE)] == ["bridge-2"]
         assert register.board(board.board.device) is not None
 
-        late = certified_board(authority, bridge)  # while bridge and gateway run
+        late = certified_board(run, authority, bridge)  # while bridge and gateway run
         until(lambda: _is_certified(gateway, late), "the late board's certificate")
 
-        qcot(authority.path, "authority", "revoke", board.board.device.hex(), "--out", authority.path / "gone")
-        qcot(bridge.path, "certificate", "install", authority.path / "gone")
+        assert (
+            run(
+                "authority",
+                "revoke",
+                board.board.device.hex(),
+                "--out",
+                authority.path / "gone",
+                "--home",
+                authority.path,
+            )[0]
+            == 0
+        )
+        assert run("certificate", "install", authority.path / "gone", "--home", bridge.path)[0] == 0
         until(lambda: _is_revoked(gateway, board), "the revocation")
         late.__exit__()
     finally:

@@ -8,12 +8,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
 from boards import Board, BridgeSide
+from command import Run, run
 from home_site import founded, introduction
 from qcot.cli import app as entry
 from qcot.home import Home
@@ -22,7 +21,7 @@ from qcot.ledger.store import Ledger
 from qcot.ledger.transactions import parse
 from qcot.settings import Settings
 
-Run = Callable[..., tuple[int, str, str]]
+__all__ = ["run"]
 
 COMMANDS = [
     (name,) for names in entry.MODULES.values() for name in names if name != "ledger"
@@ -30,24 +29,6 @@ COMMANDS = [
     *(("authority", name) for name in ("window", "issue", "list", "revoke", "rotate-issuer")),
     *(("certificate", name) for name in ("request", "install", "show", "rotate")),
 ]  # fmt: skip
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run `qcot` with these words; gives exit status, standard output and standard error."""
-
-    def qcot(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["qcot", *map(str, words)])
-        monkeypatch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
-        with pytest.raises(SystemExit) as ended:
-            entry.run()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return int(ended.value.code or 0), out, err
-
-    monkeypatch.setenv("QCOT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "200")
-    return qcot
 
 
 @pytest.fixture

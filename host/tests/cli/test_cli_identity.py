@@ -2,11 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
+from command import Run, run
 from home_site import IMAGE, enrolled, founded
 from qcot.authority import registration
 from qcot.authority.store import AuthorityStore
@@ -15,7 +14,6 @@ from qcot.bridge import spool
 from qcot.certificates import certificate, request, revocation
 from qcot.certificates.certificate import LogClaims, Role
 from qcot.certificates.register import Register
-from qcot.cli import app as entry
 from qcot.cli.authority import parse_duration
 from qcot.crypto import cbor
 from qcot.crypto.signing import ML_DSA_44, SigningKey
@@ -24,25 +22,7 @@ from qcot.home import Home
 from qcot.link import keys
 from qcot.settings import Settings
 
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run `qcot` with these words; gives exit status, standard output and standard error."""
-
-    def qcot(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["qcot", *map(str, words)])
-        monkeypatch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
-        with pytest.raises(SystemExit) as ended:
-            entry.run()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return int(ended.value.code or 0), out, err
-
-    monkeypatch.setenv("QCOT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "200")
-    return qcot
+__all__ = ["run"]
 
 
 @pytest.fixture
