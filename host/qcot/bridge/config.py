@@ -8,7 +8,8 @@ from pathlib import Path
 
 from qcot.bridge.intake import Limits
 from qcot.channel.sealer import Sealing
-from qcot.crypto.signing import PublicKey, SigningKey
+from qcot.crypto import keyfile
+from qcot.crypto.signing import ML_DSA_65, PublicKey, SigningKey
 from qcot.link.session import LISTEN
 from qcot.mqtt import TlsFiles
 
@@ -31,7 +32,10 @@ class Broker:
 
 @dataclass(frozen=True)
 class BridgeConfig:
-    """``home`` holds keys/boards, boards and bridge/outbox.sqlite; ``key`` is ML-DSA-65, ``gateway`` ML-DSA-44.
+    """``key`` is ML-DSA-65, ``gateway`` ML-DSA-44.
+
+    ``home`` holds keys/boards, boards, certificates, bridge/outbox.sqlite and bridge/submissions, and keys/bridge.seed
+    and keys/bridge.next.seed where the key is to be rotated.
 
     ``ports`` are paths or patterns; ``auto`` stands for all of a machine's USB serial ports.
     """
@@ -56,6 +60,20 @@ class BridgeConfig:
     def outbox(self) -> Path:
         """The outbox's file."""
         return self.home / "bridge" / "outbox.sqlite"
+
+    @property
+    def seed(self) -> Path:
+        """Where the key's seed is, unless a service manager gives it."""
+        return self.home / "keys" / "bridge.seed"
+
+    @property
+    def next_seed(self) -> Path:
+        """Where the seed of the key that is to take its place is."""
+        return self.home / "keys" / "bridge.next.seed"
+
+    def next_key(self) -> SigningKey | None:
+        """The key that is to take the place of ``key``, if there is one; raises `key-file-...`."""
+        return SigningKey(ML_DSA_65, keyfile.load(self.next_seed)) if self.next_seed.exists() else None
 
     @property
     def patterns(self) -> tuple[str, ...]:

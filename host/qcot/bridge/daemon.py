@@ -25,6 +25,7 @@ from qcot.bridge.intake import Identity, Intake
 from qcot.bridge.port import BoardPort, Hub
 from qcot.bridge.publisher import Publisher
 from qcot.bridge.snapshot import BridgeView, TroubleView, last_will
+from qcot.bridge.statements import Statements
 from qcot.bridge.store import Store
 from qcot.channel.sealer import Sealer
 from qcot.channel.secret import Names
@@ -34,6 +35,7 @@ from qcot.mqtt import Ack, MqttLink, channel_topic, receipt_topic, status_topic,
 COMMIT_DELAY = 0.01
 RETRY_DISK = 0.5
 DISCOVER_EVERY = 0.5
+LOOK_EVERY = 0.5
 PUMP_EVERY = 0.25
 STATUS_EVERY = 2.0
 SEALS_AT_ONCE = 4
@@ -57,8 +59,10 @@ class Bridge:
         self._config = config
         self._topic = tx_topic(config.site, config.name)
         self._store = Store(config.outbox, config.site, config.name)
-        identity = Identity(config.site, config.name, config.policy, config.key)
+        identity = Identity(config.site, config.name, config.policy, config.key, config.next_key)
         self._intake = Intake(self._store, identity, config.limits, clock=time.monotonic, wall=_wall)
+        self._troubles: dict[tuple[str, str], TroubleView] = {}
+        self._statements = Statements(config, self._store, self._intake, partial(self._trouble, "statements"))
         self._mqtt = MqttLink(
             config.broker.host,
             config.broker.port,
@@ -78,12 +82,15 @@ class Bridge:
             renumber=self._intake.renumber,
             trouble=partial(self._trouble, "gateway"),
             hear=self._sealer.hear if self._sealer else lambda answer: answer,
+            introduction=self._statements.chain,
+            settled=self._statements.settled,
         )
         self._hub = Hub(
             config=config,
             registry=BoardRegistry(config.home),
             store=self._store,
             intake=self._intake,
+            is_certified=self._is_certified,
             commit=self._commit,
             trouble=self._trouble,
             wall=_wall,
@@ -93,7 +100,6 @@ class Bridge:
         self._timers: dict[BoardPort, asyncio.TimerHandle] = {}
         self._commit_timer: asyncio.TimerHandle | None = None
         self._seal_timer: asyncio.TimerHandle | None = None
-        self._troubles: dict[tuple[str, str], TroubleView] = {}
         self._taking = True
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
@@ -160,6 +166,7 @@ class Bridge:
         tasks = [
             asyncio.create_task(_every(seconds, call))
             for seconds, call in (
+                (LOOK_EVERY, self._look),
                 (DISCOVER_EVERY, self._discover),
                 (PUMP_EVERY, self._beat),
                 (STATUS_EVERY, self._tell_status),
@@ -261,6 +268,21 @@ class Bridge:
             port.set_rates()
             self._arm(port)
 
+    # Statements
+
+    def _look(self) -> None:
+        """Take up certificates and submissions that are new."""
+        if self._taking:
+            self._statements.look()
+            if not self._intake.dirty or self._commit():
+                self._statements.tidy()
+                self._seal()
+
+    def _is_certified(self, device: bytes) -> bool:
+        """Whether there is a certificate of a board, which then is on its way to the ledger before the board."""
+        self._statements.look()
+        return self._statements.has_board(device)
+
     # Disk
 
     def _commit(self) -> bool:
@@ -280,7 +302,7 @@ class Bridge:
             if port and port.fd is not None:
                 port.acknowledge(position, now)
                 self._after(port)
-        if positions:
+        if self._intake.pending:
             self._seal()
         return True
 
@@ -342,9 +364,9 @@ class Bridge:
         return Sealer(
             Names(config.site, config.name, config.gateway_name),
             self._topic,
-            config.sealing,
+            replace(config.sealing, certificates=self._statements.chain),
             gateway=config.gateway,
-            key=lambda: config.key,
+            key=lambda: self._intake.key,
             clock=time.monotonic,
             changed=lambda: self._from_thread(self._pump),
             failed=lambda problem, reason: self._from_thread(self._trouble, "channel", problem, reason),

@@ -6,20 +6,28 @@ take -> commit (one fsync for all that came meanwhile; then boards may be acknow
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from qcot.boards.registry import BAD_RECORD, EnrolledBoard
-from qcot.bridge.store import ENROLMENT, FRAME, Item, Sealed, Store
+from qcot.bridge.problems import NO_NEXT_KEY
+from qcot.bridge.store import CHAIN, ENROLMENT, FRAME, STATEMENT, Item, Sealed, Store
+from qcot.certificates import rotation
+from qcot.crypto import cose
 from qcot.crypto.signing import SigningKey
 from qcot.errors import QcotError
 from qcot.ledger import transactions
-from qcot.ledger.transactions import HASH_SIZE, MAX_ENTRIES, EnrolmentEntry, Entry, FrameEntry
+from qcot.ledger.transactions import HASH_SIZE, MAX_ENTRIES, EnrolmentEntry, Entry, FrameEntry, StatementEntry
 from qcot.link.events import Resume
+from qcot.link.messages import Readings
 
 MAX_BODIES = 512 * 1024
 """Bytes of bodies in one transaction; with what it adds to each of them it stays under 1 MiB."""
+_STATEMENTS = (STATEMENT, CHAIN)
+_COUNT_AT = 10  # of a READINGS frame: type, flags, counter, first, then count
+_REFUSED_ENTRY = re.compile(r"entry (\d{1,4}): ")  # docs/evidence.md, What the gateway takes
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who signs: ``key`` is ML-DSA-65."""
+    """Who signs: ``key`` is ML-DSA-65, ``next_key`` gives the one that is to take its place, where there is one."""
 
     site: str
     bridge: str
     policy: str
     key: SigningKey
+    next_key: Callable[[], SigningKey | None] = lambda: None
 
 
 class Intake:
@@ -61,10 +70,27 @@ class Intake:
         self._fresh: list[Item] = []
         self._positions: dict[bytes, Resume] = {}
         self._announced: dict[bytes, str] = {}
+        self._bringing: set[bytes] = set()
         self._waiting: deque[tuple[int, Item]] = deque(store.pending())
         self._waiting_readings = sum(item.readings for _, item in self._waiting)
         self._oldest = clock()
         self.sealed = 0
+        self.key = identity.key
+        self._begin()
+
+    def _begin(self) -> None:
+        """Go on with the key that signed last, and sign anew what nobody would take as it is."""
+        self._store.forget_refused()
+        signing, following = self._store.signing(), self._identity.next_key()
+        if signing is not None and following is not None and signing[0] == following.public_key.kid:
+            self.key = following
+        elif signing is not None and signing[0] != self.key.public_key.kid:
+            self._store.sign_with(None)  # that key was replaced by hand
+        outbox = self._store.outbox()
+        known = {self.key.public_key.kid, self._identity.key.public_key.kid}
+        envelopes = [transactions.envelope(each.raw) for each in outbox]
+        if any(each.kid not in known or each.policy != self._identity.policy for each in envelopes):
+            self.renumber(outbox[0].sequence)
 
     @property
     def dirty(self) -> bool:
@@ -92,6 +118,16 @@ class Intake:
         self._announced[board.device] = record
         self._fresh.append(item)
 
+    def bring(self, statements: Sequence[bytes]) -> None:
+        """Statements for the ledger, in one transaction that holds nothing else."""
+        for at, each in enumerate(statements):
+            self._fresh.append(Item(CHAIN if at else STATEMENT, b"", 0, self._wall(), 0, each))
+            self._bringing.add(hashlib.sha256(each).digest())
+
+    def is_bringing(self, statement: bytes) -> bool:
+        """Whether the statement with this hash was brought since the last commit."""
+        return statement in self._bringing
+
     def take(self, device: bytes, raw: bytes, readings: int, position: Resume) -> None:
         """A frame (READINGS or OPENED) after which the chain of ``device`` stands at ``position``."""
         self._fresh.append(Item(FRAME, device, position.epoch, self._wall(), readings, raw))
@@ -111,6 +147,7 @@ class Intake:
         self._waiting_readings += sum(item.readings for item in self._fresh)
         positions = self._positions
         self._fresh, self._positions, self._announced = [], {}, {}
+        self._bringing.clear()
         return positions
 
     def due(self, backlog: int) -> bool:
@@ -119,7 +156,8 @@ class Intake:
             return False
         target = min(self._limits.readings * (1 + backlog), self._limits.most)
         return (
-            self._waiting_readings >= target
+            self._waiting[0][1].kind in _STATEMENTS
+            or self._waiting_readings >= target
             or len(self._waiting) >= MAX_ENTRIES
             or self._clock() - self._oldest >= self._limits.wait_s
         )
@@ -134,6 +172,8 @@ class Intake:
         chosen: list[tuple[int, Item]] = []
         readings = size = 0
         for number, item in self._waiting:
+            if chosen and (item.kind in _STATEMENTS or chosen[0][1].kind in _STATEMENTS) and item.kind != CHAIN:
+                break
             readings, size = readings + item.readings, size + len(item.body)
             if len(chosen) == MAX_ENTRIES or (chosen and (readings > self._limits.most or size > MAX_BODIES)):
                 readings -= item.readings
@@ -142,8 +182,11 @@ class Intake:
         if not chosen:
             return None
         entries = [self._entry(item) for _, item in chosen]
-        sealed = sign(self._identity, self._store.next_sequence, self._wall(), entries, readings)
-        self._store.seal([number for number, _ in chosen], sealed)
+        sealed = self._sign(self._store.next_sequence, self._wall(), entries, readings, self.key)
+        following = self._following(entries)
+        rotated = None if following is None else (following.public_key.kid, hashlib.sha256(chosen[0][1].body).digest())
+        self._store.seal([number for number, _ in chosen], sealed, rotated)
+        self.key = following or self.key
         for _ in chosen:
             self._waiting.popleft()
         self._waiting_readings -= readings
@@ -151,21 +194,107 @@ class Intake:
         self.sealed += 1
         return sealed
 
-    def renumber(self, next_sequence: int) -> None:
-        """Sign the outbox anew from ``next_sequence`` on: the gateway has had those before it from this bridge."""
-        replacements = []
-        for sequence, old in enumerate(self._store.outbox(), next_sequence):
+    def renumber(
+        self, next_sequence: int, *, first: Sequence[bytes] = (), again: Mapping[bytes, str | None] | None = None
+    ) -> None:
+        """Sign the outbox anew from ``next_sequence`` on, each with the key that signed it before where that is known.
+
+        Statements ``first`` go before all else. ``again`` says, by hash, of which transactions to make two, with the
+        reason for which the gateway refused the whole; None leaves one as it is.
+        """
+        replacements: list[Sealed] = []
+
+        def add(time: int, entries: list[Entry], readings: int, key: SigningKey) -> None:
+            sequence = next_sequence + len(replacements)
+            replacements.append(self._sign(sequence, time, entries, readings, key))
+
+        if first:
+            add(self._wall(), [StatementEntry(each) for each in first], 0, self.key)
+        for old in self._store.outbox():
             parsed = transactions.parse(old.raw)
-            replacements.append(sign(self._identity, sequence, parsed.time, list(parsed.entries), old.readings))
+            former = self._identity.key
+            key = former if parsed.kid == former.public_key.kid else self.key
+            reason = (again or {}).get(old.hash)
+            found = parts(parsed.entries, reason) if reason else []
+            for entries in found if len(found) > 1 else [list(parsed.entries)]:
+                add(parsed.time, entries, _readings_in(entries) if len(found) > 1 else old.readings, key)
         self._store.renumber(replacements, next_sequence + len(replacements))
+
+    def rotated(self) -> None:
+        """The old key is of no use any more: the one that signs now is the only one."""
+        self._identity = replace(self._identity, key=self.key)
+        self._store.sign_with(None)
+
+    def rotation_refused(self) -> None:
+        """Go back to the key before: everything that the other has signed is signed anew."""
+        self._store.sign_with(None)
+        self.key = self._identity.key
+        outbox = self._store.outbox()
+        if outbox:
+            self.renumber(outbox[0].sequence)
+
+    def following(self, statement: bytes) -> SigningKey | None:
+        """The key that signs after ``statement``, where that is a rotation from the one that signs now.
+
+        Raises QcotError `rotation-without-key` where that key is not here.
+        """
+        if cose.content_type(statement) != rotation.CONTENT_TYPE:
+            return None
+        found = rotation.parse(statement)
+        if found.old != self.key.public_key.kid:
+            return None
+        following = self._identity.next_key()
+        if following is None or following.public_key.kid != found.new:
+            raise QcotError(NO_NEXT_KEY, f"the key {found.new.hex()} that is to follow {found.old.hex()} is not here")
+        return following
+
+    def _following(self, entries: Sequence[Entry]) -> SigningKey | None:
+        match entries:
+            case [StatementEntry(statement)]:
+                try:
+                    return self.following(statement)
+                except QcotError:  # it was here when the statement was taken
+                    return None
+        return None
+
+    def _sign(self, sequence: int, time: int, entries: list[Entry], readings: int, key: SigningKey) -> Sealed:
+        return sign(replace(self._identity, key=key), sequence, time, entries, readings)
 
     def _entry(self, item: Item) -> Entry:
         if item.kind == FRAME:
             return FrameEntry(item.device, item.epoch, item.received, item.body)
+        if item.kind in _STATEMENTS:
+            return StatementEntry(item.body)
         secret, record = item.body[:HASH_SIZE], item.body[HASH_SIZE:]
         board = EnrolledBoard.from_json(record.decode())
         channels = tuple(transactions.Channel(c.name, c.unit, c.num, c.den, c.offset) for c in board.channels)
         return EnrolmentEntry(board.device, secret, board.model, bytes(board.firmware), board.image, channels)
+
+
+def parts(entries: Sequence[Entry], reason: str) -> list[list[Entry]]:
+    """Two transactions' entries in the place of one that was refused for one board: those of the others, and its own.
+
+    The ``reason`` says which entry it was. One part alone where there is nothing to part.
+    """
+    found = _REFUSED_ENTRY.match(reason)
+    at = int(found[1]) if found else len(entries)
+    refused = entries[at] if at < len(entries) else None
+    if refused is None or isinstance(refused, StatementEntry):
+        return [list(entries)]
+    found_in: tuple[list[Entry], list[Entry]] = ([], [])
+    for entry in entries:
+        is_own = not isinstance(entry, StatementEntry) and entry.device == refused.device
+        found_in[is_own].append(entry)
+    return [part for part in found_in if part]
+
+
+def _readings_in(entries: Sequence[Entry]) -> int:
+    return sum(_count(entry.frame) for entry in entries if isinstance(entry, FrameEntry))
+
+
+def _count(frame: bytes) -> int:
+    """How many readings a frame that this bridge has taken holds."""
+    return frame[_COUNT_AT] if frame[0] == Readings.TYPE and len(frame) > _COUNT_AT else 0
 
 
 def sign(identity: Identity, sequence: int, time: int, entries: list[Entry], readings: int) -> Sealed:

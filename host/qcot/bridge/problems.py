@@ -31,7 +31,22 @@ GATEWAY_BEHIND = Problem(
 RENUMBERED = Problem("outbox-renumbered", "Nothing: what waits was signed anew under the sequences that are wanted.")
 HELD_UP = Problem(
     "transactions-held-up",
-    "Give the gateway this bridge's name and public key, or the bridge its own; what waits is then taken.",
+    "Read the reason: with a certificate that holds, of this bridge's name, key and policy, what waits is taken.",
+)
+"""The gateway's own name and reason stand in the reason."""
+BOARD_NOT_CERTIFIED = Problem(
+    "board-not-certified",
+    "Run `qcot enroll PORT` again, or install what the authority answers: the board waits for it.",
+)
+BAD_STATEMENT = Problem(
+    "statement-unreadable", "Remove the file; it holds no certificate, revocation, rotation or record."
+)
+NO_NEXT_KEY = Problem(
+    "rotation-without-key", "Put the seed of the new key at keys/bridge.next.seed, or remove the rotation."
+)
+STATEMENT_REFUSED = Problem(
+    "statement-refused",
+    "Read the reason; it is kept in bridge/submissions/refused. Submit it again once that is right.",
 )
 """The gateway's own name and reason stand in the reason."""
 REFUSED = Problem("transaction-refused", "Read the reason; the transaction is kept aside in the outbox.")

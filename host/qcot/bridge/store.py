@@ -9,18 +9,20 @@ what it says is on disk; if it raises, or the process is killed in it, nothing o
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qcot.bridge.problems import DISK_FULL, OUTBOX_BUSY, OUTBOX_CORRUPT, OUTBOX_FOREIGN, OUTBOX_IO
 from qcot.crypto.keyfile import sync_folder
 from qcot.database import transaction
 from qcot.errors import Problem, QcotError
+from qcot.ledger import transactions
 from qcot.link.events import Resume
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE boards (device BLOB PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, link BLOB NOT NULL)
@@ -32,6 +34,7 @@ CREATE TABLE outbox (sequence INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, re
     raw BLOB NOT NULL);
 CREATE TABLE refused (hash BLOB PRIMARY KEY, sequence INTEGER NOT NULL, name TEXT NOT NULL, reason TEXT NOT NULL,
     raw BLOB NOT NULL);
+CREATE TABLE taken (hash BLOB PRIMARY KEY, state INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 # Result codes of SQLite, the low byte of each (sqlite.org/rescode.html).
@@ -43,12 +46,14 @@ _PROBLEMS: dict[int, Problem] = {
     sqlite3.SQLITE_NOTADB: OUTBOX_CORRUPT,
 }
 
-FRAME, ENROLMENT = 1, 2
+FRAME, ENROLMENT, STATEMENT, CHAIN = range(1, 5)
+"""A CHAIN is a statement that goes in one transaction with the CHAIN before it."""
+_PENDING, _ON_LEDGER, _REFUSED = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An entry that waits to be signed: a FRAME with the raw ``body``, or an ENROLMENT: commitment and record."""
+    """An entry that waits to be signed: a FRAME or a statement as ``body``, or an ENROLMENT: commitment and record."""
 
     kind: int
     device: bytes
@@ -79,10 +84,23 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What left the outbox, by its own sequence: readings of the accepted, and why the others were refused."""
+    """What left the outbox, by its own sequence: readings of the accepted, and why the others were refused.
+
+    ``statements`` are those that were in it, by hash: None where accepted, else why refused; ``raws`` the refused.
+    """
 
     accepted: dict[int, int]
     refused: dict[int, Refusal]
+    statements: dict[bytes, Refusal | None]
+    raws: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What has become of a statement so far."""
+
+    is_on_ledger: bool
+    is_refused: bool
 
 
 class Store:
@@ -139,7 +157,10 @@ class Store:
     def add(
         self, items: Sequence[Item], positions: Mapping[bytes, Resume], announced: Mapping[bytes, str]
     ) -> list[int]:
-        """Store ``items`` in order with where each board's chain stands after them; gives the items' ids."""
+        """Store ``items`` in order with where each board's chain stands after them; gives the items' ids.
+
+        The statements among them are taken from then on.
+        """
         with self._named(), transaction(self._db):
             db = self._db
             ids = []
@@ -151,7 +172,43 @@ class Store:
                 [(device, at.epoch, at.seq, at.link) for device, at in positions.items()],
             )
             db.executemany("INSERT OR REPLACE INTO announced VALUES (?, ?)", announced.items())
+            statements = [hashlib.sha256(item.body).digest() for item in items if item.kind in (STATEMENT, CHAIN)]
+            db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?)", [(each, _PENDING) for each in statements])
         return ids
+
+    def forget_announced(self, devices: Iterable[bytes]) -> None:
+        """Have these boards announced again: the gateway refused it."""
+        with self._named(), transaction(self._db):
+            self._db.executemany("DELETE FROM announced WHERE device = ?", [(device,) for device in devices])
+
+    # Statements and keys
+
+    def taken(self, statement: bytes) -> Taken | None:
+        """What became of the statement with this hash, if it was ever taken."""
+        with self._named():
+            row = self._db.execute("SELECT state FROM taken WHERE hash = ?", (statement,)).fetchone()
+        return Taken(row[0] == _ON_LEDGER, row[0] == _REFUSED) if row else None
+
+    def forget_refused(self) -> None:
+        """Have all statements that were refused tried again."""
+        with self._named(), transaction(self._db):
+            self._db.execute("DELETE FROM taken WHERE state = ?", (_REFUSED,))
+
+    def signing(self) -> tuple[bytes, bytes] | None:
+        """The kid of the key that signs now since the rotation with this hash, if there was one."""
+        with self._named():
+            rows = dict(self._db.execute("SELECT key, value FROM meta WHERE key IN ('kid', 'rotation')").fetchall())
+        return (bytes(rows["kid"]), bytes(rows["rotation"])) if rows else None
+
+    def sign_with(self, kid: bytes | None, rotation: bytes = b"") -> None:
+        """Note from which key on to sign; None forgets it."""
+        with self._named(), transaction(self._db):
+            self._set_signing(kid, rotation)
+
+    def _set_signing(self, kid: bytes | None, rotation: bytes) -> None:
+        self._db.execute("DELETE FROM meta WHERE key IN ('kid', 'rotation')")
+        if kid is not None:
+            self._db.executemany("INSERT INTO meta VALUES (?, ?)", [("kid", kid), ("rotation", rotation)])
 
     # Outbox
 
@@ -168,8 +225,11 @@ class Store:
             ).fetchall()
         return [(row[0], Item(*row[1:])) for row in rows]
 
-    def seal(self, ids: Iterable[int], sealed: Sealed) -> None:
-        """Put ``sealed``, which must have ``next_sequence``, in the place of the pending items that it holds."""
+    def seal(self, ids: Iterable[int], sealed: Sealed, rotated: tuple[bytes, bytes] | None = None) -> None:
+        """Put ``sealed``, which must have ``next_sequence``, in the place of the pending items that it holds.
+
+        With ``rotated``, a kid and a rotation's hash, that key signs from the next one on.
+        """
         if sealed.sequence != self._next:
             raise ValueError(f"sequence {sealed.sequence} is not the next, {self._next}")
         with self._named(), transaction(self._db):
@@ -178,6 +238,8 @@ class Store:
             )
             self._db.executemany("DELETE FROM pending WHERE id = ?", [(number,) for number in ids])
             self._set_next(sealed.sequence + 1)
+            if rotated is not None:
+                self._set_signing(*rotated)
         self._next = sealed.sequence + 1
 
     def outbox(self, start: int = 0, limit: int = -1) -> list[Sealed]:
@@ -189,6 +251,12 @@ class Store:
             ).fetchall()
         return [Sealed(*row) for row in rows]
 
+    def raw(self, hash_: bytes) -> bytes | None:
+        """The bytes of the transaction in the outbox with this hash."""
+        with self._named():
+            row = self._db.execute("SELECT raw FROM outbox WHERE hash = ?", (hash_,)).fetchone()
+        return None if row is None else bytes(row[0])
+
     def holds(self, hashes: Iterable[bytes]) -> bool:
         """Whether one of these is in the outbox."""
         with self._named():
@@ -197,20 +265,35 @@ class Store:
 
     def settle(self, accepted: Iterable[bytes], refused: Iterable[Refusal]) -> Settled:
         """Delete what the gateway has on disk, by hash, and keep aside what it refused. Unknown hashes do nothing."""
-        settled = Settled({}, {})
+        settled, raws = Settled({}, {}, {}), []
         with self._named(), transaction(self._db):
             for hash_ in accepted:
-                settled.accepted.update(self._delete(hash_))
+                for sealed in self._delete(hash_):
+                    settled.accepted[sealed.sequence] = sealed.readings
+                    settled.statements.update(dict.fromkeys(self._mark(sealed, _ON_LEDGER)))
             for refusal in refused:
                 self._db.execute(
                     "INSERT OR IGNORE INTO refused SELECT hash, sequence, ?, ?, raw FROM outbox WHERE hash = ?",
                     (refusal.name, refusal.reason, refusal.hash),
                 )
-                settled.refused.update((sequence, refusal) for sequence, _ in self._delete(refusal.hash))
-        return settled
+                for sealed in self._delete(refusal.hash):
+                    settled.refused[sealed.sequence] = refusal
+                    settled.statements.update(dict.fromkeys(self._mark(sealed, _REFUSED), refusal))
+                    raws.append(sealed.raw)
+        return replace(settled, raws=tuple(raws))
 
-    def _delete(self, hash_: bytes) -> list[tuple[int, int]]:
-        return self._db.execute("DELETE FROM outbox WHERE hash = ? RETURNING sequence, readings", (hash_,)).fetchall()
+    def _delete(self, hash_: bytes) -> list[Sealed]:
+        rows = self._db.execute(
+            "DELETE FROM outbox WHERE hash = ? RETURNING sequence, hash, readings, raw", (hash_,)
+        ).fetchall()
+        return [Sealed(*row) for row in rows]
+
+    def _mark(self, sealed: Sealed, state: int) -> list[bytes]:
+        """Say of its statements what has become of them; one with readings holds none."""
+        statements = transactions.parse(sealed.raw).statements if not sealed.readings else ()
+        hashes = [hashlib.sha256(each).digest() for each in statements]
+        self._db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?)", [(each, state) for each in hashes])
+        return hashes
 
     def renumber(self, replacements: Sequence[Sealed], next_sequence: int) -> None:
         """Replace the whole outbox; for a bridge whose gateway is ahead of it."""

@@ -12,16 +12,22 @@ from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge.config import BridgeConfig, Broker
 from qcot.bridge.intake import Limits
+from qcot.certificates import certificate
+from qcot.certificates.register import Register
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.ledger import receipts, rules, transactions
 from qcot.ledger.receipts import Answer, Status
+from qcot.ledger.statements import Standing
 from qcot.link import frames, messages
 from qcot.mqtt import MqttLink, all_bridges, receipt_topic
+from trust_site import Authority
 
 WAIT_S = 30.0
 SITE, BRIDGE = "home", "bridge"
 BRIDGE_KEY = SigningKey(ML_DSA_65, bytes([1]) * 32)
 GATEWAY_KEY = SigningKey(ML_DSA_44, bytes([2]) * 32)
+AUTHORITY = Authority(SITE)
+BRIDGE_CERTIFICATE = AUTHORITY.bridge(BRIDGE_KEY, BRIDGE)
 
 
 def until(condition, what="condition", wait_s=WAIT_S):
@@ -33,10 +39,15 @@ def until(condition, what="condition", wait_s=WAIT_S):
 
 
 class Ledger:
-    """Accepted transactions and what their frames say, judged by qcot.ledger.rules."""
+    """Accepted transactions and what their frames say, judged by qcot.ledger.rules.
+
+    ``accepted`` are those with anything but statements, which are in ``statements``.
+    """
 
     def __init__(self):
         self.devices = {}
+        self.standing = Standing(Register(AUTHORITY.root, SITE))
+        self.statements = []
         self.next = 1
         self.hashes = {}
         self.accepted = []
@@ -45,14 +56,21 @@ class Ledger:
 
     def take(self, raw):
         parsed = transactions.parse(raw)
-        parsed.verify(BRIDGE_KEY.public_key)
-        state = rules.State(SITE, self.next, self.devices)
+        known = [certificate.parse(each) for each in parsed.statements if b"certificate" in each[:60]]
+        known += [found] if (found := self.standing.register.certificate(parsed.kid)) else []
+        for each in known:
+            if each.kid == parsed.kid:
+                parsed.verify(each.key)
+        state = rules.State(SITE, self.next, self.devices, self.standing, time.time_ns() // 1_000_000)
         match rules.judge(state, parsed, self.hashes.get(parsed.sequence)):
-            case rules.Accept(devices=devices):
+            case rules.Accept(devices=devices, standing=standing):
                 self.devices.update(devices)
+                self.standing = standing
                 self.next = parsed.sequence + 1
                 self.hashes[parsed.sequence] = parsed.hash
-                self.accepted.append(parsed)
+                self.statements += parsed.statements
+                if len(parsed.statements) < len(parsed.entries):
+                    self.accepted.append(parsed)
                 for entry in parsed.entries:
                     if isinstance(entry, transactions.FrameEntry):
                         self._keep(entry)
@@ -124,6 +142,13 @@ class Home:
         self.ports.mkdir(parents=True)
         self.registry = BoardRegistry(path)
         self.boards = []
+        self.certify("issuer", AUTHORITY.certificate)
+        self.certify("bridge", BRIDGE_CERTIFICATE)
+
+    def certify(self, name, raw):
+        place = self.path / "certificates" / f"{name}.cert"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(raw)
 
     def blank(self, name="a", **options):
         board = PtyBoard(Board(model=f"peer-{name}", **options), self.ports / name)
@@ -133,8 +158,12 @@ class Home:
     def board(self, name="a"):
         board = self.blank(name)
         enroll(board.path, self.registry, window=20)
+        self.certify_board(board.board.device)
         board.reset()
         return board
+
+    def certify_board(self, device):
+        self.certify(f"boards/{device.hex()}", AUTHORITY.board(device, self.registry.key(device)))
 
     def config(self, broker, **options):
         values = {

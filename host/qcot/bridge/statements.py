@@ -1,0 +1,173 @@
+"""What this bridge brings to the ledger besides readings: its home's certificates, and what others submit.
+
+HOME/certificates/**/*.cert and HOME/bridge/submissions/*.cbor are looked through while the bridge runs. Each statement
+goes once, by its hash, in a transaction of its own, so that one that is refused takes nothing along; only the bridge's
+own certificate and its issuer's go together, because the first transaction has to say who signed it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from qcot.bridge import spool
+from qcot.bridge.config import BridgeConfig
+from qcot.bridge.intake import Intake
+from qcot.bridge.problems import BAD_STATEMENT, NO_NEXT_KEY, STATEMENT_REFUSED
+from qcot.bridge.store import Settled, Store
+from qcot.certificates import certificate
+from qcot.certificates.certificate import Certificate, Role
+from qcot.crypto.keyfile import sync_folder
+from qcot.errors import Problem, QcotError
+from qcot.ledger import transactions
+from qcot.ledger.transactions import MAX_STATEMENT, EnrolmentEntry
+
+_ORDER = [Role.ISSUER, Role.BRIDGE, Role.GATEWAY, Role.WITNESS, Role.BOARD]
+_Stamp = tuple[int, int, int]
+
+
+class Statements:
+    """Belongs to the bridge's thread. ``trouble`` is told of files that hold no statement."""
+
+    def __init__(
+        self, config: BridgeConfig, store: Store, intake: Intake, trouble: Callable[[Problem, str], None]
+    ) -> None:
+        self._config, self._home = config, config.home
+        self._store, self._intake, self._trouble = store, intake, trouble
+        self._read: dict[Path, tuple[_Stamp, Certificate | None]] = {}
+        self._junk: set[Path] = set()
+
+    def look(self) -> None:
+        """Take what is new; it is on disk when :meth:`Intake.commit` returns, and :meth:`tidy` lets go of the files."""
+        certificates = self.certificates()
+        own = self.chain(certificates)
+        if own and not self._is_taken(own[-1]):
+            self._intake.bring(own)
+        for each in certificates:
+            if not self._is_taken(each.raw):
+                self._intake.bring((each.raw,))
+        for path, raw in self._submissions():
+            if not self._is_taken(raw, again=True) and self._is_statement(path, raw):
+                self._intake.bring((raw,))
+
+    def tidy(self) -> None:
+        """Delete the submissions that are on the bridge's disk otherwise."""
+        for path, raw in self._submissions():
+            if self._store.taken(hashlib.sha256(raw).digest()) is not None:
+                path.unlink(missing_ok=True)
+
+    def chain(self, certificates: list[Certificate] | None = None) -> tuple[bytes, ...]:
+        """The certificate of the key that signs now, after its issuer's; empty where the home has none."""
+        known = self.certificates() if certificates is None else certificates
+        kid = self._intake.key.public_key.kid
+        own = max((each for each in known if each.kid == kid), key=lambda each: each.issued_at, default=None)
+        if own is None:
+            return ()
+        issuers = (each.raw for each in known if each.role is Role.ISSUER and each.kid == own.issuer)
+        return (*issuers, own.raw)
+
+    def has_board(self, device: bytes) -> bool:
+        """Whether the home holds a certificate of this board."""
+        return any(each.role is Role.BOARD and each.kid == device for each in self.certificates())
+
+    def certificates(self) -> list[Certificate]:
+        """Those in the home's folder, issuers first; each file is read once."""
+        found = []
+        for path in sorted((self._home / "certificates").rglob("*.cert")):
+            try:
+                status = path.stat()
+                stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+                known = self._read.get(path)
+                if known is None or known[0] != stamp:
+                    self._read[path] = known = (stamp, self._parsed(path))
+            except OSError:  # replaced a moment ago
+                continue
+            if known[1] is not None:
+                found.append(known[1])
+        return sorted(found, key=lambda each: _ORDER.index(each.role))
+
+    def _parsed(self, path: Path) -> Certificate | None:
+        try:
+            return certificate.parse(_bytes_of(path))
+        except QcotError as error:
+            self._trouble(BAD_STATEMENT, f"{path}: {error}")
+            return None
+
+    def _submissions(self) -> Iterator[tuple[Path, bytes]]:
+        for path in sorted(spool.folder(self._home).glob("*.cbor")):
+            if path not in self._junk:
+                try:
+                    yield path, _bytes_of(path)
+                except OSError:
+                    continue
+
+    def _is_taken(self, raw: bytes, *, again: bool = False) -> bool:
+        """``again``: what was refused may be tried again."""
+        digest = hashlib.sha256(raw).digest()
+        taken = self._store.taken(digest)
+        return self._intake.is_bringing(digest) or (taken is not None and not (again and taken.is_refused))
+
+    def _is_statement(self, path: Path, raw: bytes) -> bool:
+        try:
+            if len(raw) <= MAX_STATEMENT:
+                self._intake.following(raw)
+                return True
+            why = f"more than {MAX_STATEMENT} bytes"
+        except QcotError as error:
+            if error.problem == NO_NEXT_KEY:  # which may yet come
+                self._trouble(error.problem, error.reason)
+                return False
+            why = str(error)
+        self._junk.add(path)
+        self._trouble(BAD_STATEMENT, f"{path}: {why}")
+        return False
+
+    # What has become of them
+
+    def settled(self, settled: Settled) -> None:
+        """Tell of what was refused and keep it with its reason; go on with the new key, or back to the old."""
+        signing = self._store.signing()
+        brought = {hashlib.sha256(each).digest(): each for raw in settled.raws for each in _statements_in(raw)}
+        for digest, refusal in settled.statements.items():
+            if refusal is None:
+                spool.forget_refusal(self._home, digest)
+                continue
+            self._trouble(STATEMENT_REFUSED, f"{digest.hex()}: {refusal.name}: {refusal.reason}")
+            spool.refuse(self._home, brought[digest], f"{refusal.name}: {refusal.reason}")
+            if signing is not None and signing[1] == digest:
+                self._intake.rotation_refused()
+        self._store.forget_announced(device for raw in settled.raws for device in _enrolled_in(raw))
+        self.give_over()
+
+    def give_over(self) -> None:
+        """Once its rotation is on the ledger, the new key's files take the place of the old one's.
+
+        Where a service manager holds the old key there is none to replace, and the new one is used from where it is.
+        """
+        signing = self._store.signing()
+        taken = None if signing is None else self._store.taken(signing[1])
+        if signing is None or taken is None or not taken.is_on_ledger or not self._config.seed.exists():
+            return
+        certificates = self._home / "certificates"
+        for new, old in (
+            (certificates / "bridge.next.cert", certificates / "bridge.cert"),
+            (self._config.next_seed, self._config.seed),
+        ):
+            if new.exists():
+                new.replace(old)
+                sync_folder(old.parent)
+        self._intake.rotated()
+
+
+def _statements_in(raw: bytes) -> tuple[bytes, ...]:
+    return transactions.parse(raw).statements
+
+
+def _enrolled_in(raw: bytes) -> list[bytes]:
+    return [each.device for each in transactions.parse(raw).entries if isinstance(each, EnrolmentEntry)]
+
+
+def _bytes_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_STATEMENT + 1)
