@@ -52,8 +52,8 @@ def filled(home: Home, board: Board) -> None:
     keeper = closing.Bookkeeper("gateway", home.gateway_key(), 64)
     with Ledger.open_or_create(home.ledger, site="home", origin=settings.log_origin, authority=home.root()) as ledger:
         for at, entries in enumerate(([*known, board.enrolment(), board.entry(), board.entry()], [board.entry()])):
-            ledger.append_transactions([parse(bridge.sign(*entries, bare=True))], now + 2000 * at)
-            closing.end(ledger, keeper, closing.begin(ledger, keeper, now=now + 2000 * at, seed=at).run())
+            ledger.append_transactions([parse(bridge.sign(*entries, bare=True))], now + 600_000 * at)
+            closing.end(ledger, keeper, closing.begin(ledger, keeper, now=now + 600_000 * at, seed=at).run())
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_revocation_that_is_brought_counts(qcot: Run, home: Home, board: Board
     file, taken = tmp_path / "proof.qcot", tmp_path / "taken.cbor"
     qcot("ledger", "prove", board.device.hex(), "1", "30", "--out", file)
     qcot("authority", "revoke", board.device.hex(), "--out", taken, "--json")
-    qcot("verify", file, "--revocation", taken, wrong="certificate-revoked")  # its Qblock is of two seconds later
+    qcot("verify", file, "--revocation", taken, wrong="certificate-revoked")  # its Qblock is of ten minutes later
     qcot("verify", file, "--revocation", tmp_path / "none", wrong="file-unreadable")
     qcot("verify", file, "--revocation", file, wrong="bad-cose")
 
