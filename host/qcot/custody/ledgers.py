@@ -115,15 +115,14 @@ class LedgerFile:
         return signed
 
     @cached_property
-    def _outside(self) -> Register:
-        return self.trust.register()
+    def _trusted(self) -> Trust:
+        """The same, its certificates checked."""
+        self.trust.register()
+        return self.trust
 
     def _register(self, ledger: Reader) -> Register:
         """What the log says of certificates, and what is known from outside it."""
-        register, outside = ledger.register(), self._outside
-        for each in outside.of_role(Role.ISSUER) + outside.of_role(Role.GATEWAY):
-            register = register.admit(each.raw, 0, check=False)  # judged just now
-        return register
+        return self._trusted.beside(ledger.register())
 
 
 def _view(ledger: Reader) -> View:
