@@ -47,7 +47,7 @@ class Ledger:
     def __init__(self):
         self.devices = {}
         self.standing = Standing(Register(AUTHORITY.root, SITE))
-        self.statements = []
+        self.statements, self.everything = [], []
         self.next = 1
         self.hashes = {}
         self.accepted = []
@@ -68,6 +68,7 @@ class Ledger:
                 self.standing = standing
                 self.next = parsed.sequence + 1
                 self.hashes[parsed.sequence] = parsed.hash
+                self.everything.append(parsed)
                 self.statements += parsed.statements
                 if len(parsed.statements) < len(parsed.entries):
                     self.accepted.append(parsed)
@@ -157,10 +158,15 @@ class Home:
 
     def board(self, name="a"):
         board = self.blank(name)
-        enroll(board.path, self.registry, window=20)
-        self.certify_board(board.board.device)
+        self.enroll(board.path)
         board.reset()
         return board
+
+    def enroll(self, port):
+        """The board's device id, once it is enrolled and has its certificate."""
+        device = enroll(port, self.registry, window=20).board.device
+        self.certify_board(device)
+        return device
 
     def certify_board(self, device):
         self.certify(f"boards/{device.hex()}", AUTHORITY.board(device, self.registry.key(device)))

@@ -5,7 +5,6 @@ import contextlib
 import pytest
 from bridge_site import Home, Limits, until
 from qcot.boards.emulator import EmulatedBoard
-from qcot.boards.enroll import enroll
 from qcot.link.frames import FrameDecoder, wire
 
 BOARDS = 4
@@ -38,7 +37,7 @@ def in_ledger(gateway, device):
 def test_what_the_firmware_sampled_is_in_the_ledger_in_order_across_a_takeover(
     home, boards, gateway, mosquitto, running
 ):
-    devices = [enroll(board.port, home.registry, window=20).board.device for board in boards]
+    devices = [home.enroll(board.port) for board in boards]
     bridge = running(config(home, mosquitto, boards, rates={"*": {"A0": 100.0}}))
     until(lambda: bridge.snapshot().accepted_readings > 400, "readings")
     bridge.stop()  # as good as killed to the boards: they are in mid-session
@@ -59,7 +58,7 @@ def test_what_the_firmware_sampled_is_in_the_ledger_in_order_across_a_takeover(
 
 def test_a_board_whose_power_is_cut_again_and_again_goes_on_in_new_chains(home, boards, gateway, mosquitto, running):
     board = boards[0]
-    device = enroll(board.port, home.registry, window=20).board.device
+    device = home.enroll(board.port)
     bridge = running(config(home, mosquitto, [board], rates={"*": {"A0": 200.0}}))
     for boot in range(1, 4):
         until(lambda boot=boot: len(gateway.ledger.opened) >= boot, "the session")
@@ -75,7 +74,7 @@ def test_a_board_whose_power_is_cut_again_and_again_goes_on_in_new_chains(home, 
 
 def test_the_firmware_sends_what_the_decoder_of_this_side_encodes(boards, gateway, mosquitto, home, running):
     """Frames in the ledger are the very bytes of the board: encoding them again gives them back."""
-    enroll(boards[0].port, home.registry, window=20)
+    home.enroll(boards[0].port)
     running(config(home, mosquitto, boards[:1], rates={"*": {"A0": 100.0}}))
     until(lambda: sum(len(each) for each in gateway.ledger.readings.values()) > 30, "readings")
     frames = [entry.frame for tx in gateway.ledger.accepted for entry in tx.entries if hasattr(entry, "frame")]
