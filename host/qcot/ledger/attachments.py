@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from qcot.certificates.claims import Role
+from qcot.certificates.register import Register
 from qcot.crypto.signing import PublicKey
 from qcot.database import transaction
 from qcot.errors import Problem, QcotError
@@ -32,7 +34,7 @@ def store_cosignatures(path: Path, text: str, witnesses: Mapping[str, VerifierKe
     none of those checkpoints; then nothing was stored.
     """
     with Reader.open(path) as ledger:
-        heads = [checkpoint.parse(ledger.checkpoint(size) or "") for size in ledger.newest_sizes(last)]
+        heads = [head for size in ledger.newest_sizes(last) if (head := _head(ledger, size)) is not None]
     rows = []
     for line in checkpoint.parse_signatures(text):
         vkey = witnesses.get(line.name)
@@ -55,20 +57,52 @@ def store_anchor(path: Path, raw: bytes, root: PublicKey) -> Anchor:
     found = anchor.parse(raw)
     found.verify(root)
     with Reader.open(path) as ledger:
-        text = ledger.checkpoint(found.size)
-        signed = checkpoint.parse(text) if text else None
-        if signed is None or (signed.origin, signed.root) != (found.origin, found.root):
-            raise QcotError(ANCHOR_FOREIGN, f"no checkpoint here is over {found.size} leaves of {found.origin}")
+        _require_tree(found, _head(ledger, found.size))
     with _open(path) as database, transaction(database):
         database.execute("INSERT OR REPLACE INTO anchor VALUES (?, ?)", (found.size, raw))
     return found
 
 
+def check(ledger: Reader, register: Register) -> None:
+    """Raise unless each anchor, and each cosignature of a witness in ``register``, is over the tree it stands beside.
+
+    Raises `bad-signature`, `bad-checkpoint`, `cosignature-foreign`, `bad-anchor` or `anchor-foreign`.
+    """
+    witnesses = [VerifierKey(each.name, each.key) for each in register.of_role(Role.WITNESS) if each.key]
+    for size, line in ledger.cosignatures():
+        head = _head(ledger, size)
+        if head is None:
+            raise QcotError(COSIGNATURE_FOREIGN, f"a cosignature of {size} leaves, over which there is no checkpoint")
+        (given,) = checkpoint.parse_signatures(line)
+        for vkey in witnesses:
+            if (given.name, given.key_id) == (vkey.name, vkey.key_id):
+                _beside(head, line).verify(vkey)
+    for size, raw in ledger.anchors():
+        found = anchor.parse(raw)
+        found.verify(register.root)
+        _require_tree(found, _head(ledger, size))
+
+
+def _head(ledger: Reader, size: int) -> Checkpoint | None:
+    text = ledger.checkpoint(size)
+    return None if text is None else checkpoint.parse(text)
+
+
+def _require_tree(found: Anchor, head: Checkpoint | None) -> None:
+    if head is None or (head.origin, head.size, head.root) != (found.origin, found.size, found.root):
+        raise QcotError(ANCHOR_FOREIGN, f"no checkpoint here is over {found.size} leaves of {found.origin}")
+
+
+def _beside(head: Checkpoint, line: str) -> Checkpoint:
+    """The same tree, with this line alone under it."""
+    body, _, _ = head.text.partition("\n\n")
+    return checkpoint.parse(f"{body}\n\n{line}")
+
+
 def _holds(head: Checkpoint, line: str, vkey: VerifierKey) -> bool:
     """Whether ``line`` is the witness's over this tree."""
-    body, _, _ = head.text.partition("\n\n")
     try:
-        checkpoint.parse(f"{body}\n\n{line}").verify(vkey)
+        _beside(head, line).verify(vkey)
     except QcotError:
         return False
     return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 from qcot.certificates.certificate import Certificate, Role
-from qcot.certificates.certificate import parse as parse_certificate
 from qcot.certificates.problems import CERTIFICATE_UNKNOWN
 from qcot.certificates.register import Register
 from qcot.errors import QcotError
@@ -72,11 +71,9 @@ def consistency_between(ledger: Reader, old: int, new: int) -> Consistency:
 
 
 def known_certificates(ledger: Reader, trust: Trust) -> Register:
-    """The ledger's register, and what is known from outside of it, each admitted as of when it began."""
-    register = ledger.register()
-    for raw in trust.certificates:
-        register = register.admit(raw, parse_certificate(raw).not_before)
-    return register
+    """The ledger's register, and what is known from outside of it; raises what is wrong with the latter by name."""
+    trust.register()  # these are checked here, those when they came
+    return trust.beside(ledger.register())
 
 
 def log_key(register: Register, given: Checkpoint) -> VerifierKey:

@@ -189,6 +189,14 @@ class Reader:
         (size,) = self._row("SELECT max(size) FROM cosignature WHERE name = ?", name) or (None,)
         return 0 if size is None else int(size)
 
+    def cosignatures(self) -> list[tuple[int, str]]:
+        """Size of the tree and line of every cosignature."""
+        return self._rows("SELECT size, line FROM cosignature ORDER BY size")
+
+    def anchors(self) -> list[tuple[int, bytes]]:
+        """Size of the tree and bytes of every anchor."""
+        return self._rows("SELECT size, statement FROM anchor ORDER BY size")
+
     def anchor(self) -> bytes | None:
         """The newest anchor, if there is one."""
         row = self._row("SELECT statement FROM anchor ORDER BY size DESC LIMIT 1")

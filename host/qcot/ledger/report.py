@@ -284,6 +284,8 @@ def _run(case: _Case) -> str:
             NOT_COVERED, f"Qblock {core.height} at leaf {place} closes leaves {core.first_leaf} to "
             f"{core.first_leaf + core.transactions - 1}, the transaction is leaf {index}"
         )  # fmt: skip
+    if case.stamp < _seconds(case):
+        raise QcotError(NOT_COVERED, f"Qblock {core.height} is of {_when(core.time)}, its checkpoint from before that")
     case.facts |= {"qblock": core.height, "qblock_time": _when(core.time), "qblock_hash": case.header.hash.hex()}
     return f"Qblock {core.height} of {_when(core.time)} closed it"
 

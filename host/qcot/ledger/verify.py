@@ -23,7 +23,7 @@ from qcot.certificates.problems import CERTIFICATE_UNKNOWN
 from qcot.certificates.register import Register
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
-from qcot.ledger import checkpoint, merkle, qblock, rules, transactions
+from qcot.ledger import attachments, checkpoint, merkle, qblock, rules, transactions
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.merkle import Frontier
 from qcot.ledger.problems import (
@@ -256,6 +256,8 @@ class _Run:
             self.what = f"table of {what}"
             if not holds:
                 raise QcotError(INDEX_DIFFERS, reason)
+        self.what = "cosignatures and anchors"
+        attachments.check(ledger, self._trust.beside(self._standing.register))
         self.counts = replace(counts, devices=len(self._devices))
 
     def _stored_statements(self) -> list[tuple[int, int, bytes]]:
