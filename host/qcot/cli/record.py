@@ -21,7 +21,7 @@ from qcot.custody.of_home import custodian_of, holder_of
 from qcot.errors import Problem, QcotError
 from qcot.home import Home
 from qcot.records import batch
-from qcot.records.statements import MEDIA_TYPE
+from qcot.records.statements import MEDIA_TYPE, Consent
 
 BAD_MEDIA_TYPE = Problem("bad-media-type", "Write it as type/subtype, as in text/csv.")
 NAMES_REPEAT = Problem("names-repeat", "Rename one of the files: the items of a record have different names.")
@@ -78,7 +78,8 @@ def identity(
             identities.create(name)
         public = identities.handed_out(name)
         if isinstance(holder, Custodian) and rotate is not None:
-            public = holder.rotate(name, words.recipient_kid(rotate, holder)).public
+            known = (kid for _, kid in holder.store.pseudonyms(name))
+            public = holder.rotate(name, words.recipient_kid(rotate, holder, known)).public
         elif public is None or fresh:
             public = holder.fresh(name).public
         file = identities.hand_out(name, public)
@@ -198,7 +199,10 @@ def revoke(
     """
     with _custodian(open_home(home), wait) as custodian:
         found = words.record_id(record, custodian)
-        kid = words.recipient_kid(recipient, custodian)
+        custodian.store.get(found)
+        log = custodian.ledger.view().book.log(found)
+        known = (event.body.key.kid for event in log if isinstance(event.body, Consent))
+        kid = words.recipient_kid(recipient, custodian, known)
         custodian.revoke(found, kid)
     if as_json:
         print_json({"record": found, "recipient": kid})

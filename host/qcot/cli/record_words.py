@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ NO_SUCH_ITEM = Problem("no-such-item", "Count the items from 0; `qcot record lis
 FILE_EXISTS = Problem("file-exists", "Name another place with -o, or remove what is there.")
 
 _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_PREFIX = 4
+_PREFIX, _SHOWN = 4, 12
 _ITEM_SUFFIX = ".qcot-item"
 _PROOF = 64 << 10  # what an item's file has besides its content, at most
 _WHAT = {Publish: "published", Consent: "shared", Withdraw: "revoked", Access: "opened", Erase: "erased"}
@@ -92,8 +92,8 @@ def book_of(custodian: Custodian) -> RecordBook:
         return RecordBook()
 
 
-KEPT_COLUMNS = ["record", "of", "state", "items", "bytes", "media type", "shared with", "opened"]
-EVENT_COLUMNS = ["signed at (UTC)", "what", "pseudonym", "here", ""]
+KEPT_COLUMNS = ["record", "of", "state", "items", "bytes", "media type", "shared", "opened"]
+EVENT_COLUMNS = ["signed at (UTC)", "what", "by", "here", ""]
 
 
 def kept_row(book: RecordBook, record: bytes, name: str, _statement: bytes, size: int | None) -> dict[str, Any]:
@@ -115,8 +115,8 @@ def kept_cells(row: dict[str, Any]) -> list[str]:
     """The same for people."""
     size = "" if row["bytes"] is None else f"{row['bytes']:,}"
     return [
-        row["record"].hex(), row["identity"], row["state"], f"{row['items'] or '':>5}", f"{size:>11}",
-        row["media_type"] or "", f"{row['shared']:>11}", f"{row['opened']:>6}",
+        _short(row["record"]), row["identity"], row["state"], f"{row['items'] or '':>5}", f"{size:>9}",
+        row["media_type"] or "", f"{row['shared']:>6}", f"{row['opened']:>6}",
     ]  # fmt: skip
 
 
@@ -139,12 +139,19 @@ def event_row(custodian: Custodian, event: Event) -> dict[str, Any]:
 def event_cells(row: dict[str, Any]) -> list[str]:
     """The same for people."""
     parts = [
-        "" if row["recipient"] is None else f"{'from' if row['what'] == 'revoked' else 'to'} {row['recipient'].hex()}",
+        ""
+        if row["recipient"] is None
+        else f"{'from' if row['what'] == 'revoked' else 'to'} {_short(row['recipient'])}",
         "" if row["purpose"] is None else f"for {row['purpose']}",
-        "" if row["until"] is None else f"until {date(row['until'])}",
+        "" if row["until"] is None else f"until {date(row['until'])[:16]}",
     ]
     details = " ".join(part for part in parts if part)
-    return [date(row["time"]), row["what"], row["pseudonym"].hex(), row["identity"] or "", details]
+    return [date(row["time"]), row["what"], _short(row["pseudonym"]), row["identity"] or "", details]
+
+
+def _short(each: bytes) -> str:
+    """Enough of an id to name it by, in hex; --json has all of it."""
+    return each.hex()[:_SHOWN]
 
 
 def record_id(text: str, custodian: Custodian, book: RecordBook | None = None) -> bytes:
@@ -173,9 +180,9 @@ def require_item(item: int | None, count: int) -> None:
         raise QcotError(NO_SUCH_ITEM, f"item {item} of {count}")
 
 
-def recipient_of(text: str, custodian: Holder) -> PublicIdentity:
+def recipient_of(text: str, holder: Holder) -> PublicIdentity:
     """The pseudonym in a .qcot-id file, or the one that an identity of this home hands out."""
-    file, identities = Path(text), custodian.identities
+    file, identities = Path(text), holder.identities
     if NAME.fullmatch(text) and not file.exists() and (known := identities.handed_out(text)) is not None:
         return known
     if not file.is_file():
@@ -183,11 +190,15 @@ def recipient_of(text: str, custodian: Holder) -> PublicIdentity:
     return PublicIdentity.parse(read(file, MAX_FILE))
 
 
-def recipient_kid(text: str, custodian: Holder) -> bytes:
-    """The key id of a pseudonym: in hex, or as :func:`recipient_of` takes it."""
-    if re.fullmatch(rf"[0-9a-f]{{{2 * KID_SIZE}}}", text) and not Path(text).exists():
-        return bytes.fromhex(text)
-    return recipient_of(text, custodian).kid
+def recipient_kid(text: str, holder: Holder, known: Iterable[bytes]) -> bytes:
+    """The key id of a pseudonym: the first digits of one that is ``known``, or as :func:`recipient_of` takes it."""
+    if re.fullmatch(rf"[0-9a-fA-F]{{{_PREFIX},{2 * KID_SIZE}}}", text) and not Path(text).exists():
+        found = {kid for kid in known if kid.hex().startswith(text.lower())}
+        if len(found) == 1:
+            return found.pop()
+        if not holder.identities.has(text):
+            raise QcotError(BAD_RECIPIENT, f"{len(found)} pseudonyms that this could be about begin with {text}")
+    return recipient_of(text, holder).kid
 
 
 def milliseconds(text: str) -> int:

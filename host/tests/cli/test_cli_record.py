@@ -153,7 +153,9 @@ def test_a_record_is_published_shared_opened_revoked_and_erased(run: Run, note: 
     status, out, _ = run("verify", "got/note.txt.qcot-item", "got/ecg.csv.qcot-item")
     assert (status, out.count("the ledger here holds its statement")) == (0, 2)
 
-    assert run("revoke", record, "--from", "doctor")[0] == 0
+    doctor = answer(run("list", "--log", record, "--json"))[1]["recipient"]
+    assert refused(run("revoke", record, "--from", "00000000")) == "bad-recipient"
+    assert run("revoke", record, "--from", doctor[:12])[0] == 0
     assert refused(run("open", record, "--as", "doctor", "-o", "x")) == "consent-missing"
     assert run("open", record, "--as", "ada", "-o", "mine", "--item", "0")[0] == 0
     assert Path("mine").read_text() == NOTE
@@ -226,7 +228,7 @@ REFUSED = [
     (("share", "0" * 32, "--to", "ada", "--purpose", "to heal"), "bad-purpose"),
     (("erase", "0" * 32, "--yes"), "record-not-here"),
     (("revoke", "0" * 32, "--from", "ada"), "record-not-here"),
-    (("identity", "ada", "--rotate", "0" * 32), "record-not-yours"),
+    (("identity", "ada", "--rotate", "0" * 32), "bad-recipient"),
     (("ask", "abcdef", "--as", "ada", "-o", "x"), "bad-record-id"),
     (("ask", "0" * 32, "--as", "nobody", "-o", "x"), "identity-missing"),
     (("ask", "0" * 32, "--as", "ada", "-o", "no/x"), "file-unwritable"),
