@@ -7,7 +7,7 @@
 | keys/boards/ | K_device of each enrolled board, mode 0600 |
 | trusted/authority.pub | the root that all trust starts from; a second line holds the key that requests are sealed to |
 | authority/ | only where the authority is: root key, issuing key, what it issued |
-| certificates/ | issuer.cert, bridge.cert, gateway.cert, and boards/ID.cert |
+| certificates/ | issuer.cert, bridge.cert, gateway.cert, older ones of issuer and gateway, and boards/ID.cert |
 | requests/ | sealed requests, to be carried to an authority elsewhere |
 | ledger/ledger.sqlite | the gateway's log |
 | ledger/validation/ | keys that validate the bookkeeper, used once |
@@ -165,8 +165,12 @@ class Home:
         return self.authority_keys().root
 
     def trust(self) -> Trust:
-        """By what this home judges a log: the root, and the gateway's certificates; raises ``not-certified``."""
-        return Trust(self.root(), self.settings().site, self.chain("gateway"))
+        """By what this home judges a log: the root, and the gateway's certificates, the newest last.
+
+        Raises ``not-certified`` where there is none.
+        """
+        older = [self.certificate(file.stem) for file in sorted(self.certificates.glob("gateway-*.cert"))]
+        return Trust(self.root(), self.settings().site, (*self.chain(), *older, self.certificate("gateway")))
 
     def certificate_file(self, part: str) -> Path:
         """Where the certificate of ``part`` is: issuer, bridge, gateway, or boards/ID."""

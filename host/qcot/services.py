@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from functools import partial
 from typing import TYPE_CHECKING
 
 from qcot.bridge.config import BridgeConfig, Broker, Rates
@@ -69,18 +68,11 @@ def _sealing(home: Home) -> Sealing | None:
     if not _is_channel_on(settings):
         return None
     kem, channel, qkd = KEMS[settings.channel.kem], settings.channel, settings.qkd
-    rekey, chain = Rekey(channel.rekey_messages, channel.rekey_bytes, channel.rekey_s), partial(_bridge_chain, home)
+    rekey = Rekey(channel.rekey_messages, channel.rekey_bytes, channel.rekey_s)
     if qkd.url is None:
-        return Sealing(kem, rekey=rekey, certificates=chain)
+        return Sealing(kem, rekey=rekey)
     client, gateway = kme_client(home, settings.bridge.name), qkd.sae_of(settings.gateway.name)
-    return Sealing(kem, lambda: client.enc_keys(gateway)[0], rekey, chain)
-
-
-def _bridge_chain(home: Home) -> tuple[bytes, ...]:
-    """The bridge's certificate, behind that of who issued it."""
-    raw = home.certificate("bridge")
-    issuer = certificate.parse(raw).issuer
-    return *(each for each in home.issuers() if certificate.parse(each).kid == issuer), raw
+    return Sealing(kem, lambda: client.enc_keys(gateway)[0], rekey)
 
 
 def _unsealing(home: Home) -> Unsealing | None:
@@ -143,7 +135,7 @@ def make_gateway(home: Home) -> Gateway:
         ledger=home.ledger,
         key=home.gateway_key(),
         authority=home.root(),
-        certificates=home.chain("gateway"),
+        certificates=home.trust().certificates,
         host=settings.broker.host,
         port=settings.broker.port,
         tls=tls_files(home, settings.broker),

@@ -29,9 +29,15 @@ def test_two_flashed_boards_reach_a_verified_ledger_without_losing_a_reading(tmp
     assert told["transactions"] >= told["qblocks"]
     assert told["ledger_verified"]
     assert told["tampering_detected"]
-    flipped, forged = (each["finding"] for each in told["tampering"])
+    assert told["evidence_verified"]
+    assert told["certified"][:4] == [
+        "root SLH-DSA-SHA2-128s", "issuer ML-DSA-44", "bridge ML-DSA-65", "gateway ML-DSA-44"
+    ]  # fmt: skip
+    assert len(told["certified"]) == 6
+    flipped, forged, altered = (each["finding"] for each in told["tampering"])
     assert "bad-signature" in flipped
     assert "qblock-phase" in forged
+    assert "bad-signature" in altered
     assert told["quantum_backend"].startswith("aer_simulator")
     check = told["quantum_check"]
     # sin^2(pi / 3) and five standard deviations of a binomial of that many shots

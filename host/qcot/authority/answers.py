@@ -77,14 +77,14 @@ def publish(home: Home, statement: bytes) -> bool:
 
 
 def keep(home: Home, part: str, found: Certificate) -> None:
-    """Write a certificate to its place; an issuer's that was there stays beside the newer one."""
+    """Write a certificate to its place; an issuer's or gateway's that was there stays beside the newer one."""
     file = home.certificate_file(part)
-    if part == "issuer" and file.exists():
+    if part in ("issuer", "gateway") and file.exists():
         old = certificate.parse(file.read_bytes())
         if old.raw == found.raw:
             return
         older, found = sorted((old, found), key=lambda each: (each.issued_at, each.serial))
-        write_whole(home.certificate_file(f"issuer-{older.kid.hex()[:16]}"), older.raw)
+        write_whole(home.certificate_file(f"{part}-{older.serial.hex()[:16]}"), older.raw)
     write_whole(file, found.raw)
 
 

@@ -25,6 +25,9 @@ from qcot.home import Home, create_home, write_whole
 from qcot.settings import Settings
 
 NO_PROOF = Problem("possession-not-shown", "Run `qcot enroll` on the board again: it asks for the proof anew.")
+KEY_ELSEWHERE = Problem(
+    "key-elsewhere", "Rotate where the key is a file of the home; the new one can become a credential afterwards."
+)
 
 ROLES = {"bridge": Role.BRIDGE, "gateway": Role.GATEWAY}
 WINDOW_S = 60
@@ -147,20 +150,35 @@ def register_board(home: Home, board: EnrolledBoard, now: int) -> Outcome:
 
 
 def rotate(home: Home, part: str, now: int) -> Outcome:
-    """A new key for ``part`` and its certificate, issued here or asked for; with it, the old key gives over to the new.
+    """A new key for ``part`` and its certificate, issued here or asked for; then the new key takes the old one's place.
 
-    Run again, it goes on where it stopped. Raises as :func:`certify`.
+    A bridge does that by itself, once its rotation is on the ledger; a gateway when it is started again. Run again, it
+    goes on where it stopped. Raises `key-elsewhere`, or as :func:`certify`.
     """
     following = f"{part}.next"
+    if not home.key_file(part).exists():
+        raise QcotError(KEY_ELSEWHERE, f"{home.key_file(part)} is not there")
+    found = standing(home, following, now)
+    if part == "gateway" and found is not None and found.kid == home.key(part).public_key.kid:
+        _succeed(home, part, found)
+        return found
     if not home.key_file(following).exists():
         keyfile.create(home.key_file(following))
-    found = standing(home, following, now) or certify(home, following, now)
-    if isinstance(found, Certificate):
-        statement = rotation.build(
-            home.key(following), site=found.site, old=home.key(part).public_key.kid, certificate=found.hash, time=now
-        )
-        publish(home, statement)
+    found = found or certify(home, following, now)
+    if isinstance(found, Certificate) and part == "gateway":
+        home.key_file(following).replace(home.key_file(part))
+        keyfile.sync_folder(home.keys)
+        _succeed(home, part, found)
+    elif isinstance(found, Certificate):
+        key, old = home.key(following), home.key(part).public_key.kid
+        publish(home, rotation.build(key, site=found.site, old=old, certificate=found.hash, time=now))
     return found
+
+
+def _succeed(home: Home, part: str, found: Certificate) -> None:
+    """The certificate of the key that took over takes its place; the old one stays for what the old key signed."""
+    keep(home, part, found)
+    home.certificate_file(f"{part}.next").unlink()
 
 
 def standing(home: Home, part: str, now: int) -> Certificate | None:
@@ -201,9 +219,7 @@ def _key_request(home: Home, settings: Settings, part: str, now: int) -> bytes:
         name=settings.bridge.name if is_bridge else settings.gateway.name,
         time=now,
         policy=settings.policy if is_bridge else None,
-        log=None
-        if is_bridge
-        else LogClaims(settings.log_origin, settings.gateway.quorum, settings.gateway.witnesses),
+        log=None if is_bridge else LogClaims(settings.log_origin, settings.gateway.quorum, settings.gateway.witnesses),
     )
 
 

@@ -112,13 +112,23 @@ def state_of(home: Home, found: Certificate) -> str:
 
 @app.command()
 def rotate(part: PartArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Take a new key for the bridge or gateway; the old one gives over to it on the ledger.
+    """Take a new key. A bridge's old key gives over to it on the ledger; a gateway uses it from its next start on.
 
     Where the authority is elsewhere, the new key's certificate is asked for first; run it again after installing it.
 
     Example: `qcot certificate rotate bridge`
     """
-    tell(registration.rotate(open_home(home), part.value, int(time.time())), as_json)
+    outcome = registration.rotate(open_home(home), part.value, int(time.time()))
+    tell(outcome, as_json)
+    if not as_json and isinstance(outcome, Certificate):
+        out.print(f"next      {_AFTER_ROTATION[part]}", markup=False, soft_wrap=True)
+
+
+_AFTER_ROTATION = {
+    Part.bridge: "nothing: the bridge takes it to the ledger, when it runs, and then uses the new key",
+    Part.gateway: "start the gateway again; install certificates/gateway.cert where a bridge is elsewhere, and start "
+    "that again; then qcot authority revoke OLD-SERIAL --reason superseded",
+}
 
 
 def tell(outcome: Outcome, as_json: bool) -> None:

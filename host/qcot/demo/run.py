@@ -166,8 +166,11 @@ class Demo:
             + (f"until there are {self.qblocks}" if until is None else "until Ctrl-C")
         )
 
+        self._wait(bridge, gateway, lambda _, log: log.readings > 0, "no reading")
+        before = gateway.snapshot().qblocks  # with certificates only
+
         def enough(log: Snapshot) -> bool:
-            return log.qblocks >= self.qblocks if until is None else until() and log.qblocks > 0
+            return log.qblocks >= before + self.qblocks if until is None else until() and log.qblocks > before
 
         self._wait(bridge, gateway, lambda _, log: enough(log), "no new Qblock")
         bridge.set_rates({"*": {CHANNEL: 0}})

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -31,15 +32,10 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def board() -> Board:
-    return Board(7)
-
-
-@pytest.fixture
-def home(tmp_path: Path, board: Board) -> Home:
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Board]:
     """A home whose ledger holds two Qblocks: one board's enrolment and 28 readings, then 14 more."""
-    made = founded(tmp_path / "home")
+    made, board = founded(tmp_path_factory.mktemp("recorded") / "home"), Board(7)
     bridge, now = BridgeSide("bridge", "home"), time.time_ns() // 1_000_000
     bridge.key = made.bridge_key()
     known = introduction(made, (board.device, board.key))
@@ -51,7 +47,20 @@ def home(tmp_path: Path, board: Board) -> Home:
     ledger.append_transactions([parse(bridge.sign(board.entry(), bare=True))], now + 2000)
     closing.end(ledger, keeper, closing.begin(ledger, keeper, now=now + 2000, seed=2).run())
     ledger.close()
-    return made
+    return made, board
+
+
+@pytest.fixture
+def board(recorded: tuple[Home, Board]) -> Board:
+    """The board whose readings the home's ledger holds."""
+    return recorded[1]
+
+
+@pytest.fixture
+def home(recorded: tuple[Home, Board], tmp_path: Path) -> Home:
+    """A copy of the recorded home."""
+    shutil.copytree(recorded[0].path, tmp_path / "home")
+    return Home(tmp_path / "home")
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -71,15 +80,6 @@ def test_an_unknown_command_is_wrong_usage(run: Run) -> None:
     status, _, err = run("frobnicate")
     assert status == 2
     assert "No such command" in err
-
-
-def test_init_makes_a_home_once(run: Run, tmp_path: Path) -> None:
-    assert run("init", "--site", "ward-3")[0] == 0
-    assert Home(tmp_path / "home").settings().site == "ward-3"
-    status, _, err = run("init")
-    assert status == 1
-    assert "home-exists" in err
-    assert "what to do:" in err
 
 
 def test_init_refuses_a_site_that_cannot_be_a_topic(run: Run) -> None:

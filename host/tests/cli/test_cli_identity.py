@@ -16,11 +16,13 @@ from qcot.certificates.certificate import LogClaims, Role
 from qcot.certificates.register import Register
 from qcot.cli.authority import parse_duration
 from qcot.crypto import cbor
+from qcot.crypto.kem import ML_KEM_768, KemKey, KemPublicKey
 from qcot.crypto.signing import ML_DSA_44, SigningKey
 from qcot.errors import QcotError
 from qcot.home import Home
 from qcot.link import keys
 from qcot.settings import Settings
+from trust_site import Authority
 
 __all__ = ["run"]
 
@@ -231,25 +233,28 @@ def test_an_answer_for_another_home_is_refused_and_nothing_is_written(
 
 
 def test_statements_of_another_authority_are_refused(run: Run, home: Home, other: Home, tmp_path: Path) -> None:
-    strange = registration.found(tmp_path / "strange", Settings(), int(time.time()))
-    raw = cbor.encode([*strange.issuers(), strange.certificate("gateway")])
-    (tmp_path / "answer").write_bytes(raw)
+    strange = Authority("home", 1)
+    gateway = strange.gateway(SigningKey.generate(ML_DSA_44))
+    (tmp_path / "answer").write_bytes(cbor.encode([strange.certificate, gateway]))
     assert refused(run, "certificate", "install", tmp_path / "answer", "--home", other.path) == "issuer-unknown"
-    assert refused(run, "authority", "issue", _request_to(strange, tmp_path), "--yes") == "request-for-another"
+    assert (
+        refused(run, "authority", "issue", _request_to(KemKey.generate(ML_KEM_768).public_key, tmp_path), "--yes")
+        == "request-for-another"
+    )
     assert not list(other.certificates.rglob("*.cert"))
 
 
-def _request_to(home: Home, folder: Path) -> Path:
+def _request_to(authority: KemPublicKey, folder: Path) -> Path:
     raw = request.for_key(
         SigningKey.generate(ML_DSA_44), role=Role.WITNESS, site="home", name="w", time=int(time.time())
     )
-    (folder / "w.request").write_bytes(request.seal(raw, home.authority_keys().kem))
+    (folder / "w.request").write_bytes(request.seal(raw, authority))
     return folder / "w.request"
 
 
 def test_a_witness_is_certified_by_the_same_commands(run: Run, home: Home, other: Home, tmp_path: Path) -> None:
     run("authority", "window", "--for", "10m")
-    assert run("authority", "issue", _request_to(home, tmp_path), "--yes")[0] == 0
+    assert run("authority", "issue", _request_to(home.authority_keys().kem, tmp_path), "--yes")[0] == 0
     assert run("certificate", "install", tmp_path / "w.answer")[0] == 0
     assert certificate.parse(home.certificate("witnesses/w")).role is Role.WITNESS
 
@@ -338,6 +343,23 @@ def test_a_new_key_is_certified_and_the_old_one_gives_over_to_it(run: Run, home:
     assert register.require(new.kid, Role.BRIDGE, int(time.time()), "bridge")
     with pytest.raises(QcotError, match="certificate-rotated"):
         register.require(old.kid, Role.BRIDGE, int(time.time()), "bridge")
+
+
+def test_a_gateway_goes_on_under_a_new_key_and_the_old_certificate_stays(run: Run, home: Home) -> None:
+    old, now = home.gateway_key().public_key, int(time.time())
+    assert run("certificate", "rotate", "gateway")[0] == 0
+    new = home.gateway_key().public_key
+    assert new != old
+    assert certificate.parse(home.certificate("gateway")).kid == new.kid
+    assert not home.key_file("gateway.next").exists()
+    assert not home.certificate_file("gateway.next").exists()
+    register = home.trust().register()
+    assert all(register.require(kid, Role.GATEWAY, now, "gateway") for kid in (old.kid, new.kid))
+    home.certificate_file("gateway").rename(home.certificate_file("gateway.next"))  # as if it had stopped before this
+    assert run("certificate", "rotate", "gateway")[0] == 0
+    assert home.gateway_key().public_key == new
+    home.key_file("gateway").unlink()
+    assert refused(run, "certificate", "rotate", "gateway") == "key-elsewhere"
 
 
 def test_a_new_key_elsewhere_waits_for_its_certificate(run: Run, home: Home, other: Home) -> None:
