@@ -42,7 +42,7 @@ class Identities:
     ) -> None:
         self._register, self._wall, self._clock = register, wall, clock
         self._strangers = Bucket(STRANGERS, clock())
-        self._brought: dict[str, tuple[bytes, ...]] = {}
+        self._brought: dict[str, list[Certificate]] = {}
         self._judged: tuple[Register, int] | None = None
         self._good: dict[tuple[str, bytes], PublicKey] = {}  # as judged by that register in that second
         # What was found good, and on which register.
@@ -65,8 +65,12 @@ class Identities:
             base, shown = self._shown.get((bridge, kid), (None, None))
             if shown is not None and base is register and shown.not_before <= at_s < shown.not_after:
                 return _key(shown)
-            certificates = _certificates([*offered, *self._brought.get(bridge, ())])
-            if not any((each.kid, each.name) == (kid, bridge) for each in certificates):
+            certificates = [
+                each
+                for each in (*_certificates(offered), *self._brought.get(bridge, ()))
+                if each.role is Role.ISSUER or (each.kid, each.name) == (kid, bridge)
+            ]
+            if all(each.role is Role.ISSUER for each in certificates):
                 raise
             if not self.may_look():
                 raise QcotError(LIMIT, "too many certificates were shown of late") from error
@@ -87,7 +91,7 @@ class Identities:
 
     def brought(self, bridge: str, statements: Sequence[bytes]) -> None:
         """Remember what ``bridge`` has signed until it is on the ledger: what comes right behind may rest on it."""
-        _remember(self._brought, bridge, tuple(statements[:MAX_OFFERED]))
+        _remember(self._brought, bridge, _certificates(statements))
 
 
 def _remember(kept: dict[K, V], key: K, value: V) -> None:
@@ -99,9 +103,9 @@ def _remember(kept: dict[K, V], key: K, value: V) -> None:
 
 
 def _certificates(offered: Sequence[bytes]) -> list[Certificate]:
-    """The first few that read as certificates."""
+    """Those of the first few that read as certificates."""
     found: list[Certificate] = []
-    for raw in offered[: 2 * MAX_OFFERED]:
+    for raw in offered[:MAX_OFFERED]:
         try:
             if cose.content_type(raw) == certificate.CONTENT_TYPE:
                 found.append(certificate.parse(raw))
