@@ -10,7 +10,6 @@ from pathlib import Path
 
 from qcot.crypto.signing import ML_DSA_44, SigningKey
 from qcot.ledger import closing
-from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
 from qcot.ledger.store import Ledger
 from qcot.ledger.transactions import parse
@@ -19,8 +18,9 @@ from qcot.ledger.verify import verify
 
 from benchmarks.figure import Figure
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "gateway"))
+sys.path += [str(Path(__file__).parents[1] / "tests" / each) for each in ("", "gateway")]
 from boards import Board, BridgeSide
+from trust_site import Authority
 
 TRANSACTIONS = 1500
 QBLOCK_EVERY = 100
@@ -30,9 +30,10 @@ FRAMES = (14, 14, 14, 14, 8)
 def measure() -> list[Figure]:
     """Verify a ledger of transactions of 64 readings, with a Qblock at every 100."""
     bridge, boards, key = BridgeSide(site="bench"), [Board(n) for n in range(1, 9)], SigningKey(ML_DSA_44, bytes(32))
+    authority = Authority("bench")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
-        ledger = Ledger.open_or_create(path, site="bench", origin="qcot.local/bench")
+        ledger = Ledger.open_or_create(path, site="bench", origin="qcot.local/bench", authority=authority.root)
         keeper = closing.Bookkeeper("gw", key, 256)
         ledger.append_transactions([parse(bridge.sign(*(board.enrolment() for board in boards)))])
         for number in range(TRANSACTIONS):
@@ -43,7 +44,9 @@ def measure() -> list[Figure]:
                     ledger, keeper, closing.begin(ledger, keeper, now=1_700_000_000_000 + number, seed=number).run()
                 )
         ledger.close()
-        trust = Trust({bridge.name: bridge.key.public_key}, VerifierKey("gw", key.public_key))
+        trust = Trust(
+            authority.root, "bench", (authority.certificate, authority.gateway(key, "gw", "qcot.local/bench"))
+        )
         with Reader.open(path) as reader:
             leaves = [raw for _, raw in reader.leaves()]
             begun = time.perf_counter()
