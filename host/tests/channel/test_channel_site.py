@@ -190,6 +190,7 @@ def test_whoever_has_the_broker_reads_nothing_and_what_it_repeats_or_makes_is_re
         old = list(site.seen)
         site.sample(10)
         with site.gateway() as again:  # it has none of the keys any more
+            until(lambda: again.snapshot().connected, "the broker")
             site.publish(*old)
             site.all_stored(again)
             until(lambda: again.snapshot().refused.get("channel-key-unknown", 0) >= 2, "the refusals")
@@ -201,7 +202,7 @@ def test_whoever_has_the_broker_reads_nothing_and_what_it_repeats_or_makes_is_re
     device = site.board.board.device
     for secret in (device, b"transaction", *(each[-64:] for each in raw)):
         assert not any(secret in payload for payload in site.seen)
-    assert all(device in each for each in raw if b"transaction" in each)
+    assert sum(device in each for each in raw) > 2  # which the ledger has as they were
 
 
 def test_a_gateway_or_key_server_that_goes_costs_nothing_and_no_key_is_done_without(site):
@@ -236,21 +237,20 @@ def test_a_gateway_or_key_server_that_goes_costs_nothing_and_no_key_is_done_with
 
 
 def test_ends_that_are_not_set_alike_say_so_send_nothing_and_lose_nothing(site):
-    site = site(kem="ML-KEM-512")
-    with site.bridge() as bridge:
-        site.sample(10)
-        site.set_channel(kem="ML-KEM-1024")
-        with site.gateway() as gateway:
+    site = site(kem="ML-KEM-1024")
+    with site.gateway() as gateway:
+        site.set_channel(kem="ML-KEM-512")
+        with site.bridge() as bridge:
+            site.sample(10)
             why = until(lambda: troubles(bridge).get("channel-offer-refused"), "the reason")
             assert "channel-level: it is of ML-KEM-1024, this bridge is set to ML-KEM-512" in why
             assert (site.seen, site.stored(gateway)) == ([], 0)
-    site.set_channel(kem="off")
-    with site.bridge() as bridge:
-        assert bridge.snapshot().channel == "off"
-        site.set_channel(kem="ML-KEM-1024")
-        with site.gateway() as gateway:
+        site.set_channel(kem="off")
+        with site.bridge() as bridge:
+            assert bridge.snapshot().channel == "off"
             until(lambda: "channel-plaintext" in troubles(bridge).get("channel-held-up", ""), "the reason")
             assert site.stored(gateway) == 0
+    site.set_channel(kem="ML-KEM-1024")
     with site.bridge() as bridge:
         site.set_channel(kem="off")
         with site.gateway() as gateway:  # the broker still has the offer of the one before
