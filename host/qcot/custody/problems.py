@@ -14,7 +14,8 @@ BAD_IDENTITY_FILE = Problem(
 RECORD_NOT_HERE = Problem("record-not-here", "Use the home that published it: payloads and keys are kept there alone.")
 NOT_ON_LEDGER = Problem(
     "not-on-ledger-yet",
-    "Start `qcot up` (or bridge and gateway), then ask again; what was submitted is kept and taken when they run.",
+    "Start `qcot up` (or bridge and gateway): what was submitted is kept, and taken when they run; `qcot record list` "
+    "shows it then.",
 )
 ACCESS_MISSING = Problem("access-missing", "Put the access on the ledger first, as `qcot record open` does.")
 ACCESS_USED = Problem("access-used", "Make another access: each one on the ledger opens a record once.")
