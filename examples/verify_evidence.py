@@ -273,7 +273,7 @@ def check(data: bytes, root_kid: str | None, revocations: list[bytes]):
     there = [register.find(key, "witness", own or stamp) for key, own in stamps.items() if own is not None]
     need(len(there) >= gateway.quorum, f"{len(there)} witnesses cosigned, {gateway.quorum} are needed")
     yield f"witnesses: {len(there)} cosigned, {gateway.quorum} are needed"
-    need(first <= proof.index < size == index == first + count, "the Qblock closes other leaves")
+    need(first <= proof.index < size == index == first + count and at <= stamp, "the Qblock closes other leaves")
     yield f"Qblock: {height}, of {when(at)}"
     core = cbor2.dumps(dict(list(cbor2.loads(block).items())[:9]))
     need(quantum[1] == walk_hash(sha256(core).digest()), "the walk hash does not follow from the header")

@@ -30,11 +30,12 @@ class Policy:
 
 
 def of_log(register: Register, log: VerifierKey) -> Policy:
-    """The policy that the newest certificate of the log's key states.
+    """The policy that the certificate issued last for the log's key states.
 
     Raises QcotError `certificate-unknown` where fewer witnesses are certified than it needs.
     """
-    gateway = register.certificate(log.key.kid)
+    issued = [each for each in register.of_role(Role.GATEWAY) if each.kid == log.key.kid]
+    gateway = max(issued, key=lambda each: each.issued_at, default=None)
     if gateway is None or gateway.log is None:
         raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of the gateway with key {log.key.kid.hex()}")
     held = {each.name: each.key for each in register.of_role(Role.WITNESS) if each.key is not None}

@@ -107,7 +107,7 @@ def test_a_revocation_that_is_brought_counts(qcot: Run, home: Home, board: Board
     qcot("authority", "revoke", board.device.hex(), "--out", taken, "--json")
     qcot("verify", file, "--revocation", taken, wrong="certificate-revoked")  # its Qblock is of ten minutes later
     qcot("verify", file, "--revocation", tmp_path / "none", wrong="file-unreadable")
-    qcot("verify", file, "--revocation", file, wrong="bad-cose")
+    qcot("verify", file, "--revocation", file, wrong="bad-cbor")
 
 
 def test_a_transaction_as_a_whole_is_proven_by_its_leaf(qcot: Run, home: Home, tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "witness-expired": ("witnesses", "certificate-expired"),
     "witness-signature-forged": ("witnesses", "bad-signature"),
     "qblock-closes-other-run": ("Qblock", "not-covered"),
+    "qblock-later-than-checkpoint": ("Qblock", "not-covered"),
     "qblock-walk-hash-forged": ("walk hash", "qblock-walk-hash"),
     "qblock-phase-forged": ("walk hash", "qblock-phase"),
     # The anchor
@@ -277,7 +278,7 @@ class Made:
 
     def _told(
         self, raw: bytes, place: Place | None, *, forge: Callable[[Header], Header] = lambda header: header,
-        origin: str = ORIGIN,
+        origin: str = ORIGIN, stamp: int = BLOCK_S,
     ) -> Evidence:  # fmt: skip
         """What a gateway could hand out that takes every transaction, and forges headers."""
         tree, _ = merkle.Frontier().append(merkle.leaf_hash(raw))
@@ -285,7 +286,7 @@ class Made:
         header = forge(qblock.close(core, [], core.time, shots=64, seed=7))
         leaves = [merkle.leaf_hash(raw), merkle.leaf_hash(header.raw)]
         tree, _ = tree.append(leaves[1])
-        text = checkpoint.sign(GATEWAY_KEY, origin, origin=origin, size=2, root=tree.root(), stamp=BLOCK_S)
+        text = checkpoint.sign(GATEWAY_KEY, origin, origin=origin, size=2, root=tree.root(), stamp=stamp)
         proof = Proof(0, (leaves[1],), checkpoint.parse(text))
         return Evidence(
             raw, place, proof, QblockProof(header.raw, 1, (leaves[0],)), self.good.certificates, AUTHORITY.root
@@ -330,6 +331,7 @@ class Made:
             "witness-expired": cosigned(*lines, swap={WITNESSES[0]: AUTHORITY.witness(tower, "tower", span=OVER)}),
             "witness-signature-forged": under(quorum, later_by_an_hour(quorum.proof.checkpoint.text)),
             "qblock-closes-other-run": replace(good, qblock=later.qblock),
+            "qblock-later-than-checkpoint": self._told(Site().raw(reading), Place(0, 3, None), stamp=BLOCK_S - 1),
             "qblock-walk-hash-forged": self._told(Site().raw(reading), Place(0, 3, None), forge=other_walk_hash),
             "qblock-phase-forged": self._told(Site().raw(reading), Place(0, 3, None), forge=other_phase),
         }

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from qcot.ledger import anchor, attachments, checkpoint, merkle, policies, provi
 from qcot.ledger.checkpoint import Consistency, VerifierKey
 from qcot.ledger.reader import Reader
 from qcot.ledger.trust import Trust
+from qcot.ledger.verify import verify
 from qcot.ledger.witness import Head, Witness
 
 KEY = SigningKey(ML_DSA_44, b"w" * 32)
@@ -310,3 +312,38 @@ def test_an_anchor_of_another_form_is_not_made(change):
 def test_a_transaction_is_no_anchor():
     assert refused(anchor.parse, BRIDGE_CERTIFICATE) == "bad-cose"
     assert refused(anchor.parse, bytes(20_000)) == "bad-anchor"
+
+
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [
+        ("UPDATE cosignature SET size = 1", "cosignature-foreign"),
+        ("UPDATE cosignature SET size = (SELECT min(size) FROM checkpoint)", "bad-signature"),
+        ("UPDATE anchor SET size = 1", "anchor-foreign"),
+        ("UPDATE anchor SET size = (SELECT min(size) FROM checkpoint)", "anchor-foreign"),
+    ],
+)
+def test_a_ledger_whose_cosignatures_or_anchors_stand_beside_another_tree_does_not_verify(
+    stored, site, tmp_path, damage, name
+):
+    trust = Trust(AUTHORITY.root, SITE, (*site.trust.certificates, AUTHORITY.witness(KEY, "tower")))
+    line = cosigned(stored, Witness.create(tmp_path / "w", "tower", KEY))
+    attachments.store_cosignatures(stored, line, {"tower": TOWER})
+    with sqlite3.connect(stored) as raw:
+        if "anchor" in damage:
+            with Reader.open(stored) as ledger:
+                head = ledger.signed()
+            raw.execute("INSERT INTO anchor VALUES (?, ?)", (head.size, anchor_of(head.size, head.root)))
+    with Reader.open(stored) as ledger:
+        if "anchor" not in damage:
+            assert verify(ledger, trust).holds
+    with sqlite3.connect(stored) as raw:
+        raw.execute(damage)
+    with Reader.open(stored) as ledger:
+        failure = verify(ledger, trust).failure
+        assert (failure.what, failure.problem.name) == ("cosignatures and anchors", name)
+
+
+@cache
+def anchor_of(size, root):
+    return anchor.build(AUTHORITY.root_key, origin=ORIGIN, size=size, root=root, time=1)
