@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from qcot.cli.common import err, print_table
 
-from benchmarks import board, bridge, end_to_end, gateway, ledger, qblock, qkd, records, walk
+from benchmarks import board, bridge, channel, end_to_end, evidence, gateway, ledger, qblock, qkd, records, walk
 from benchmarks.figure import Figure, Measure, write
 
 
@@ -30,7 +30,6 @@ PARTS: dict[str, Measure] = {
     "evidence": evidence.measure,
     "records": records.measure,
     "channel": channel.measure,
-    "records": records.measure,
     "walk-hash": walk.measure,
     "qblock-checks": qblock.measure,
     "key-distribution": qkd.measure,
