@@ -12,6 +12,7 @@ from base64 import b64decode, b64encode
 from binascii import crc_hqx
 from datetime import UTC, datetime
 from hashlib import sha256
+from operator import mul
 from pathlib import Path
 
 import cbor2
@@ -218,18 +219,18 @@ def walk_hash(message: bytes) -> bytes:
     bits = f"{int.from_bytes(message, 'big'):0{8 * len(message)}b}1{8 * len(message):064b}" + "10" * 32
     coins = [("++++", "+-+-", "++--", "+--+"), ("-+++", "+-++", "++-+", "+++-")]
     coins += [("+++-", "+-++", "++-+", "+---"), ("++++", "+i-j", "+-+-", "+j-i")]
-    turn = {"+": lambda x, y: (x, y), "-": lambda x, y: (-x, -y), "i": lambda x, y: (-y, x), "j": lambda x, y: (y, -x)}
-    half, nothing = 1 << 59, ((0, 0),) * 4
-    cells = {(0, 0): [(half, 0), (0, half), (half, 0), (-half, 0)]}
+    unit = {"+": (1, 0), "-": (-1, 0), "i": (0, 1), "j": (0, -1)}
+    cells = {(0, 0): [1 << 59, 0, 1 << 59, -1 << 59, 0, 1 << 59, 0, 0]}  # four real parts, four imaginary ones
     for before, now in zip("0" + bits, bits, strict=False):
         moved: dict = {}
-        for (a, b), amplitudes in cells.items():
-            for c, row in enumerate(coins[int(before + now, 2)]):
-                terms = [turn[sign](*each) for sign, each in zip(row, amplitudes, strict=True)]
-                to = (a + 1 - 2 * (c >> 1)) % 7, (b + 1 - 2 * (c & 1)) % 7
-                moved.setdefault(to, [*nothing])[c] = tuple((sum(part) + 1) >> 1 for part in zip(*terms, strict=True))
+        for c, row in enumerate(coins[int(before + now, 2)]):
+            reals, imaginaries = zip(*map(unit.get, row), strict=True)
+            real, imaginary = (*reals, *(-each for each in imaginaries)), imaginaries + reals
+            for (a, b), parts in cells.items():
+                cell = moved.setdefault(((a + 1 - 2 * (c >> 1)) % 7, (b + 1 - 2 * (c & 1)) % 7), [0] * 8)
+                cell[c], cell[c + 4] = sum(map(mul, real, parts)) + 1 >> 1, sum(map(mul, imaginary, parts)) + 1 >> 1
         cells = moved
-    return bytes(sum(x * x + y * y for x, y in cells.get(divmod(k, 7), nothing)) >> 80 & 255 for k in range(32))
+    return bytes(sum(x * x for x in cells.get(divmod(k, 7), [])) >> 80 & 255 for k in range(32))
 
 
 def check(data: bytes, root_kid: str | None, revocations: list[bytes]):

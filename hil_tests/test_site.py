@@ -103,7 +103,7 @@ def test_the_five_lines_of_the_readme(env, site, tmp_path):
         values, sampled = site.values(device), [each.value for each in board.adc_log() if each.channel == A0]
         # What was sampled before `up` opened the port went with that reset; from there on nothing is missing.
         assert any(sampled[at : at + len(values)] == values for at in range(len(sampled)))
-    evidence = tmp_path / "reading.qcot.json"
+    evidence = tmp_path / "reading.qcot"
     with Reader.open(site.home.ledger) as ledger:
         epoch = ledger.devices()[device].epoch
     site.command("ledger", "prove", device.hex(), str(epoch), "42", "--out", str(evidence))
@@ -111,9 +111,9 @@ def test_the_five_lines_of_the_readme(env, site, tmp_path):
     said = json.loads(elsewhere.command("verify", str(evidence), "--json"))
     assert said["holds"]
     assert (said["facts"]["device"], said["facts"]["value"]) == (device.hex(), values[42])
-    forged = json.loads(evidence.read_text())
-    forged["reading"] = (forged["reading"] or 0) + 200
-    evidence.write_text(json.dumps(forged))
+    forged = bytearray(evidence.read_bytes())
+    forged[300] ^= 1
+    evidence.write_bytes(forged)
     assert not json.loads(elsewhere.command("verify", str(evidence), "--json", status=1))["holds"]
 
 

@@ -35,7 +35,7 @@ def of_log(register: Register, log: VerifierKey) -> Policy:
     Raises QcotError `certificate-unknown` where fewer witnesses are certified than it needs.
     """
     issued = [each for each in register.of_role(Role.GATEWAY) if each.kid == log.key.kid]
-    gateway = max(issued, key=lambda each: each.issued_at, default=None)
+    gateway = max(reversed(issued), key=lambda each: each.issued_at, default=None)
     if gateway is None or gateway.log is None:
         raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of the gateway with key {log.key.kid.hex()}")
     held = {each.name: each.key for each in register.of_role(Role.WITNESS) if each.key is not None}

@@ -43,7 +43,7 @@ CHECKPOINT_UNSIGNED = Problem("checkpoint-unsigned", "Check that the verifier ke
 BAD_PROOF = Problem("bad-proof", "Ask for the proof again; it is not C2SP tlog-proof text.")
 BAD_VERIFIER_KEY = Problem(
     "bad-verifier-key",
-    "Give it as name+hex key id+base64, as an evidence file has it, or the file trusted/gateways/NAME.pub.",
+    "Give it as name+hex key id+base64, as `qcot ledger checkpoint --vkey` prints that of a log.",
 )
 
 # Qblock headers.

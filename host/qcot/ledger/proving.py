@@ -151,7 +151,8 @@ def _signers(register: Register, given: Checkpoint) -> list[Certificate]:
 
 def _gateway(register: Register, given: Checkpoint) -> tuple[Certificate, int]:
     """The certificate issued last of the gateway that signed, valid when it did, and that time."""
-    for each in reversed(sorted(register.of_role(Role.GATEWAY), key=lambda each: each.issued_at)):
+    issued = sorted(register.of_role(Role.GATEWAY), key=lambda each: each.issued_at)
+    for each in reversed(issued):
         if each.key and each.log and each.log.origin == given.origin:
             vkey = VerifierKey(given.origin, each.key)
             if given.is_signed_by(vkey) and _held(each, stamp := given.verify(vkey)):

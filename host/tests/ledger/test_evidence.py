@@ -212,6 +212,11 @@ def test_the_second_verifier_is_short_and_has_nothing_of_this_package(tmp_path):
     assert bad.stderr.startswith("DOES NOT HOLD: ")
 
 
+def test_the_second_verifiers_walk_hash_is_that_of_the_page():
+    expected = "0eacf75de03658af4afccf53bab1b00920fc1605233bc9f287d03a55ed70a9b8"  # docs/quantum/walk-hash.md
+    assert alone.walk_hash(b"abc").hex() == expected
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
