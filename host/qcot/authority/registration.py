@@ -158,13 +158,13 @@ def rotate(home: Home, part: str, now: int) -> Outcome:
     following = f"{part}.next"
     if not home.key_file(part).exists():
         raise QcotError(KEY_ELSEWHERE, f"{home.key_file(part)} is not there")
-    found = standing(home, following, now)
-    if part == "gateway" and found is not None and found.kid == home.key(part).public_key.kid:
-        _succeed(home, part, found)
-        return found
+    held = standing(home, following, now)
+    if part == "gateway" and held is not None and held.kid == home.key(part).public_key.kid:
+        _succeed(home, part, held)
+        return held
     if not home.key_file(following).exists():
         keyfile.create(home.key_file(following))
-    found = found or certify(home, following, now)
+    found: Outcome = held or certify(home, following, now)
     if isinstance(found, Certificate) and part == "gateway":
         home.key_file(following).replace(home.key_file(part))
         keyfile.sync_folder(home.keys)

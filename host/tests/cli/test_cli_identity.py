@@ -1,6 +1,8 @@
 """Authority and certificates as an operator meets them: windows, requests that are carried, answers and refusals."""
 
+import io
 import json
+import re
 import time
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from qcot.bridge import spool
 from qcot.certificates import certificate, request, revocation
 from qcot.certificates.certificate import LogClaims, Role
 from qcot.certificates.register import Register
+from qcot.cli import services
 from qcot.cli.authority import parse_duration
 from qcot.crypto import cbor
 from qcot.crypto.kem import ML_KEM_768, KemKey, KemPublicKey
@@ -164,6 +167,41 @@ def test_a_bridge_elsewhere_is_certified_by_files_and_ends_up_trusting_the_gatew
     assert register.require(home.gateway_key().public_key.kid, Role.GATEWAY, now, "gateway")
     shown = json.loads(run("certificate", "show", "--home", other.path, "--json")[1])
     assert {each["state"] for each in shown} == {"holds"}
+
+
+class Terminal(io.StringIO):
+    """Standard input as a person has it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_an_operator_sees_the_asking_key_before_anything_is_issued(
+    run: Run, home: Home, other: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("authority", "window", "--for", "10m")
+    _, told, _ = run("certificate", "request", "bridge", "--home", other.path)
+    digits = re.search(r"key +((?:[0-9a-f]{4} ){7}[0-9a-f]{4})", told)
+    assert digits
+    issue = ("authority", "issue", other.request_file("bridge"))
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    status, out, _ = run(*issue)
+    assert status == 1
+    assert f"bridge bridge-2, key {digits[1]}" in out
+    assert len(json.loads(run("authority", "list", "--json")[1])) == 3
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert run(*issue)[0] == 0
+    assert len(json.loads(run("authority", "list", "--json")[1])) == 4
+
+
+def test_a_daemon_says_in_time_that_a_certificate_ends(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services._warn_of_end(home, "bridge", "gateway")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(services, "SOON_S", 731 * 86_400)
+    services._warn_of_end(home, "bridge")
+    assert "the bridge's certificate ends in 729 days: qcot certificate request bridge" in capsys.readouterr().err
 
 
 def test_a_board_elsewhere_is_asked_for_sealed_and_certified_by_its_bridge(run: Run, home: Home, other: Home) -> None:
