@@ -140,7 +140,7 @@ class Ledger(Reader):
 
     @property
     def last_judged(self) -> int:
-        """When the newest transaction was judged or the newest Qblock closed, in ms: what comes is judged no earlier."""
+        """When the newest transaction was judged or the newest Qblock closed, in ms; nothing is judged earlier."""
         return self._time
 
     @property
