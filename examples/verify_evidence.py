@@ -24,7 +24,7 @@ SLH_DSA, SIGNATURE_SIZE = -65600, {-48: 2420, -49: 3309, -50: 4627, -65600: 7856
 ALGORITHMS = {"issuer": (-48, -49, -50), "bridge": (-49,), "gateway": (-48,), "witness": (-48,)}
 ROLE, POLICY, BOARD, LOG, ALWAYS = -65537, -65538, -65539, -65540, {*range(1, 8), -65537}  # claims of a certificate
 CLAIMS = {"issuer": {8}, "bridge": {8, POLICY}, "gateway": {8, LOG}, "witness": {8}, "board": {BOARD}}
-NAME, MAX_TIME = re.compile(r"[A-Za-z0-9_-]{1,64}"), 253_402_300_799
+NAME, COSIGNER, MAX_TIME = r"[A-Za-z0-9_-]{1,64}", r"[A-Za-z0-9._/-]{1,255}", 253_402_300_799
 
 
 def need(condition: object, why: str) -> None:
@@ -92,7 +92,7 @@ class Certificate:  # who may sign what; ``holder`` is the id of the key, or a b
         self.role, self.policy, self.board, log = (claims.get(key) for key in (ROLE, POLICY, BOARD, LOG))
         optional = set(claims) - ALWAYS - ({POLICY} if self.role == "board" else set())
         need(by == self.signed.kid.hex() and optional == CLAIMS[self.role], "certificate: claims of its role")
-        need(NAME.fullmatch(self.name) and NAME.fullmatch(self.site), "certificate: name or site")
+        need(re.fullmatch({"witness": COSIGNER}.get(self.role, NAME), self.name), "certificate: name")
         need(is_uint(self.begins, self.ends, issued, most=MAX_TIME) and hashes([self.serial], 16), "certificate: times")
         need(max(self.begins, issued) < self.ends, "certificate: ends before it begins")
         self.origin, self.quorum, self.cosigners = log.values() if log else (None, 0, [])
@@ -108,7 +108,7 @@ class Register:  # the certificates of a file, all led back to the root, and the
     def __init__(self, root: bytes, site: str, raws: list, revocations: list[bytes]) -> None:
         self.all, self.revoked = [], []
         for new in map(Certificate, raws):
-            need(new.site == site, f"{new.what} is for site {new.site}")
+            need(new.site == site and re.fullmatch(NAME, site), f"{new.what} is for site {new.site}")
             need(all(new.serial != old.serial or new.raw == old.raw for old in self.all), f"{new.what}: serial again")
             by = [old for old in self.all if old.holder == new.signed.kid and old.role == "issuer"]
             by = [(old.algorithm, old.key) for old in by if old.begins <= new.begins and new.ends <= old.ends]

@@ -27,6 +27,8 @@ NOT_SETTINGS = {"QCOT_HOME", "QCOT_PROJECT"}
 
 NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
+Cosigner = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,255}$")]
+"""A witness's name, as C2SP signed-note has names of keys."""
 SaeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -79,7 +81,7 @@ class GatewaySettings(_Section):
     max_transactions: Annotated[int, Field(ge=1, le=100_000)] = 4096
     shots: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
     backend: Annotated[str, Field(min_length=1, max_length=500)] = "ideal"
-    witnesses: Annotated[tuple[Name, ...], Field(max_length=15)] = ()
+    witnesses: Annotated[tuple[Cosigner, ...], Field(max_length=15)] = ()
     """Whose cosignatures a checkpoint may have; ``quorum`` of them it needs. The gateway's certificate says both."""
     quorum: Annotated[int, Field(ge=0, le=15)] = 0
 

@@ -25,6 +25,4 @@ def anchor(store: AuthorityStore, wanted: Consistency, now_ms: int) -> bytes:
                 break
     else:
         raise QcotError(CHECKPOINT_UNSIGNED, f"by no gateway that is certified here for the log {given.origin}")
-    return store.anchor(
-        origin=given.origin, size=given.size, root=given.root, now_ms=now_ms, consistency=wanted.path
-    )
+    return store.anchor(origin=given.origin, size=given.size, root=given.root, now_ms=now_ms, consistency=wanted.path)

@@ -96,7 +96,7 @@ def _place(home: Home, found: Certificate, *, is_asked: bool) -> str | None:
         case Role.BOARD:
             return f"boards/{found.name}"
         case Role.WITNESS:
-            return f"witnesses/{found.name}"
+            return f"witnesses/{found.kid.hex()}"  # its name may have slashes
     part = str(found.role)
     for each in (part, f"{part}.next"):
         if _kid_of(home, each) == found.kid:

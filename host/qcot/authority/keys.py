@@ -1,6 +1,6 @@
 """The authority's secrets: the root, which may be away; the issuing key; the key that requests are sealed to.
 
-Each is a file of mode 0600, or the systemd credential `qcot.` and its name (crypto/keyfile.py).
+Each is a file of mode 0600; all but the key that is to follow may be a systemd credential instead (crypto/keyfile.py).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from qcot.crypto.signing import ML_DSA_44, SLH_DSA_SHA2_128S, Algorithm, PublicK
 from qcot.errors import QcotError
 
 ROOT, ISSUING, NEXT, KEM = "root.key", "issuing.seed", "issuing.next.seed", "kem.seed"
+CREDENTIALS = {name: f"qcot.{name}" for name in (ROOT, ISSUING, KEM)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Keys:
     def root(self, public: PublicKey) -> SigningKey:
         """The root key that belongs to ``public``; raises `root-offline`, `root-differs` or `key-file-...`."""
         try:
-            secret = keyfile.load(self.folder / ROOT, SLH_DSA_SHA2_128S.secret_size)
+            secret = self._load(ROOT, SLH_DSA_SHA2_128S.secret_size)
         except QcotError as error:
             if error.problem is not KEY_FILE_MISSING:
                 raise
@@ -61,11 +62,11 @@ class Keys:
 
         Raises QcotError `issuer-key-differs` or `key-file-...`.
         """
-        key = SigningKey(ML_DSA_44, keyfile.load(self.folder / ISSUING))
+        key = SigningKey(ML_DSA_44, self._load(ISSUING, ML_DSA_44.secret_size))
         if key.public_key.kid == kid:
             return key
         if (self.folder / NEXT).exists():
-            following = SigningKey(ML_DSA_44, keyfile.load(self.folder / NEXT))
+            following = SigningKey(ML_DSA_44, self._load(NEXT, ML_DSA_44.secret_size))
             if following.public_key.kid == kid:
                 self.promote_next()
                 return following
@@ -78,12 +79,15 @@ class Keys:
 
     def kem(self) -> KemKey:
         """The key that requests are sealed to; raises `key-file-...`."""
-        return KemKey(ML_KEM_768, keyfile.load(self.folder / KEM, ML_KEM_768.secret_size))
+        return KemKey(ML_KEM_768, self._load(KEM, ML_KEM_768.secret_size))
 
     def _create(self, name: str, algorithm: Algorithm) -> SigningKey:
         path = self.folder / name
         if path.exists():
-            return SigningKey(algorithm, keyfile.load(path, algorithm.secret_size))
+            return SigningKey(algorithm, self._load(name, algorithm.secret_size))
         made = SigningKey.generate(algorithm)
         keyfile.create(path, made.secret)
         return made
+
+    def _load(self, name: str, size: int) -> bytes:
+        return keyfile.load(self.folder / name, size, credential=CREDENTIALS.get(name))

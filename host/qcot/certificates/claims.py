@@ -144,9 +144,10 @@ def from_cbor(found: Any, issuer: bytes) -> Claims:
         refuse(f"not before {starts!r}, issued at {issued!r}, expires {ends!r}")
     if not isinstance(serial, bytes) or len(serial) != SERIAL_SIZE:
         refuse(f"serial is not {SERIAL_SIZE} bytes")
-    for what, text in (("site", found[_AUD]), ("name", name)):
-        if not is_name(text):
-            refuse(f"{what} {text!r} is not 1 to 64 characters of A-Z a-z 0-9 _ -")
+    if not is_name(found[_AUD]):
+        refuse(f"site {found[_AUD]!r} is not 1 to 64 characters of A-Z a-z 0-9 _ -")
+    if not is_name_of(role, name):
+        refuse(f"name {name!r} is none that a {role} may have")
     _fits_role(role, found)
     return Claims(
         role, found[_AUD], name, _cnf(found.get(_CNF), role), starts, ends,
@@ -278,6 +279,11 @@ def is_time(value: Any) -> TypeGuard[int]:
 def is_name(value: Any) -> TypeGuard[str]:
     """Whether ``value`` may name a site, a holder or a policy."""
     return isinstance(value, str) and cose.NAME.fullmatch(value) is not None
+
+
+def is_name_of(role: Role, value: Any) -> bool:
+    """Whether ``value`` may name a holder of ``role``: witnesses go by names that have a meaning in all of C2SP."""
+    return is_name(value) or (role is Role.WITNESS and isinstance(value, str) and bool(_COSIGNER.fullmatch(value)))
 
 
 def refuse(reason: str) -> NoReturn:

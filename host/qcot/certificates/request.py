@@ -144,8 +144,10 @@ def _parse(raw: bytes, signed: cose.Sign1, payload: Any) -> KeyRequest | BoardRe
     version, role, site, name, time, nonce, subject, policy, *rest = payload.values()
     if version != VERSION or role not in list(Role):
         _refuse(f"version {version!r} and role {role!r}")
-    if not claims.is_name(site) or not claims.is_name(name) or not (policy is None or claims.is_name(policy)):
-        _refuse("site, name or policy is not 1 to 64 characters of A-Z a-z 0-9 _ -")
+    if not claims.is_name(site) or not (policy is None or claims.is_name(policy)):
+        _refuse("site or policy is not 1 to 64 characters of A-Z a-z 0-9 _ -")
+    if not claims.is_name_of(Role(role), name):
+        _refuse(f"name {name!r} is none that a {role} may have")
     if not claims.is_time(time) or not isinstance(nonce, bytes) or len(nonce) != NONCE_SIZE:
         _refuse(f"time {time!r}, or a nonce that is not {NONCE_SIZE} bytes")
     digest = hashlib.sha256(raw).digest()
