@@ -50,6 +50,8 @@ NOT_CERTIFIED = Problem(
 
 KEYS: dict[str, Algorithm] = {"bridge": ML_DSA_65, "gateway": ML_DSA_44}
 """The parts that a home may play, and what each signs with."""
+CREDENTIALS = {part: f"qcot.{part}.seed" for part in KEYS}
+"""The systemd credential that stands for each one's key; what is to follow it is a file until it has."""
 
 
 def default_home() -> Path:
@@ -126,7 +128,7 @@ class Home:
         """The key of ``part`` (of :data:`KEYS`), or of its successor ``part.next``."""
         path = self.key_file(part)
         try:
-            return SigningKey(KEYS[part.partition(".")[0]], keyfile.load(path))
+            return SigningKey(KEYS[part.partition(".")[0]], keyfile.load(path, credential=CREDENTIALS.get(part)))
         except QcotError as error:
             if error.problem is not KEY_FILE_MISSING:
                 raise
@@ -141,12 +143,11 @@ class Home:
 
         A bridge is known by its certificate too, which no other home has any use for.
         """
-        folder = os.environ.get("CREDENTIALS_DIRECTORY")
         return tuple(
             part
             for part in KEYS
             if self.key_file(part).exists()
-            or (folder is not None and (Path(folder) / f"qcot.{part}.seed").exists())
+            or keyfile.find_credential(CREDENTIALS[part]) is not None
             or (part == "bridge" and self.certificate_file(part).exists())
         )
 

@@ -42,18 +42,23 @@ def create(path: Path, secret: bytes | None = None) -> bytes:
     return secret
 
 
-def load(path: Path, size: int = SEED_SIZE) -> bytes:
-    """Read the secret of ``size`` bytes in ``path``, or in the systemd credential that stands for it.
+def load(path: Path, size: int = SEED_SIZE, *, credential: str | None = None) -> bytes:
+    """Read the secret of ``size`` bytes in ``path``, or in the systemd ``credential`` that stands for it.
 
-    The credential is looked for first: ``qcot.`` and the file's name, in the folder that systemd names in
-    CREDENTIALS_DIRECTORY (systemd.exec(5)). Raises `key-file-missing`, `key-file-mode`, `key-file-bad`.
+    That is looked for first, in the folder that systemd names in CREDENTIALS_DIRECTORY (systemd.exec(5)). None has
+    none: a name is for one secret, never for every file that is called alike. Raises `key-file-missing`,
+    `key-file-mode`, `key-file-bad`.
     """
+    given = None if credential is None else find_credential(credential)
+    # systemd lets a service's user read it by an ACL, which shows as a right of the group, in a folder of its own.
+    return _read(path, size, _OTHERS) if given is None else _read(given, size, stat.S_IRWXO)
+
+
+def find_credential(name: str) -> Path | None:
+    """Where this process has the systemd credential ``name``, if it was given one."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    credential = Path(folder) / f"qcot.{path.name}" if folder else None
-    if credential is not None and os.path.lexists(credential):
-        # systemd lets a service's user read it by an ACL, which shows as a right of the group, in a folder of its own.
-        return _read(credential, size, stat.S_IRWXO)
-    return _read(path, size, _OTHERS)
+    found = Path(folder) / name if folder else None
+    return found if found is not None and os.path.lexists(found) else None
 
 
 def _read(path: Path, size: int, forbidden: int) -> bytes:

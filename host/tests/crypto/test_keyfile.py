@@ -3,15 +3,16 @@
 import os
 import shlex
 import subprocess
+from functools import partial
 
 import pytest
 from qcot.crypto import keyfile
 from qcot.errors import QcotError
 
 
-def problem(call, *arguments) -> QcotError:
+def problem(call, *arguments, **options) -> QcotError:
     with pytest.raises(QcotError) as caught:
-        call(*arguments)
+        call(*arguments, **options)
     return caught.value
 
 
@@ -64,13 +65,23 @@ def credential(folder, name: str, secret: bytes, mode: int = 0o400):
 def test_a_systemd_credential_stands_for_the_file_and_goes_before_it(tmp_path, monkeypatch):
     keyfile.create(tmp_path / "issuing.seed", b"f" * 32)
     credential(tmp_path, "qcot.issuing.seed", b"c" * 32)
-    assert keyfile.load(tmp_path / "issuing.seed") == b"f" * 32
+    load = partial(keyfile.load, credential="qcot.issuing.seed")
+    assert load(tmp_path / "issuing.seed") == b"f" * 32
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
-    assert keyfile.load(tmp_path / "issuing.seed") == b"c" * 32
-    assert keyfile.load(tmp_path / "elsewhere" / "issuing.seed") == b"c" * 32
+    assert load(tmp_path / "issuing.seed") == b"c" * 32
+    assert load(tmp_path / "elsewhere" / "any.name") == b"c" * 32
     keyfile.create(tmp_path / "other.seed", b"o" * 32)
-    assert keyfile.load(tmp_path / "other.seed") == b"o" * 32
-    assert problem(keyfile.load, tmp_path / "none.seed").problem.name == "key-file-missing"
+    assert keyfile.load(tmp_path / "other.seed", credential="qcot.other.seed") == b"o" * 32
+    error = problem(keyfile.load, tmp_path / "none.seed", credential="qcot.none.seed")
+    assert error.problem.name == "key-file-missing"
+
+
+def test_a_credential_stands_for_no_file_but_the_one_that_asks_for_it(tmp_path, monkeypatch):
+    """The authority and each identity of records have a kem.seed: one must never be read for another."""
+    keyfile.create(tmp_path / "kem.seed", b"f" * 32)
+    credential(tmp_path, "qcot.kem.seed", b"c" * 32)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    assert keyfile.load(tmp_path / "kem.seed") == b"f" * 32
 
 
 @pytest.mark.parametrize("mode", [0o400, 0o440, 0o600])
@@ -78,7 +89,7 @@ def test_a_credential_that_an_acl_gives_to_the_service_is_read(tmp_path, monkeyp
     """systemd gives a service's user his right by an ACL, whose mask shows where the group's rights stand."""
     credential(tmp_path, "qcot.a", b"c" * 32, mode)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
-    assert keyfile.load(tmp_path / "a") == b"c" * 32
+    assert keyfile.load(tmp_path / "a", credential="qcot.a") == b"c" * 32
 
 
 @pytest.mark.parametrize(
@@ -88,7 +99,7 @@ def test_a_bad_credential_is_refused_and_not_passed_over_for_the_file(tmp_path, 
     keyfile.create(tmp_path / "a")
     path = credential(tmp_path, "qcot.a", secret, mode)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(path.parent))
-    error = problem(keyfile.load, tmp_path / "a")
+    error = problem(keyfile.load, tmp_path / "a", credential="qcot.a")
     assert error.problem.name == name
     assert str(path) in error.reason
 
@@ -97,7 +108,7 @@ def test_a_credential_that_leads_nowhere_is_missing(tmp_path, monkeypatch):
     keyfile.create(tmp_path / "a")
     (tmp_path / "qcot.a").symlink_to(tmp_path / "none")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert problem(keyfile.load, tmp_path / "a").problem.name == "key-file-missing"
+    assert problem(keyfile.load, tmp_path / "a", credential="qcot.a").problem.name == "key-file-missing"
 
 
 @pytest.mark.parametrize("size", [0, 31, 33, 5000])

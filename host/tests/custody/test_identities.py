@@ -78,6 +78,17 @@ def test_a_seed_that_others_can_read_is_not_used(tmp_path):
         identities.load("ada")
 
 
+def test_credentials_of_a_service_never_stand_for_the_seeds_of_an_identity(tmp_path, monkeypatch):
+    """One name would stand for every identity there is: all of them would be the same person."""
+    made = [Identities(tmp_path).create(name) for name in ("ada", "bo")]
+    for name in ("sign.seed", "kem.seed"):
+        (tmp_path / f"qcot.{name}").write_bytes(b"c" * 32)
+        (tmp_path / f"qcot.{name}").chmod(0o400)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert [Identities(tmp_path).load(name) for name in ("ada", "bo")] == made
+    assert made[0] != made[1]
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "ä", "a" * 65])
 def test_a_name_that_would_lead_elsewhere_is_refused(tmp_path, name):
     for call in (Identities(tmp_path).create, Identities(tmp_path).load, Identities(tmp_path).handed_out):
