@@ -180,6 +180,7 @@ class _Run:
         self._start = 0
         self._runs = 0
         self._standing = Standing(Register(trust.root, trust.site))
+        self._beside: tuple[Register, Register] | None = None  # that of the log, and with what is known from outside
         self._statements: list[tuple[int, int, bytes]] = []  # leaf, entry, SHA-256
         self._time: int | None = 0
         self._foreseen: bytes | None = None  # the header that closes this run
@@ -257,7 +258,7 @@ class _Run:
             if not holds:
                 raise QcotError(INDEX_DIFFERS, reason)
         self.what = "cosignatures and anchors"
-        attachments.check(ledger, self._trust.beside(self._standing.register))
+        attachments.check(ledger, self._with_trusted())
         self.counts = replace(counts, devices=len(self._devices))
 
     def _stored_statements(self) -> list[tuple[int, int, bytes]]:
@@ -391,12 +392,22 @@ class _Run:
         self.signed = size
         self.counts = replace(self.counts, checkpoints=self.counts.checkpoints + 1)
 
+    def _with_trusted(self) -> Register:
+        log = self._standing.register
+        if self._beside is None or self._beside[0] is not log:
+            self._beside = log, self._trust.beside(log)
+        return self._beside[1]
+
     def _require_signed(self, given: checkpoint.Checkpoint, core: qblock.Core) -> None:
         """One key signed, that of a gateway of the bookkeeper's name whose certificate held at the time."""
-        register = self._trust.beside(self._standing.register)
-        keepers = [each for each in register.of_role(Role.GATEWAY) if each.name == core.bookkeeper]
+        register = self._with_trusted()
+        keepers = [
+            each
+            for each in register.of_role(Role.GATEWAY)
+            if each.name == core.bookkeeper and each.log is not None and each.log.origin == given.origin
+        ]
         if not keepers:
-            raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of gateway {core.bookkeeper}")
+            raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of gateway {core.bookkeeper}, log {given.origin}")
         signers = [(each, key) for each in keepers if given.is_signed_by(key := _log_key(each, given.origin))]
         if not signers:
             raise QcotError(CHECKPOINT_UNSIGNED, f"no key that is certified for gateway {core.bookkeeper} signed it")
