@@ -1,8 +1,8 @@
 """Check a QCoT evidence file with nothing of QCoT: python verify_evidence.py FILE [ROOT_KEY_ID [REVOCATION_FILE]...]
 
 Written from docs/evidence.md, docs/certificates.md, docs/link-protocol.md and docs/quantum/walk-hash.md alone. Needs
-Python 3.11, cryptography (50, for ML-DSA), pqcrypto (1.0, for SLH-DSA) and cbor2. Prints what holds, and stops at
-the first that does not; exit status 0 only where all holds. The root's key id must come from somewhere you trust.
+Python 3.11, cryptography 50, pqcrypto 1.0 and cbor2. Prints what holds, up to the first that does not; exit status 0
+only where all holds. The root's key id must come from somewhere you trust.
 """
 
 import re
@@ -41,10 +41,10 @@ def hashes(values: object, size: int = 32) -> bool:
 
 
 def decode(raw: bytes, last: int | None = None):
-    """Deterministic CBOR, or the members of a map of the keys 1 to ``last``; RFC 7049's order is ours for such keys."""
+    """Deterministic CBOR (RFC 7049's order is ours), or the members of a map of the keys 1 to ``last``, and not 8.0."""
     value = cbor2.loads(raw)
     need(cbor2.dumps(value, canonical=True) == raw, "not one item of deterministic CBOR")
-    need(last is None or list(value) == list(range(1, (last or 0) + 1)), f"not a map of the keys 1 to {last}")
+    need(last is None or repr([*value]) == repr([*range(1, last + 1)]), f"not a map of the keys 1 to {last}")
     return value if last is None else list(value.values())
 
 
@@ -93,8 +93,8 @@ class Certificate:  # who may sign what; ``holder`` is the id of the key, or a b
         optional = set(claims) - ALWAYS - ({POLICY} if self.role == "board" else set())
         need(by == self.signed.kid.hex() and optional == CLAIMS[self.role], "certificate: claims of its role")
         need(re.fullmatch({"witness": COSIGNER}.get(self.role, NAME), self.name), "certificate: name")
-        need(is_uint(self.begins, self.ends, issued, most=MAX_TIME) and hashes([self.serial], 16), "certificate: times")
-        need(max(self.begins, issued) < self.ends, "certificate: ends before it begins")
+        timely = is_uint(self.ends, most=MAX_TIME) and is_uint(self.begins, issued, most=self.ends - 1)
+        need(timely and hashes([self.serial], 16), "certificate: times or serial")
         self.origin, self.quorum, self.cosigners = log.values() if log else (None, 0, [])
         self.what = f"certificate of {self.role} {self.name}"
         if 8 in claims:
@@ -124,17 +124,15 @@ class Register:  # the certificates of a file, all led back to the root, and the
                 signed.verify(*((by.algorithm, by.key) if by else (SLH_DSA, root)), "revocation")
                 self.revoked.append((serial, time, reason == "key-compromise"))
 
-    def find(self, holder: bytes, role: str, at: int) -> Certificate:
-        """The certificate of ``holder`` that held at a time in POSIX seconds."""
-        found = [each for each in reversed(self.all) if each.holder == holder]
-        need(found, f"no certificate of {role} {holder.hex()}")
-        gone = {serial: spoils for serial, time, spoils in self.revoked if time <= at}
-        for each in found:
+    def find(self, holder: bytes, role: str, at: int, name: str | None = None) -> Certificate:
+        """The certificate of ``holder`` that held at a time; of who signed a revocation, whatever the others say."""
+        gone = [(serial, spoils) for serial, time, spoils in self.revoked if time <= at and role != "issuer"]
+        for each in [each for each in reversed(self.all) if each.holder == holder]:
             related = [other.serial for other in self.all if other.holder in (each.signed.kid, holder)]
-            need(each.serial not in gone and not any(map(gone.get, related)), f"{each.what} was revoked")
-            if each.role == role and each.begins <= at < each.ends:
+            is_gone = any(serial == each.serial or (spoils and serial in related) for serial, spoils in gone)
+            if (each.role, each.name) == (role, name or each.name) and each.begins <= at < each.ends and not is_gone:
                 return each
-        raise ValueError(f"{found[0].what} ({when(found[0].begins)} to {when(found[0].ends)}) at {when(at)}")
+        raise ValueError(f"no certificate of {role} {name or holder.hex()} that held at {when(at)}")
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -143,8 +141,7 @@ def node(left: bytes, right: bytes) -> bytes:
 
 def climb(digest: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     """The root that an inclusion path leads to (RFC 9162 section 2.1.3)."""
-    need((size == 1) == (not path), "the path has another length than the tree's")
-    if size == 1:
+    if size == 1 and not path:  # where but one of them is so, what follows raises
         return digest
     half = 1 << (size - 1).bit_length() - 1
     if index < half:
@@ -173,14 +170,16 @@ def base64(text: str) -> bytes:
 
 class Proof:  # a C2SP tlog-proof, and the checkpoint in it
     def __init__(self, text: str) -> None:
-        shape = r"c2sp\.org/tlog-proof@v1\n(?:extra \S+\n)?index (0|[1-9]\d{0,18})\n((?:\S{44}\n){0,63})\n"
-        shape += r"([^\n]{1,255})\n(0|[1-9]\d{0,18})\n(\S{44})\n(?:[^\n]+\n)*\n((?:\u2014 [^\s+]+ \S+\n){1,16})"
-        found = re.fullmatch(shape, text, re.ASCII)
-        need(found, "proof is no tlog-proof with a checkpoint")
-        self.index, self.path, self.origin = int(found[1]), [base64(line) for line in found[2].split()], found[3]
-        self.size, self.root = int(found[4]), base64(found[5])
-        need(hashes([*self.path, self.root]), "a hash of the proof is not 32 bytes")
-        self.lines = [(name, base64(raw)) for _, name, raw in (line.split(" ") for line in found[6].splitlines())]
+        shape = r"c2sp\.org/tlog-proof@v1\n(?:extra (\S+)\n)?index (0|[1-9][0-9]{0,18})\n((?:\S{44}\n){0,63})\n"
+        shape += r"([^\x00-\x1f]{1,255})\n(0|[1-9][0-9]{0,18})\n(\S{44})\n(?:[^\x00-\x1f]+\n)*\n"
+        shape += r"((?:\u2014 [^\x00-\x1f\s+]{1,255} (?!\S{6}==)\S{8,}\n){1,16})"  # a key id of 4 bytes, and more
+        found = re.fullmatch(shape, text)
+        need(found and len(text) <= 1 << 17, "proof is no tlog-proof with a checkpoint")
+        extra, index, path, self.origin, size, root, lines = found.groups("")
+        self.index, self.size, self.path = int(index), int(size), [base64(line) for line in path.split()]
+        self.root, _ = base64(root), base64(extra)
+        need(hashes([*self.path, self.root]) and is_uint(self.index, self.size), "a hash or number of the proof")
+        self.lines = [(name, base64(raw)) for _, name, raw in (line.split(" ") for line in lines.splitlines())]
 
     def signed_at(self, name: str, key: bytes) -> int | None:
         """The POSIX time of the cosignature (C2SP tlog-cosignature, type 6); None where there is none."""
@@ -235,10 +234,11 @@ def walk_hash(message: bytes) -> bytes:
 
 def check(data: bytes, root_kid: str | None, revocations: list[bytes]):
     """Yield what holds, step by step; whatever it raises says that the next thing does not."""
-    form, raw, place, proof, (block, index, path), certificates, (family, root), anchor = decode(data, 8)
-    need(form == "qcot-evidence/v2" and family == "SLH-DSA-SHA2-128s" and hashes([root]), "another format or root")
+    form, raw, place, proof, closing, certificates, root, anchor = decode(data, 8)
+    need({*map(type, (place or [], closing, certificates, root, anchor or []))} == {list}, "no array where one belongs")
     need(len(data) <= 2 << 20 and len(certificates) <= 32, "too long, or too many certificates")
-    statement, anchor_path = anchor or (None, [])
+    (block, index, path), (family, root), (statement, anchor_path) = closing, root, anchor or (None, [])
+    need(form == "qcot-evidence/v2" and family == "SLH-DSA-SHA2-128s" and hashes([root]), "another format or root")
     need(hashes(path) and hashes(anchor_path) and max(map(len, (path, anchor_path))) <= 63, "not at most 63 hashes")
     transaction, proof = Signed(raw, "transaction", 6, (-49,)), Proof(proof)
     _, site, bridge, _, time, entries = transaction.payload
@@ -249,8 +249,8 @@ def check(data: bytes, root_kid: str | None, revocations: list[bytes]):
     yield f"authority: key {kid(root).hex()}" + ("" if root_kid else ", which is only what the file claims: name it")
     register = Register(root, site, certificates, revocations)
     yield f"certificates: {len(certificates)} lead to that key"
-    holder = register.find(transaction.kid, "bridge", at)
-    need((holder.name, holder.policy) == (bridge, transaction.policy), f"{holder.what} is for another bridge or policy")
+    holder = register.find(transaction.kid, "bridge", at, bridge)
+    need(holder.policy == transaction.policy, f"{holder.what} is for another policy")
     transaction.verify(holder.algorithm, holder.key, "transaction")
     yield f"transaction: bridge {bridge} of site {site} signed it at {when(time // 1000)}"
     if place is not None:
@@ -264,14 +264,14 @@ def check(data: bytes, root_kid: str | None, revocations: list[bytes]):
         need(is_uint(where, most=proof.size - 1), f"no leaf {where} in a tree of {proof.size}")
         need(climb(sha256(b"\0" + leaf).digest(), where, proof.size, way) == proof.root, f"not leaf {where} of the log")
     yield f"inclusion: leaves {proof.index} and {index} of {proof.size}"
-    signed = {each.holder: proof.signed_at(proof.origin, each.key) for each in register.all if each.role == "gateway"}
-    key, stamp = next(((key, stamp) for key, stamp in signed.items() if stamp is not None), (b"", 0))
+    lines = ((g.holder, proof.signed_at(proof.origin, g.key)) for g in register.all if g.role == "gateway")
+    key, stamp = next((line for line in lines if line[1] is not None), (b"", 0))
     gateway = register.find(key, "gateway", stamp)
     need(gateway.origin == proof.origin, f"{gateway.what} is for the log {gateway.origin}, not for {proof.origin}")
     yield f"checkpoint: gateway {gateway.name} signed it at {when(stamp)}"
     named = [each for each in register.all if each.role == "witness" and each.name in gateway.cosigners]
-    stamps = {each.holder: proof.signed_at(each.name, each.key) for each in named}
-    there = [register.find(key, "witness", own or stamp) for key, own in stamps.items() if own is not None]
+    signed = [(w, own) for w in named if (own := proof.signed_at(w.name, w.key)) is not None]  # no key or name twice:
+    there = {*{register.find(w.holder, "witness", own or stamp, w.name).holder: w.name for w, own in signed}.values()}
     need(len(there) >= gateway.quorum, f"{len(there)} witnesses cosigned, {gateway.quorum} are needed")
     yield f"witnesses: {len(there)} cosigned, {gateway.quorum} are needed"
     need(first <= proof.index < size == index == first + count and at <= stamp, "the Qblock closes other leaves")

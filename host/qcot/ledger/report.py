@@ -261,20 +261,24 @@ def _checkpoint(case: _Case) -> str:
 
 def _witnesses(case: _Case) -> str:
     signed, log = case.evidence.proof.checkpoint, case.log
-    found: dict[bytes, str] = {}
+    found: dict[bytes, Certificate] = {}  # a key counts once, by the last of its names
+    told: dict[str, str] = {}  # and so does a name
     for each in case.register.of_role(Role.WITNESS):
         vkey = VerifierKey(each.name, _key(each))
         if each.name in log.cosigners and signed.is_signed_by(vkey):
             stamp = signed.verify(vkey)
             case.require(each.kid, Role.WITNESS, stamp or case.stamp, each.name)
-            found[each.kid] = f"{each.name} at {_when(stamp * 1000)}" if stamp else each.name
-    if len(found) < log.quorum:
-        reason = f"{len(found)} of the witnesses {', '.join(log.cosigners)} cosigned it, the log needs {log.quorum}"
+            found[each.kid] = each
+            told[each.name] = f"{each.name} at {_when(stamp * 1000)}" if stamp else each.name
+    names = dict.fromkeys(each.name for each in found.values())
+    if len(names) < log.quorum:
+        reason = f"{len(names)} of the witnesses {', '.join(log.cosigners)} cosigned it, the log needs {log.quorum}"
         raise QcotError(QUORUM_MISSING, reason)
-    case.facts |= {"quorum": log.quorum, "witnesses": len(found)}
-    if not found:
+    case.facts |= {"quorum": log.quorum, "witnesses": len(names)}
+    if not names:
         return "the log needs no witness: that it shows all the same tree rests on its gateway"
-    return f"{len(found)} cosigned, {log.quorum} of {len(log.cosigners)} are needed: {', '.join(found.values())}"
+    given = ", ".join(told[name] for name in names)
+    return f"{len(names)} cosigned, {log.quorum} of {len(log.cosigners)} are needed: {given}"
 
 
 def _run(case: _Case) -> str:

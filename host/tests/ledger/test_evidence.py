@@ -8,15 +8,18 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import cbor2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_site import AUTHORITY, BRIDGE_CERTIFICATE, BRIDGE_KEY, GATEWAY_CERTIFICATE, SITE, Board
-from make_golden import BLOCK_S, DEFECTS, FOLDER, OTHER, Made
+from make_golden import BLOCK_S, DEFECTS, FOLDER, OTHER, WITNESS_KEYS, Made
 from qcot.certificates import certificate
 from qcot.crypto import cbor
+from qcot.crypto.signing import ML_DSA_44, SigningKey
 from qcot.errors import QcotError
-from qcot.ledger import evidence, proving, report
+from qcot.ledger import checkpoint, evidence, proving, report
+from qcot.ledger.checkpoint import SignatureLine, VerifierKey
 from qcot.ledger.report import Given
 from qcot.ledger.trust import Trust
 from qcot.link import chain, messages
@@ -181,6 +184,82 @@ def test_a_revocation_counts_only_from_whoever_may_revoke():
     assert verdict(GOOD, Given(revocations=(by_root,))) == ("transaction", "certificate-revoked")
     assert verdict(GOOD, Given(revocations=(b"x",))) == ("certificates", "bad-cbor")
     assert not any(alone_holds(GOOD, None, (each,)) for each in (foreign, by_issuer, by_root, b"x"))
+
+
+def test_revocations_count_alike_in_whatever_order_and_company_they_come():
+    """A second, milder one takes nothing back; who signed one is not judged by the others."""
+    bridge, issuer = MEMBERS[6][1], MEMBERS[6][0]
+    spoilt = AUTHORITY.revoke(issuer, key=AUTHORITY.root_key, time=BLOCK_S - 2)
+    milder = AUTHORITY.revoke(issuer, "superseded", key=AUTHORITY.root_key, time=BLOCK_S - 1)
+    later = AUTHORITY.revoke(issuer, key=AUTHORITY.root_key, time=BLOCK_S + 10)
+    last = AUTHORITY.revoke(bridge, "ceased", time=BLOCK_S + 20)
+    revoked = ("transaction", "certificate-revoked")
+    for some, expected in (((spoilt, milder), revoked), ((milder,), None), ((later, last), None)):
+        for given_ in (some, some[::-1]):
+            assert verdict(GOOD, Given(revocations=given_)) == expected
+            assert alone_holds(GOOD, None, given_) == (expected is None)
+
+
+def test_one_good_certificate_of_a_holder_is_enough():
+    """Another one of the same key that was revoked, or is for another name, takes nothing away."""
+    given_ = evidence.parse(GOOD)
+    others = AUTHORITY.bridge(BRIDGE_KEY), AUTHORITY.bridge(BRIDGE_KEY, name="renamed")
+    revoked = AUTHORITY.revoke(others[0], "superseded")
+    data = replace(given_, certificates=(*given_.certificates, *others)).encode()
+    assert verdict(data, Given(revocations=(revoked,))) is None
+    assert alone_holds(data, None, (revoked,))
+
+
+def test_a_witness_counts_once_however_many_keys_it_has():
+    given_ = evidence.parse(GOLDEN["good-quorum"])
+    head, second = given_.proof.checkpoint, WITNESS_KEYS["harbour"]
+    line = checkpoint.cosign(second, "tower", origin=head.origin, size=head.size, root=head.root, stamp=BLOCK_S)
+    rest = [each for each in given_.certificates if certificate.parse(each).name != "harbour"]
+    proof = replace(given_.proof, checkpoint=checkpoint.parse(f"{head.text}{line}"))
+    data = replace(given_, proof=proof, certificates=(*rest, AUTHORITY.witness(second, "tower"))).encode()
+    assert verdict(data) == ("witnesses", "quorum-missing")
+    assert not alone_holds(data)
+
+
+PROOF = MEMBERS[4]
+BEFORE, HEAD, LINES = PROOF.split("\n\n")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {4: PROOF.replace("\nindex", "\nextra !!!\nindex", 1)},
+        {4: f"{BEFORE}\n\n{HEAD}\nexten\tsion\n\n{LINES}"},
+        {4: f"{PROOF}\u2014 other AAAA\n"},
+        {4: f"{PROOF}\u2014 ot\u00a0her AAAAAAAA\n"},
+        {4: f"{PROOF}\u2014 other {'AAAA' * 40_000}\n"},
+        {6: dict.fromkeys(MEMBERS[6])},
+        {7: dict.fromkeys(MEMBERS[7])},
+        {8: False},
+        {8: None, "last": 8.0},
+    ],
+    ids=range(9),
+)
+def test_what_nobody_signed_has_one_form_too_and_both_verifiers_insist_on_it(changed):
+    members = MEMBERS | changed
+    last = members.pop("last", 8)
+    data = cbor2.dumps({**{key: members[key] for key in range(1, 8)}, last: members[8]}, canonical=True)
+    assert verdict(data)[0] == "format"
+    assert not alone_holds(data)
+
+
+def test_a_line_by_a_gateway_that_comes_after_the_one_that_signed_is_not_looked_at():
+    given_ = evidence.parse(GOOD)
+    other = SigningKey(ML_DSA_44, b"\x77" * 32)
+    junk = SignatureLine(
+        given_.proof.checkpoint.origin,
+        VerifierKey(given_.proof.checkpoint.origin, other.public_key).key_id,
+        bytes(2428),
+    )
+    proof = replace(given_.proof, checkpoint=checkpoint.parse(f"{given_.proof.checkpoint.text}{junk}"))
+    data = replace(given_, proof=proof, certificates=(*given_.certificates, AUTHORITY.gateway(other))).encode()
+    assert verdict(data) is None
+    assert alone_holds(data)
 
 
 def test_the_file_alone_is_enough(tmp_path):
