@@ -243,7 +243,7 @@ SIGNED = {
 
 
 @pytest.mark.parametrize("kind", SIGNED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_bit_that_was_altered_anywhere_is_never_overlooked(kind, data):
     module, raw, key, forged = SIGNED[kind]

@@ -98,7 +98,7 @@ def test_what_is_sealed_to_one_authority_opens_for_no_other():
     assert name(request.open_sealed, stolen, OTHER) == "request-for-another"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, len(SEALED) - 1), st.integers(0, 7))
 def test_a_bit_of_a_sealed_request_that_was_altered_is_never_overlooked(at, bit):
     spoilt = bytearray(SEALED)
@@ -221,7 +221,7 @@ def test_a_file_of_an_authority_that_was_altered_is_refused(text):
     assert name(authority.parse, text) == "bad-authority-file"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=60), st.integers(0, len(PUB.text) - 1), st.characters(codec="ascii"))
 def test_whatever_comes_as_the_file_of_an_authority_is_refused(noise, at, letter):
     assert name(authority.parse, noise) == "bad-authority-file"

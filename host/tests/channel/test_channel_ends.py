@@ -64,7 +64,7 @@ def test_each_message_opens_once_and_none_after_a_later_one():
     ]  # fmt: skip
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 9), max_size=30))
 def test_whatever_a_broker_does_with_the_order_only_rising_counters_open(order):
     both = Ends()

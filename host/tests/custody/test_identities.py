@@ -25,7 +25,7 @@ def test_what_is_handed_out_is_read_back_and_holds_no_name_and_no_seed():
     assert not any(secret in RAW for secret in (b"ada", ADA.sign_seed, ADA.kem_seed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_an_altered_file_is_refused(data):
     raw = bytearray(RAW)
@@ -34,7 +34,7 @@ def test_an_altered_file_is_refused(data):
         PublicIdentity.parse(bytes(raw))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=100) | st.just(b"\0" * 9000) | st.just(RAW[:-1]) | st.just(RAW + b"\0"))
 def test_other_bytes_are_refused(data):
     with pytest.raises(QcotError, match="bad-identity-file"):

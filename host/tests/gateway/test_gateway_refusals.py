@@ -225,7 +225,7 @@ def test_what_finds_no_room_is_told_to_come_again(enrolled, bridge, board):
     assert enrolled.give(raw)[0].status is Status.ACCEPTED
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_bytes_stop_the_gateway(enrolled, bridge, data):
     """Junk, and a good transaction with any byte changed: refused, acknowledged, nothing stored."""

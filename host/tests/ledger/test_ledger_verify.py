@@ -57,7 +57,7 @@ def test_an_empty_ledger_holds(ledger, site):
 def test_a_changed_byte_anywhere_in_a_leaf_is_found_at_that_leaf(closed, site):
     originals = dict(closed.leaves())
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def check(data):
         leaf = data.draw(st.integers(0, 7))

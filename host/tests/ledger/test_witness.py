@@ -109,7 +109,7 @@ def test_a_forged_signature_of_the_log_is_refused(witness):
     assert refused(witness.cosign, Consistency(0, (), other), 1) == "bad-signature"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, LEAVES), st.integers(1, LEAVES)), max_size=12))
 def test_whatever_is_asked_all_that_was_signed_is_one_history(tmp_path_factory, asked):
     witness = Witness.create(tmp_path_factory.mktemp("w") / "state", "tower", KEY)

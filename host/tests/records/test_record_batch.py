@@ -29,7 +29,7 @@ def root_of(leaves: list[bytes]) -> bytes:
     return hashlib.sha256(b"\1" + root_of(leaves[:half]) + root_of(leaves[half:])).digest()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.binary(max_size=20), min_size=1, max_size=40), st.data())
 def test_the_root_is_that_of_rfc_9162_over_salted_leaves_and_every_path_leads_to_it(contents, data):
     items = [Item(f"item-{at}", content) for at, content in enumerate(contents)]
@@ -79,7 +79,7 @@ def test_an_inner_node_does_not_pass_for_an_item(handed):
     assert Batch([hashlib.sha256(b"\0" + inner).digest()]).root != tree.root
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_an_altered_file_is_refused_or_does_not_hold(handed, data):
     raw = bytearray(handed.encode())
@@ -88,7 +88,7 @@ def test_an_altered_file_is_refused_or_does_not_hold(handed, data):
         batch.parse(bytes(raw)).check()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_by_name(data):
     with pytest.raises(QcotError):

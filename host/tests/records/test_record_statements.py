@@ -30,7 +30,7 @@ BODIES = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(BODIES)
 def test_what_is_built_is_read_back(body):
     raw = build(OWNER, body, NOW)
@@ -114,7 +114,7 @@ def test_every_cut_and_every_byte_more_is_refused(raw):
         parse(raw + bytes(statements.MAX_BYTES))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(list(EVERY)), st.data())
 def test_an_altered_statement_is_refused_or_does_not_verify(name, data):
     raw = bytearray(EVERY[name])
@@ -124,7 +124,7 @@ def test_an_altered_statement_is_refused_or_does_not_verify(name, data):
         parse(bytes(raw)).signed.verify(signer.public_key)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_by_name(data):
     with pytest.raises(QcotError):

@@ -64,7 +64,7 @@ def test_a_time_on_record_that_the_phase_does_not_have_differs() -> None:
     assert not recover_time(1_000, 999, shots=2).agrees
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(1, 10).flatmap(lambda a: st.tuples(st.just(a), st.integers(0, (1 << a) - 1))), st.integers(0, 3))
 def test_estimates_with_all_bits_or_more_are_exact(fraction: tuple[int, int], more: int) -> None:
     phase = Phase(fraction[1], fraction[0])

@@ -30,7 +30,7 @@ records = st.integers(1, 6).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(records)
 def test_the_circuit_prepares_the_data_set_and_not_only_its_probabilities(given_records: list[str]) -> None:
     data = dataset(given_records, count_duplicates=True)

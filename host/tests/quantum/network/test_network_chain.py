@@ -70,7 +70,7 @@ def test_a_records_id_is_the_hash_of_its_header() -> None:
     assert RECORDS[0].id == hashlib.sha256(header.encode()).hexdigest() == digest(asdict(RECORDS[0]))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.binary(max_size=20))
 def test_a_record_describes_its_own_bytes_only(body: bytes) -> None:
     assert RECORDS[0].describes(b"record 0")

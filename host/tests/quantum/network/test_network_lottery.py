@@ -29,7 +29,7 @@ def test_the_draw_is_the_digest_of_all_values_modulo_the_nodes() -> None:
     assert chosen == NAMES[int(whole, 16) % 6]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.permutations(NAMES), st.sets(st.sampled_from(NAMES)))
 def test_the_order_of_arrival_changes_nothing_and_the_barred_are_never_drawn(
     order: list[str], barred: set[str]
@@ -39,7 +39,7 @@ def test_the_order_of_arrival_changes_nothing_and_the_barred_are_never_drawn(
     assert chosen is None if len(barred) == 6 else chosen not in barred
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(NAMES), st.integers(0, 255))
 def test_one_changed_bit_of_one_node_changes_the_draw(name: str, bit: int) -> None:
     changed = (int.from_bytes(VALUES[name], "big") ^ 1 << bit).to_bytes(32, "big")

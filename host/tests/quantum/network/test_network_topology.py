@@ -275,7 +275,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.sampled_from([own, sequence, qnet]), st.data(), JUNK)
 def test_junk_anywhere_in_a_file_is_read_or_refused_by_name(
     made: Callable[[], dict[str, Any]], data: st.DataObject, junk: object
@@ -302,14 +302,14 @@ def test_junk_anywhere_in_a_file_is_read_or_refused_by_name(
     assert named, read
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=60))
 def test_bytes_of_any_kind_are_refused_by_name(text: bytes) -> None:
     with pytest.raises(QcotError):
         parse_topology(text)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 9)), max_size=14))
 def test_paths_are_the_shortest_there_are(edges: list[tuple[int, int, int]]) -> None:
     """Oracle: Floyd and Warshall."""

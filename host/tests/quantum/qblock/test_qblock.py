@@ -94,7 +94,7 @@ def test_closed_form_of_the_local_check_is_that_of_the_state_vector(pair: tuple[
         assert middle is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(patch_pairs())
 def test_circuit_of_each_setting_gives_the_closed_form(pair: tuple[list, list]) -> None:
     prepared, expected = pair
@@ -198,7 +198,7 @@ def test_recipe_is_the_same_bytes_everywhere() -> None:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(blocks, min_size=1, max_size=3))
 def test_recipe_read_by_qiskit_prepares_the_state_with_the_same_angles(patch: list[QblockPhases]) -> None:
     circuit = qasm3.loads(patch_qasm3(patch))

@@ -63,7 +63,7 @@ def dense_colour(prepared: Chain, expected: Chain, colour: int) -> float:
     return 1 - math.fsum(passes) / len(passes)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(chain_pairs())
 def test_arrays_hold_the_same_doubles_as_the_scalar_functions(pair: tuple[Chain, Chain]) -> None:
     prepared, expected = pair
@@ -77,7 +77,7 @@ def test_arrays_hold_the_same_doubles_as_the_scalar_functions(pair: tuple[Chain,
     assert link_errors(prepared, expected).tolist() == links
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(chain_pairs())
 def test_any_mix_of_errors_has_the_fidelity_of_the_scalar_transfer_matrix(pair: tuple[Chain, Chain]) -> None:
     prepared, expected = pair
@@ -86,7 +86,7 @@ def test_any_mix_of_errors_has_the_fidelity_of_the_scalar_transfer_matrix(pair: 
     assert found.fidelity + found.detection == pytest.approx(1, abs=1e-15)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(chain_pairs())
 def test_each_block_is_detected_as_the_scalar_function_says(pair: tuple[Chain, Chain]) -> None:
     prepared, expected = pair
@@ -97,7 +97,7 @@ def test_each_block_is_detected_as_the_scalar_function_says(pair: tuple[Chain, C
     assert check_chain(prepared, expected).local.tolist() == pytest.approx(wanted, rel=1e-12, abs=1e-40)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(chain_pairs())
 def test_each_colour_is_detected_as_the_sum_over_its_neighbours_says(pair: tuple[Chain, Chain]) -> None:
     colours = check_chain(*pair).colours
@@ -105,7 +105,7 @@ def test_each_colour_is_detected_as_the_sum_over_its_neighbours_says(pair: tuple
     assert colours == pytest.approx([dense_colour(*pair, colour) for colour in range(len(colours))], abs=1e-13)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(chain_pairs())
 def test_a_chain_passes_with_certainty_if_and_only_if_its_integers_are_equal(pair: tuple[Chain, Chain]) -> None:
     prepared, expected = pair
@@ -121,7 +121,7 @@ def test_a_chain_passes_with_certainty_if_and_only_if_its_integers_are_equal(pai
     assert (found.detection > 0) == any(each > 0 for each in found.colours) == bool(differs)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 2 * _CHUNK), st.integers(1, H_LIMIT - 1))
 def test_the_smallest_error_in_a_long_chain_is_its_own_closed_form(at: int, change: int) -> None:
     """Longer than one chunk and odd, so that every seam of the product tree is crossed."""
@@ -187,7 +187,7 @@ def test_shots_are_chosen_as_well_by_detection_as_by_fidelity(miss: float, detec
     assert shots_to_detect(miss, 1e-31) == pytest.approx(-math.log(miss) * 1e31, rel=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(chain_pairs(most=3), st.floats(1e-9, 0.5))
 def test_shots_of_the_local_check_are_just_enough(pair: tuple[Chain, Chain], miss: float) -> None:
     patch = pair[0].blocks(), pair[1].blocks()

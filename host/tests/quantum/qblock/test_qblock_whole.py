@@ -53,7 +53,7 @@ def chains(draw: st.DrawFn, size: int) -> Chain:
 sized = st.integers(1, 6).flatmap(lambda size: st.tuples(chains(size), chains(size)))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(sized)
 def test_the_state_is_as_entangled_as_the_closed_forms_say(pair: tuple[Chain, Chain]) -> None:
     chain, n = pair[0], len(pair[0])
@@ -71,7 +71,7 @@ def test_the_state_is_as_entangled_as_the_closed_forms_say(pair: tuple[Chain, Ch
         assert block_entropy(chain)[at] == pytest.approx(entropy(one, base=2) if n > 1 else 0, abs=1e-9)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(sized)
 def test_circuits_give_the_closed_forms(pair: tuple[Chain, Chain]) -> None:
     theory, n = check_chain(*pair), len(pair[0])
@@ -136,7 +136,7 @@ def test_random_attacks_are_detected_by_one_shot_as_often_as_on_average(attack: 
     assert low <= mean.measured * 100 <= high
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0.01, 1.5), st.integers(0, 3))
 def test_a_given_angle_is_forged_as_given(delta: float, at: int) -> None:
     block, _ = forge(qblock_attack("block"), HONEST, 1, at, -delta)

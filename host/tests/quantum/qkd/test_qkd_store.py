@@ -79,7 +79,7 @@ def test_an_id_is_never_used_for_a_second_key(source: Source) -> None:
     assert [source.take(), source.take()] == [second, third]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(-1, 9), max_size=14))
 def test_disk_and_memory_do_the_same(steps: list[int]) -> None:
     """-1 takes the oldest, another number the key of that place; the last two were never added."""

@@ -13,13 +13,13 @@ def assert_same_walk(choices: np.ndarray) -> None:
     assert np.array_equal(batch.walk(choices), dense.walk(choices))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.integers(1, 20), st.integers(0, 2**32))
 def test_messages_that_toss_any_coins_walk_alike(steps: int, messages: int, seed: int) -> None:
     assert_same_walk(np.random.default_rng(seed).integers(4, size=(steps, messages), dtype=np.uint8))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=30))
 @example([0] * 30)
 @example([1] * 30)

@@ -40,7 +40,7 @@ def test_digest_in_a_batch_is_that_of_the_committed_vector(vector: dict[str, str
     assert walk_hash_many([*others, message, *others])[20].hex() == vector["digest"]
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.text("01", max_size=128))
 def test_digest_is_that_of_the_definition_in_big_integers(bits: str) -> None:
     assert walk_hash_bits(bits) == digest_of(*integer_walk(bits, rounded=True))
@@ -52,7 +52,7 @@ def test_exact_walk_keeps_the_norm_and_gives_the_same_digest() -> None:
     assert digest_of(cells, scale) == walk_hash(b"abc")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.binary(max_size=64))
 def test_float_walk_gives_the_same_digest(message: bytes) -> None:
     assert_digest_near(float_walk(coins_of(text_of(message))), walk_hash(message))
@@ -64,7 +64,7 @@ def test_coins_are_unitary(coin: list[list[complex]]) -> None:
     assert np.array_equal(matrix @ matrix.conj().T, np.eye(4))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.binary(max_size=40))
 def test_bytes_are_hashed_as_their_bits(message: bytes) -> None:
     assert walk_hash_bits(text_of(message)) == walk_hash(message)
@@ -77,7 +77,7 @@ def test_bits_that_are_not_bits_are_refused(text: str) -> None:
     assert refused.value.problem.name == "walk-not-bits"
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.binary(max_size=4), max_size=12))
 def test_many_hashes_messages_of_any_lengths_as_one_by_one(messages: list[bytes]) -> None:
     assert walk_hash_many(messages) == [walk_hash(message) for message in messages]
