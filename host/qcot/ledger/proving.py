@@ -105,7 +105,8 @@ def _make(ledger: Reader, trust: Trust, leaf: int, device: bytes | None, place: 
     register = known_certificates(ledger, trust)
     signed, keepers = _signed(ledger, register, header)
     at_s = header.core.time // 1000
-    used = [_holding(register, Role.BRIDGE, transactions.parse(raw).kid, at_s)]
+    signed_by = transactions.parse(raw)
+    used = [_holding(register, Role.BRIDGE, signed_by.kid, at_s, name=signed_by.bridge, policy=signed_by.policy)]
     if device is not None:
         used.append(_holding(register, Role.BOARD, device, at_s))
     used += keepers
@@ -160,10 +161,11 @@ def _gateway(register: Register, given: Checkpoint) -> tuple[Certificate, int]:
     raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of the gateway that signed the log {given.origin}")
 
 
-def _holding(register: Register, role: Role, kid: bytes, at_s: int) -> Certificate:
-    """The newest certificate of a holder that was valid at ``at_s``, also if it was revoked since."""
+def _holding(register: Register, role: Role, kid: bytes, at_s: int, **claims: str) -> Certificate:
+    """The newest certificate of a holder that was valid at ``at_s`` and makes these claims, also if revoked since."""
     for each in reversed(register.of_role(role)):
-        if each.kid == kid and _held(each, at_s):
+        fits = all(getattr(each, claim) == value for claim, value in claims.items())
+        if each.kid == kid and _held(each, at_s) and fits:
             return each
     raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of {role} {kid.hex()} that was valid at {at_s}")
 
