@@ -172,11 +172,6 @@ class Register:
             return QcotError(CERTIFICATE_EXPIRED, f"{_who(found)} at {found.not_after}, it is {at_s}")
         return None
 
-    def valid_until(self, kids: Iterable[bytes]) -> int | None:
-        """The first POSIX second at which one of the holders ``kids`` has no certificate left, or None of no holder."""
-        ends = [max((each.not_after for each in self._of(kid)), default=0) for kid in kids]
-        return min(ends, default=None)
-
     def revocations(self, serial: bytes) -> tuple[Revocation, ...]:
         """The revocations of a serial, in the order they came."""
         return self._revoked.get(serial, ())
@@ -194,7 +189,8 @@ class Register:
         issuer = self.require(found.issuer, Role.ISSUER, at_s)
         assert issuer.key is not None  # of this role, its parser saw to it
         found.verify(issuer.key)
-        if found.not_before < issuer.not_before or found.not_after > issuer.not_after:
+        # Of an issuer whose certificate was renewed two may hold; what began before the newer one rests on the older.
+        if not any(self.standing(each, at_s) is None for each in self._spanning(found)):
             _refuse(CERTIFICATE_OUTLIVES_ISSUER, f"{_who(found)}; its issuer is valid to {issuer.not_after}")
 
     def _require_unrevoked(self, found: Certificate) -> None:
@@ -261,15 +257,16 @@ class Register:
 
     def _issuer_of(self, found: Certificate) -> Certificate:
         """The issuer's certificate that spans ``found``: there is one, or it would not have been admitted."""
-        spans = (
-            each
-            for each in self._of(found.issuer)
-            if each.not_before <= found.not_before and found.not_after <= each.not_after
-        )
-        issuer = next(iter(spans), None)
+        issuer = next(iter(self._spanning(found)), None)
         if issuer is None:
             _refuse(CERTIFICATE_UNKNOWN, f"the issuer {found.issuer.hex()} of {_who(found)}")
         return issuer
+
+    def _spanning(self, found: Certificate) -> Iterable[Certificate]:
+        """Those of its issuer, newest first, within whose validity its own lies."""
+        for each in self._of(found.issuer):
+            if each.role is Role.ISSUER and each.not_before <= found.not_before and found.not_after <= each.not_after:
+                yield each
 
 
 def _who(found: Certificate) -> str:

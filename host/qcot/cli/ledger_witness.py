@@ -37,7 +37,8 @@ app = typer.Typer(
 
 def _witness(home: Home) -> Witness:
     folder = home.path / "witness"
-    return Witness(folder / "state.sqlite", SigningKey(ML_DSA_44, keyfile.load(folder / "witness.seed", credential="qcot.witness.seed")))
+    seed = keyfile.load(folder / "witness.seed", credential="qcot.witness.seed")
+    return Witness(folder / "state.sqlite", SigningKey(ML_DSA_44, seed))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from qcot.certificates import certificate, revocation, rotation
+from qcot.certificates.claims import Role
 from qcot.certificates.register import Register
 from qcot.crypto import cose
 from qcot.errors import QcotError
@@ -68,8 +69,10 @@ def _certificate(standing: Standing, raw: bytes, taken: Taken) -> tuple[Standing
 def _revocation(standing: Standing, raw: bytes, taken: Taken) -> tuple[Standing, int]:
     before = standing.register
     after = before.revoke(raw, check=taken.check, at_s=taken.seconds)
-    end = None if after is before else before.valid_until({revocation.parse(raw).by} - {before.root.kid})
-    return replace(standing, register=after), NO_END if end is None else end * 1000
+    by = revocation.parse(raw).by
+    if after is before or by == before.root.kid or not taken.check:
+        return replace(standing, register=after), NO_END
+    return replace(standing, register=after), before.require(by, Role.ISSUER, taken.seconds).not_after * 1000
 
 
 def _rotation(standing: Standing, raw: bytes, taken: Taken) -> tuple[Standing, int]:

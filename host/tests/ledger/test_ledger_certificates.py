@@ -243,6 +243,26 @@ def test_a_qblock_is_closed_within_the_validity_of_all_that_its_run_rests_on(led
         assert verify(again, site.trust).holds
 
 
+def test_a_run_is_closed_while_the_issuer_holds_who_took_a_certificate_back_in_it(ledger, site):
+    """Also where another certificate of that issuer begins after the first has ended."""
+    issuer = SigningKey(ML_DSA_44, b"\x21" * 32)
+    spans = (FROM, NOW + 1), (NOW + 100, TO)
+    certified = [
+        certificate.issue(AUTHORITY.root_key, Claims(Role.ISSUER, SITE, "issuer-2", issuer.public_key, *span))
+        for span in spans
+    ]
+    site.append(ledger, [site.enrolment(), site.transaction(*statements(*certified))])
+    site.close(ledger)
+    assert ledger.last_header.core.time < (NOW + 1) * 1000
+    site.now = START
+    revoked = AUTHORITY.revoke(AUTHORITY.bridge(STRANGER, "second"), key=issuer)
+    assert [each.status for each in site.append(ledger, [site.transaction(*statements(revoked))])] == [Status.ACCEPTED]
+    assert ledger.closes_before == (NOW + 1) * 1000
+    site.now += 50_000
+    site.close(ledger)
+    assert verify(ledger, site.trust).failure is None
+
+
 def test_a_clock_that_goes_back_closes_no_run_before_it_was_judged(ledger, site):
     late = AUTHORITY.bridge(STRANGER, "second", span=(NOW + 5, NOW + DAY))
     site.now += 10_000
