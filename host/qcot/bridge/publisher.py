@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from qcot.bridge.intake import parts
 from qcot.bridge.problems import BAD_RECEIPT, GATEWAY_BEHIND, HELD_UP, REFUSED, RENUMBERED
 from qcot.bridge.store import Refusal, Settled, Store
-from qcot.certificates.problems import CERTIFICATE_EXPIRED, CERTIFICATE_UNKNOWN, POLICY_FOREIGN
+from qcot.certificates.problems import CERTIFICATE_EXPIRED, CERTIFICATE_REVOKED, CERTIFICATE_UNKNOWN, POLICY_FOREIGN
 from qcot.channel import problems as channel
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
@@ -27,8 +27,10 @@ LATER_DELAY = (0.5, 30.0)
 PASSING = frozenset({SEQUENCE_AHEAD.name, LIMIT.name, BUSY.name, QBLOCK_DUE.name}) | channel.PASSING
 """Why a gateway says LATER when all is well; for any other reason somebody has to act."""
 
-UNINTRODUCED = frozenset({CERTIFICATE_UNKNOWN.name, CERTIFICATE_EXPIRED.name, POLICY_FOREIGN.name})
-"""Why a gateway says LATER that does not have this bridge's newest certificate."""
+UNINTRODUCED = frozenset(
+    {CERTIFICATE_UNKNOWN.name, CERTIFICATE_EXPIRED.name, CERTIFICATE_REVOKED.name, POLICY_FOREIGN.name}
+)
+"""Why a gateway says LATER that does not have this bridge's newest certificate, which may wait behind all else."""
 _log = logging.getLogger(__name__)
 
 

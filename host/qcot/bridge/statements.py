@@ -54,7 +54,8 @@ class Statements:
     def tidy(self) -> None:
         """Delete the submissions that are on the bridge's disk otherwise."""
         for path, raw in self._submissions():
-            if self._store.taken(hashlib.sha256(raw).digest()) is not None:
+            taken = self._store.taken(hashlib.sha256(raw).digest())
+            if taken is not None and not taken.is_refused:  # else it came again a moment ago, and is yet to be taken
                 path.unlink(missing_ok=True)
 
     def chain(self, certificates: list[Certificate] | None = None) -> tuple[bytes, ...]:

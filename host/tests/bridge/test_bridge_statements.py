@@ -1,7 +1,9 @@
 """What a bridge brings besides readings, how its key gives over, and one board that takes no other along."""
 
 import hashlib
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from bridge_site import (
@@ -11,6 +13,7 @@ from bridge_site import (
     BRIDGE_KEY,
     GATEWAY_KEY,
     SITE,
+    Ledger,
     Limits,
     sample,
     troubles,
@@ -19,7 +22,8 @@ from bridge_site import (
 from qcot.bridge import spool
 from qcot.bridge.intake import Identity, Intake, parts
 from qcot.bridge.publisher import Publisher
-from qcot.bridge.store import Store
+from qcot.bridge.statements import Statements
+from qcot.bridge.store import Refusal, Store
 from qcot.crypto import keyfile
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.errors import QcotError
@@ -73,6 +77,24 @@ def test_certificates_and_submissions_reach_the_ledger_once_each_and_apart_from_
     until(lambda: len(gateway.readings(board.board)) == 25, "more readings")
     assert len(gateway.ledger.statements) == count
     assert troubles(bridge) == set()
+
+
+def test_a_refused_submission_that_comes_again_is_taken_before_its_file_goes(home, outbox):
+    store, intake = outbox()
+    config = SimpleNamespace(home=home.path)
+    statements = Statements(config, store, intake, lambda problem, reason: None)
+    intake.bring((raw := published(1),))
+    intake.commit()
+    sealed = intake.seal()
+    store.settle([], [Refusal(sealed.hash, "record-repeated", "because")])
+    spool.submit(home.path, raw)
+    statements.tidy()  # as when the file came after the last look
+    assert list(spool.folder(home.path).glob("*.cbor"))
+    statements.look()
+    intake.commit()
+    statements.tidy()
+    assert not list(spool.folder(home.path).glob("*.cbor"))
+    assert raw in [item.body for _, item in store.pending()]
 
 
 def published_in(gateway):
@@ -279,7 +301,9 @@ def accepted(transaction):
     return Answer(transaction.hash, transaction.sequence, Status.ACCEPTED, 1, "", "")
 
 
-@pytest.mark.parametrize("name", ["certificate-unknown", "certificate-expired", "policy-foreign"])
+@pytest.mark.parametrize(
+    "name", ["certificate-unknown", "certificate-expired", "certificate-revoked", "policy-foreign"]
+)
 def test_a_gateway_without_the_newest_certificate_is_told_it_before_all_else_and_once(outbox, name):
     store, intake = outbox()
     take(intake, frame(ONE, 1))
@@ -297,6 +321,27 @@ def test_a_gateway_without_the_newest_certificate_is_told_it_before_all_else_and
     desk.introduction = (AUTHORITY.certificate, NEW_CERTIFICATE)
     desk.answer(later(desk.pump(after=40.0)[0], name), wanted=1)
     assert desk.pump(after=40.0)[0].statements == desk.introduction
+
+
+def test_a_certificate_taken_back_before_its_successor_came_holds_nothing_up(outbox):
+    """The successor waits behind readings that nobody takes without it."""
+    store, intake = outbox()
+    ledger, former, renewed = Ledger(), AUTHORITY.bridge(BRIDGE_KEY, BRIDGE), AUTHORITY.bridge(BRIDGE_KEY, BRIDGE)
+    register = ledger.standing.register
+    for each in (AUTHORITY.certificate, former):
+        register = register.admit(each, int(time.time()))
+    ledger.standing = replace(ledger.standing, register=register.revoke(AUTHORITY.revoke(former, "superseded")))
+    record_ = published(1)
+    for each in (record_, renewed):
+        intake.bring((each,))
+        intake.commit()
+        intake.seal()
+    desk = Desk(store, intake, (AUTHORITY.certificate, renewed))
+    while sent := desk.pump(after=40.0):
+        desk.answer(*(ledger.take(each.raw) for each in sent), wanted=ledger.next)
+        assert desk.troubles == []
+    assert store.counts() == (0, 0, 0)
+    assert record_ in ledger.statements
 
 
 def test_what_is_refused_for_one_board_comes_again_without_it_and_in_order(outbox):
