@@ -125,6 +125,13 @@ def _confirm(store: AuthorityStore, raw: bytes) -> None:
         )
     else:
         out.print(f"{asked.role} {asked.name}, key {grouped(asked.key.kid)}", markup=False)
+        if asked.policy is not None:
+            out.print(f"to sign under the policy {asked.policy}", markup=False)
+        if (
+            asked.log is not None
+        ):  # who asks wrote that himself: see that it is what was agreed
+            named = ", ".join(asked.log.cosigners) or "none"
+            out.print(f"log {asked.log.origin}, cosigned by {asked.log.quorum} of {named}", markup=False)
     typer.confirm("issue a certificate?", abort=True)
 
 
@@ -134,6 +141,9 @@ def described(found: Certificate) -> dict[str, object]:
         "serial": found.serial, "role": str(found.role), "site": found.site, "name": found.name, "key": found.kid,
         "algorithm": found.key.algorithm.name if found.key else None, "issuer": found.issuer,
         "not_before": found.not_before, "not_after": found.not_after, "policy": found.policy,
+        "log": found.log and {
+            "origin": found.log.origin, "quorum": found.log.quorum, "cosigners": list(found.log.cosigners)
+        },
     }  # fmt: skip
 
 

@@ -188,10 +188,32 @@ def test_an_operator_sees_the_asking_key_before_anything_is_issued(
     status, out, _ = run(*issue)
     assert status == 1
     assert f"bridge bridge-2, key {digits[1]}" in out
+    assert "policy default" in out
     assert len(json.loads(run("authority", "list", "--json")[1])) == 3
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     assert run(*issue)[0] == 0
     assert len(json.loads(run("authority", "list", "--json")[1])) == 4
+
+
+def test_an_operator_sees_how_many_witnesses_a_gateway_asks_for(
+    run: Run, home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who asks writes the quorum into the request: a gateway that wants rid of its witnesses asks for none."""
+    log = LogClaims(home.settings().log_origin, 1, ("tower", "harbour"))
+    asked = tmp_path / "gateway.request"
+    asked.write_bytes(
+        request.for_key(
+            home.gateway_key(), role=Role.GATEWAY, site=home.settings().site, name="gateway", time=int(time.time()),
+            log=log,
+        )
+    )  # fmt: skip
+    run("authority", "window", "--for", "10m")
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    status, out, _ = run("authority", "issue", asked)
+    assert status == 0
+    assert f"log {log.origin}, cosigned by 1 of tower, harbour" in out
+    issued = json.loads(run("authority", "issue", asked, "--yes", "--json")[1])
+    assert issued["log"] == {"origin": log.origin, "quorum": 1, "cosigners": ["tower", "harbour"]}
 
 
 def test_a_daemon_says_in_time_that_a_certificate_ends(
