@@ -43,7 +43,7 @@ MAX_ASKING = 8
 MAX_GONE = 4096
 RETRY_S = 1.0
 OPENING_RATE = Rate(per_s=5, burst=50)
-"""Openings of one bridge that are looked into; those who never opened one share another such bucket."""
+"""Openings of one bridge that are looked into; those not on the ledger, who never opened one, share one more bucket."""
 _LOST = (REFUSED, BAD_ANSWER)
 """After these the key server will not give the key any more: the bridge has to take another."""
 _log = logging.getLogger(__name__)
@@ -101,7 +101,8 @@ class _Epoch:
 class Opener:
     """Opens what bridges seal for ``gateway``, whose ``key`` signs offers.
 
-    :meth:`open` and :meth:`offer` never wait. ``clock`` gives seconds that never go back, ``wall`` ms since 1970.
+    :meth:`open` and :meth:`offer` never wait. ``is_certified`` says whether a bridge of this name is on the ledger.
+    ``clock`` gives seconds that never go back, ``wall`` ms since 1970.
     """
 
     def __init__(
@@ -112,12 +113,13 @@ class Opener:
         *,
         key: SigningKey,
         identity: Identity,
+        is_certified: Callable[[str], bool] = lambda bridge: False,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._site, self._gateway = site, gateway
         self._unsealing, self._level = unsealing, unsealing.level
-        self._identity, self._clock = identity, clock
+        self._identity, self._is_certified, self._clock = identity, is_certified, clock
         self._lock = threading.Lock()
         self._offers = Offers(
             (site, gateway), self._level, key,
@@ -198,6 +200,8 @@ class Opener:
             raise QcotError(KEY_UNKNOWN, "the opening answers an offer that this gateway does not hold (any more)")
         if opening.id in offer.taken:
             raise QcotError(REPLAYED, f"epoch {opening.id.hex()} was opened before")
+        if bridge not in self._known and self._is_certified(bridge):  # so strangers shut it out on no topic but its own
+            self._known[bridge] = Bucket(OPENING_RATE, now)
         bucket = self._known.get(bridge, self._strangers)
         if not bucket.has(1, now):
             raise QcotError(TOO_MANY, "too many openings were sent of late")

@@ -93,8 +93,14 @@ class Worker:
         self._identities = Identities(books.ledger.register, wall=clock)
         self.opener = (
             Opener(
-                config.site, config.name, config.unsealing, key=config.key, identity=self._identities.key, wall=clock
-            )
+                config.site,
+                config.name,
+                config.unsealing,
+                key=config.key,
+                identity=self._identities.key,
+                is_certified=lambda bridge: bridge in books.bridges,
+                wall=clock,
+            )  # fmt: skip
             if config.unsealing
             else None
         )

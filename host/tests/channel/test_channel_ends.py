@@ -8,6 +8,7 @@ import pytest
 from channel_site import (
     BRIDGE,
     BRIDGE_KEY,
+    BRIDGES,
     OTHER_BRIDGE_KEY,
     TOPIC,
     Ends,
@@ -477,6 +478,18 @@ def test_openings_that_strangers_make_cost_a_bounded_number_of_signatures_and_sh
     both.sealer.hear(later(both.send(), "channel-key-unknown"))
     assert both.refusal(both.send()) is None  # ... and one that did has its own
     both.now += 1
+    assert both.refusal(opening_of(offer, OTHER_BRIDGE_KEY, names=Names("home", "b2", "gw")), "b2") is None
+
+
+def test_strangers_shut_no_bridge_of_the_ledger_out_of_a_gateway_that_was_just_started():
+    both = Ends()
+    both.opener._is_certified = BRIDGES.__contains__
+    both.offer()
+    offer = parse_offer(both.opener._offers._held[0].raw)
+    junk = opening_of(offer, SigningKey(ML_DSA_65, b"\7" * 32), names=Names("home", "b9", "gw"))
+    names = [both.refusal(junk, "b9") for _ in range(opener.OPENING_RATE.burst + 10)]
+    assert names[-1] == "channel-too-many"
+    assert both.refusal(both.send()) is None
     assert both.refusal(opening_of(offer, OTHER_BRIDGE_KEY, names=Names("home", "b2", "gw")), "b2") is None
 
 
