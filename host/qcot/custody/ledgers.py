@@ -107,7 +107,11 @@ class LedgerFile:
         if signed is None or last is None or leaf >= signed.size:
             return None
         gateways = self._register(ledger).of_role(Role.GATEWAY, last.core.time // 1000)
-        keys = (VerifierKey(ledger.origin, each.key) for each in gateways if each.key is not None)
+        keys = (
+            VerifierKey(ledger.origin, each.key)
+            for each in gateways
+            if each.key is not None and each.log is not None and each.log.origin == ledger.origin
+        )
         signer = next((key for key in keys if signed.is_signed_by(key)), None)
         if signer is None or (signed.origin, ledger.authority) != (ledger.origin, self.trust.root):
             raise QcotError(CHECKPOINT_UNSIGNED, f"no gateway that is certified here signed the tree of {signed.size}")

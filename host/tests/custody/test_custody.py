@@ -2,14 +2,17 @@
 
 import hashlib
 import sqlite3
+from dataclasses import replace
 
 import pytest
-from custody_site import CONTENTS, ECG, NOTE, CustodySite
+from custody_site import CONTENTS, ECG, GATEWAY_KEY, NOTE, SITE, CustodySite
 from qcot.crypto import merkle
 from qcot.custody.handover import Asked, Handed
 from qcot.errors import QcotError
+from qcot.ledger.trust import Trust
 from qcot.records import batch, statements
 from qcot.records.statements import Access, Consent, Publish
+from trust_site import Authority
 
 
 def refusal(call, *arguments) -> str:
@@ -69,6 +72,17 @@ def test_without_a_bridge_nothing_is_opened_and_what_was_asked_for_stays_submitt
     before = len(site.submitted)
     assert refusal(site.custodian.open, record, "doctor", "treatment") == "not-on-ledger-yet"
     assert len(site.submitted) == before + 1
+
+
+def test_a_checkpoint_by_a_gateway_of_another_log_opens_nothing(site):
+    """The name of a log is in its file, and a gateway is certified for one log."""
+    record = site.custodian.publish("ada", CONTENTS, "text/plain")
+    authority = Authority(SITE)
+    elsewhere = authority.gateway(GATEWAY_KEY, origin="qcot/clinic/other")
+    ledger = replace(site.file, trust=Trust(authority.root, SITE, (authority.certificate, elsewhere)))
+    with pytest.raises(QcotError, match="checkpoint-unsigned"):
+        replace(site.custodian, ledger=ledger).open(record, "ada", "care")
+    assert site.custodian.open(record, "ada", "care").items
 
 
 def test_an_access_that_no_checkpoint_covers_opens_nothing(site):
