@@ -100,7 +100,7 @@ class Worker:
                 identity=self._identities.key,
                 is_certified=lambda bridge: bridge in books.bridges,
                 wall=clock,
-            )  # fmt: skip
+            )
             if config.unsealing
             else None
         )
