@@ -45,6 +45,7 @@ def decode(raw: bytes, last: int | None = None):
     value = cbor2.loads(raw)
     need(cbor2.dumps(value, canonical=True) == raw, "not one item of deterministic CBOR")
     need(last is None or repr([*value]) == repr([*range(1, last + 1)]), f"not a map of the keys 1 to {last}")
+    need(last in (None, 8) or repr(value[1]) == "1", "not of version 1")
     return value if last is None else list(value.values())
 
 
@@ -73,9 +74,8 @@ class Signed:  # a COSE_Sign1 (RFC 9052), not yet verified
         need(tagged.tag == 18 and unprotected == {}, f"{what} is no COSE_Sign1")
         header, labels = decode(protected), {1, 3, 4, -65537} if what == "transaction" else {1, 3, 4}
         self.algorithm, content, self.kid, self.policy = (header.get(label) for label in (1, 3, 4, -65537))
-        need(set(header) == labels and content == f"application/vnd.qcot.{what}+cbor", f"{what}: header")
-        need(self.algorithm in algorithms, f"{what}: algorithm {self.algorithm}")
-        need(len(self.signature) == SIGNATURE_SIZE[self.algorithm], f"{what}: length of signature")
+        fits = self.algorithm in algorithms and SIGNATURE_SIZE[self.algorithm] == len(self.signature)
+        need(set(header) == labels and content == f"application/vnd.qcot.{what}+cbor" and fits, f"{what}: header")
         aad = f"qcot/{'tx' if what == 'transaction' else what}/v1".encode()
         self.message, self.payload = cbor2.dumps(["Signature1", protected, aad, payload]), decode(payload, last)
 

@@ -1,9 +1,11 @@
 """Writes golden/*.qcot: good evidence files, and one for every way to be wrong, named by its defect.
 
-Run `PYTHONPATH=host/tests python host/tests/ledger/make_golden.py` after a change of the format. Keys and content are
-fixed; signatures are hedged, so the files differ from run to run, and what they are refused for does not.
+Run `PYTHONPATH=host/tests python host/tests/ledger/make_golden.py` after a change of the format; with the names of new
+files it writes those alone. Keys and content are fixed; signatures are hedged, so the files differ from run to run, and
+what they are refused for does not.
 """
 
+import sys
 import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -15,11 +17,11 @@ from cbor2 import CBORTag
 from ledger_site import AUTHORITY, BRIDGE_KEY, CHAIN, GATEWAY_CERTIFICATE, GATEWAY_KEY, SITE, START, Board, Site
 from qcot.certificates import certificate
 from qcot.certificates.certificate import Claims, Role
-from qcot.crypto import cbor
+from qcot.crypto import cbor, cose
 from qcot.crypto.signing import ML_DSA_44, SigningKey
-from qcot.ledger import anchor, attachments, checkpoint, evidence, merkle, proving, qblock
+from qcot.ledger import anchor, attachments, checkpoint, evidence, merkle, proving, qblock, transactions
 from qcot.ledger.checkpoint import Proof, VerifierKey
-from qcot.ledger.evidence import AnchorProof, Evidence, Place, QblockProof
+from qcot.ledger.evidence import Evidence, Place, QblockProof
 from qcot.ledger.qblock import Header
 from qcot.ledger.trust import Trust
 from qcot.ledger.witness import Witness
@@ -37,6 +39,7 @@ OTHER_GATEWAY = SigningKey(ML_DSA_44, b"\x11" * 32)
 OVER, LATER = (FROM, BLOCK_S - 10), (BLOCK_S + 1000, TO)
 ORIGIN = "qcot/lab/gateway"
 BOARD = b"\x01" * 8, b"\x01" * 32
+CRITICAL = {2: [-70000], -70000: 1}
 
 DEFECTS: dict[str, tuple[str, str] | None] = {
     "good-reading": None,
@@ -59,12 +62,16 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "certificates-too-many": ("format", "bad-evidence"),
     "root-algorithm-other": ("format", "bad-evidence"),
     "transaction-header-critical": ("format", "bad-cose"),
+    "transaction-member-missing": ("format", "bad-transaction"),
+    "qblock-member-missing": ("format", "bad-qblock"),
     "checkpoint-without-signature": ("format", "bad-checkpoint"),
     # Certificates
     "root-other": ("certificates", "issuer-unknown"),
     "issuer-forged": ("certificates", "certificate-forged"),
     "certificate-byte-changed": ("certificates", "certificate-forged"),
     "certificate-cut-off": ("certificates", "bad-cbor"),
+    "certificate-claim-unknown": ("certificates", "bad-certificate"),
+    "certificate-header-critical": ("certificates", "bad-cose"),
     "certificate-other-site": ("certificates", "certificate-wrong-site"),
     "issuer-missing": ("certificates", "issuer-unknown"),
     "issuer-not-by-root": ("certificates", "issuer-unknown"),
@@ -106,6 +113,7 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "quorum-by-one-key-twice": ("witnesses", "quorum-missing"),
     "witness-not-named": ("witnesses", "quorum-missing"),
     "witness-expired": ("witnesses", "certificate-expired"),
+    "witness-not-yet-valid": ("witnesses", "certificate-not-yet-valid"),
     "witness-signature-forged": ("witnesses", "bad-signature"),
     "qblock-closes-other-run": ("Qblock", "not-covered"),
     "qblock-later-than-checkpoint": ("Qblock", "not-covered"),
@@ -118,6 +126,8 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "anchor-path-changed": ("anchor", "not-consistent"),
     "anchor-path-missing": ("anchor", "not-consistent"),
     "anchor-cut-off": ("anchor", "bad-cbor"),
+    "anchor-header-critical": ("anchor", "bad-cose"),
+    "anchor-version-unknown": ("anchor", "bad-anchor"),
 }
 """Each file and the step and name that it is refused with; None where it holds."""
 
@@ -211,7 +221,6 @@ class Made:
         raw, text = good.encode(), str(good.proof)
         members = cbor.decode(raw, max_bytes=evidence.MAX_BYTES)
         long = text.replace("\n\n", 64 * f"\n{b64encode(bytes(32)).decode()}" + "\n\n", 1)
-        critical = [2, [-70000]], [-70000, 1]
         return {
             "format-unknown": raw.replace(b"qcot-evidence/v2", b"qcot-evidence/v1"),
             "cut-off": raw[:-100],
@@ -226,13 +235,16 @@ class Made:
             "proof-path-too-long": cbor.encode(members | {4: long}),
             "certificates-too-many": replace(good, certificates=(b"",) * 33),
             "root-algorithm-other": cbor.encode(members | {7: ["ML-DSA-44", members[7][1]]}),
-            "transaction-header-critical": replace(good, transaction=with_header(good.transaction, dict(critical))),
+            "transaction-header-critical": replace(good, transaction=with_header(good.transaction, CRITICAL)),
+            "transaction-member-missing": replace(good, transaction=without_entries(good.transaction)),
+            "qblock-member-missing": cbor.encode(members | {5: [without_key(members[5][0], 10), *members[5][1:]]}),
             "checkpoint-without-signature": cbor.encode(members | {4: text[: text.rindex("\u2014")]}),
         }
 
     def _certificates(self) -> dict[str, Evidence | bytes]:
         good, with_ = self.good, self._with
         issuer, bridge, _, _ = good.certificates
+        claims = cbor.decode(certificate.parse(bridge).signed.payload)
         log = certificate.parse(GATEWAY_CERTIFICATE).log
         by_a_bridge = Claims(Role.GATEWAY, SITE, "gateway", GATEWAY_KEY.public_key, FROM, TO, log=log)
         same_serial = AUTHORITY.gateway(GATEWAY_KEY, serial=certificate.parse(bridge).serial)
@@ -241,6 +253,8 @@ class Made:
             "issuer-forged": with_(0, last_byte_changed(issuer)),
             "certificate-byte-changed": with_(1, last_byte_changed(bridge)),
             "certificate-cut-off": with_(1, bridge[:-1]),
+            "certificate-claim-unknown": with_(1, certificate.FORM.sign(AUTHORITY.key, claims | {38: "x"})),
+            "certificate-header-critical": with_(1, with_header(bridge, CRITICAL)),
             "certificate-other-site": with_(1, AUTHORITY.bridge(BRIDGE_KEY, site="elsewhere")),
             "issuer-missing": with_(0),
             "issuer-not-by-root": with_(0, OTHER.certificate),
@@ -333,6 +347,9 @@ class Made:
             ),
             "witness-not-named": cosigned(*lines, swap={QUORUM_CERTIFICATE: unnamed}),
             "witness-expired": cosigned(*lines, swap={WITNESSES[0]: AUTHORITY.witness(tower, "tower", span=OVER)}),
+            "witness-not-yet-valid": cosigned(
+                *lines, swap={WITNESSES[0]: AUTHORITY.witness(tower, "tower", span=LATER)}
+            ),
             "witness-signature-forged": under(quorum, later_by_an_hour(quorum.proof.checkpoint.text)),
             "qblock-closes-other-run": replace(good, qblock=later.qblock),
             "qblock-later-than-checkpoint": self._told(Site().raw(reading), Place(0, 3, None), stamp=BLOCK_S - 1),
@@ -345,17 +362,23 @@ class Made:
         found = anchor.parse(good.anchor.statement)
 
         def by(key: SigningKey, origin: str = found.origin, root: bytes = found.root) -> Evidence:
-            raw = anchor.build(key, origin=origin, size=found.size, root=root, time=found.time)
+            return stating(anchor.build(key, origin=origin, size=found.size, root=root, time=found.time))
+
+        def stating(raw: bytes) -> Evidence:
             return replace(good, anchor=replace(good.anchor, statement=raw))
 
-        path = good.anchor.path
+        path, members = good.anchor.path, cbor.decode(found.signed.payload)
         return {
             "anchor-by-another": by(OTHER.root_key),
             "anchor-of-another-log": by(AUTHORITY.root_key, origin="qcot/lab/other"),
             "anchor-of-another-tree": by(AUTHORITY.root_key, root=bytes(32)),
             "anchor-path-changed": replace(good, anchor=replace(good.anchor, path=(*path[:-1], bytes(32)))),
             "anchor-path-missing": replace(good, anchor=replace(good.anchor, path=())),
-            "anchor-cut-off": replace(good, anchor=AnchorProof(good.anchor.statement[:-1], path)),
+            "anchor-header-critical": stating(with_header(good.anchor.statement, CRITICAL)),
+            "anchor-version-unknown": stating(
+                cose.sign(AUTHORITY.root_key, anchor.KIND, cbor.encode(members | {1: 2}))
+            ),
+            "anchor-cut-off": stating(good.anchor.statement[:-1]),
         }
 
 
@@ -368,6 +391,17 @@ def with_header(raw: bytes, more: dict) -> bytes:
     """A COSE_Sign1 with further labels in its protected header."""
     protected, *rest = cbor.decode(raw, tags=(18,)).value
     return cbor.encode(CBORTag(18, [cbor.encode(cbor.decode(protected) | more), *rest]))
+
+
+def without_key(raw: bytes, key: int) -> bytes:
+    """A map without one of its keys."""
+    return cbor.encode({each: value for each, value in cbor.decode(raw).items() if each != key})
+
+
+def without_entries(raw: bytes) -> bytes:
+    """A transaction without its entries, signed."""
+    signed = cose.parse(raw, transactions.KIND)
+    return cose.sign(BRIDGE_KEY, transactions.KIND, without_key(signed.payload, 6), signed.policy)
 
 
 def last_byte_changed(raw: bytes) -> bytes:
@@ -405,13 +439,16 @@ def other_phase(header: Header) -> Header:
 
 
 def main() -> None:
-    """Write the files."""
+    """Write the files: all of them, or with names those alone."""
     FOLDER.mkdir(exist_ok=True)
+    only = set(sys.argv[1:])
     for old in FOLDER.iterdir():
-        old.unlink()
+        if not only:
+            old.unlink()
     with tempfile.TemporaryDirectory() as folder:
         for name, data in Made(Path(folder)).all().items():
-            (FOLDER / f"{name}.qcot").write_bytes(data)
+            if not only or name in only:
+                (FOLDER / f"{name}.qcot").write_bytes(data)
 
 
 if __name__ == "__main__":
