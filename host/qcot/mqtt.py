@@ -320,7 +320,10 @@ class MqttLink:
         self._guarded(self.on_connect)
 
     def _connect_failed(self, _client: paho.Client, _data: object) -> None:
-        self.last_error = f"{self._where()} cannot be reached"
+        unreachable = f"{self._where()} cannot be reached"
+        if self.last_error != unreachable:  # once until it answers; a daemon that only waits looks like one that works
+            _log.warning("broker %s: start it, or correct [broker] in qcot.toml; it is tried again", unreachable)
+        self.last_error = unreachable
 
     def _disconnected(
         self,

@@ -1,5 +1,6 @@
 import queue
 import threading
+import time
 from contextlib import suppress
 
 import pytest
@@ -168,7 +169,7 @@ def test_what_is_published_while_the_broker_is_down_arrives_when_it_is_back(brok
     assert inbox.get() == (tx_topic("s", "b"), b"late")
 
 
-def test_a_link_started_before_its_broker_connects_when_it_comes():
+def test_a_link_without_a_broker_says_so_once_and_connects_when_it_comes(caplog):
     broker = EmbeddedBroker()
     broker.start()
     broker.stop()
@@ -176,8 +177,13 @@ def test_a_link_started_before_its_broker_connects_when_it_comes():
     link.start()
     try:
         link.publish(tx_topic("s", "b"), b"x")
+        while link.last_error is None:
+            time.sleep(0.01)
+        time.sleep(0.5)  # several more attempts
         with broker:
             assert link.wait_connected(WAIT_S)
+            [said] = [each for each in caplog.messages if "cannot be reached" in each]
+            assert f"{broker.host}:{broker.port}" in said
             link.stop()
             assert link.queued == 0
     finally:
