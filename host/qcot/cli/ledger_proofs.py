@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BAD_DEVICE_ID = Problem("bad-device-id", "Give 16 hex digits, as `qcot ledger list --boards` shows them.")
 FILE_EXISTS = Problem("file-exists", "Name another file with --out, or remove the one that is there.")
 WHICH_READING = Problem("which-reading", "Give board, epoch and seq, as `qcot ledger show` has them, or --leaf alone.")
+WRONG_ORDER = Problem("wrong-order", "Name the earlier Qblock first.")
 BAD_ROOT = Problem("bad-root", "Give the authority's file (trusted/authority.pub), or its key id of 32 hex digits.")
 
 
@@ -119,6 +120,8 @@ def consistency(
 
     Example: `qcot ledger consistency 3 9`
     """
+    if old > new:
+        raise QcotError(WRONG_ORDER, f"Qblock {old} is later than {new}")
     with Reader.open(open_home(home).ledger) as ledger, ledger.snapshot():
         proof = proving.consistency_between(ledger, old, new)
     if as_json:
@@ -157,7 +160,7 @@ def device_id(text: str) -> bytes:
 
 def _root(text: str) -> PublicKey | bytes:
     """The key in the authority's file, or a key id."""
-    if re.fullmatch("[0-9a-fA-F]{32}", text):
+    if re.fullmatch("[0-9a-fA-F]{32}", text.replace(" ", "")):  # read aloud it is in groups of four
         return bytes.fromhex(text)
     if not Path(text).is_file():
         raise QcotError(BAD_ROOT, f"{text!r} is neither a file nor a key id")
@@ -192,9 +195,9 @@ def verify_evidence(
     else:
         for step in report.steps:
             out.print("[green]holds[/]" if step.holds else "[bold red]FAILS[/]", end="  ")
-            out.print(f"{step.name}: {step.says}", markup=False)
+            out.print(f"{step.name}: {step.says}", markup=False, soft_wrap=True)
             if step.problem:
-                out.print(f"       {step.problem.name}. {step.problem.remedy}", markup=False)
+                out.print(f"       {step.problem.name}. {step.problem.remedy}", markup=False, soft_wrap=True)
         if report.holds and root is None:
             out.print(
                 "All of it rests on a root key that this file itself names. Whether that is the right authority's is "
@@ -202,4 +205,3 @@ def verify_evidence(
             )
     if not report.holds:
         raise typer.Exit(1)
-
