@@ -109,6 +109,8 @@ def init(
         made = registration.found(place.path, make_settings({"site": site or "home"}, "the command line"), now)
     else:
         keys = authority.parse(read_file(join).decode("ascii", "replace"))
+        if site not in (None, keys.site):
+            raise typer.BadParameter(f"this authority is of site {keys.site}; leave it out", param_hint="--site")
         parts = [each.value for each in part or [Part.bridge]]
         named = {each: {"name": name} for each in parts} if name else {}
         settings = make_settings({"site": site or keys.site} | named, "the command line")

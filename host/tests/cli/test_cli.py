@@ -15,6 +15,7 @@ import pytest
 from boards import Board, BridgeSide
 from command import Run, run
 from home_site import founded, introduction
+from qcot.boards.registry import BoardRegistry, EnrolledBoard
 from qcot.cli import app as entry
 from qcot.home import Home
 from qcot.ledger import closing
@@ -86,6 +87,16 @@ def test_init_refuses_a_site_that_cannot_be_a_topic(run: Run) -> None:
     status, _, err = run("init", "--site", "a/b")
     assert status == 2
     assert "a-z A-Z 0-9 _ -" in err
+
+
+def test_joining_an_authority_under_another_site_is_wrong_usage_and_leaves_nothing(
+    run: Run, home: Home, tmp_path: Path
+) -> None:
+    new = tmp_path / "new"
+    status, _, err = run("init", "--join", home.authority_file, "--site", "other", "--home", new)
+    assert status == 2
+    assert f"of site {home.settings().site}" in err
+    assert not new.exists()
 
 
 def test_verify_holds_and_counts(run: Run, home: Home) -> None:
@@ -241,6 +252,17 @@ def test_a_broken_settings_file_names_all_its_errors(run: Run, home: Home) -> No
     assert "settings-broken: 2 wrong" in err
     assert "site:" in err
     assert "gateway.shots:" in err
+
+
+def test_a_setting_that_is_wrong_is_not_taken_for_a_board_without_certificate(
+    run: Run, home: Home, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    BoardRegistry(home.path).record(EnrolledBoard(board.device, "uno", (1, 0, 0), bytes(32), ()))
+    home.certificate_file(f"boards/{board.device.hex()}").write_bytes(b"one")
+    monkeypatch.setenv("QCOT_NOPE", "1")
+    status, _, err = run("boards")
+    assert status == 1
+    assert "QCOT_NOPE: no such setting" in err
 
 
 def test_a_bug_leaves_a_file_and_not_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
