@@ -36,8 +36,8 @@ HOME_EXISTS = Problem("home-exists", "Use it as it is, or name an empty folder w
 HOME_UNUSABLE = Problem("home-unusable", "Name a folder that you may write to with --home or QCOT_HOME.")
 KEY_LOST = Problem(
     "key-lost",
-    "Use the home of that bridge or gateway; or restore the file from its backup, or make another home for it with "
-    "`qcot init --join`.",
+    "Where this home plays the other part alone, run that: `qcot bridge` or `qcot gateway`. Else restore the file from "
+    "its backup, or make another home for it with `qcot init --join`.",
 )
 NO_AUTHORITY = Problem(
     "no-authority", "Copy authority.pub from the home where `qcot init` made it to the place named above."

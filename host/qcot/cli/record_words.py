@@ -23,6 +23,9 @@ from qcot.records.rules import Event, RecordBook
 from qcot.records.statements import ID_SIZE, Access, Consent, Erase, Publish, Withdraw
 
 BAD_RECORD_ID = Problem("bad-record-id", "Give the id as `qcot record list` shows it, or its first characters.")
+NOT_WHOLE_ID = Problem(
+    "bad-record-id", "Give all of the id, as `qcot record publish` and `qcot record share` print it in its own home."
+)
 BAD_RECIPIENT = Problem(
     "bad-recipient",
     "Name a .qcot-id file, an identity of this home, or (to revoke) a pseudonym of `record list --log`.",
@@ -170,7 +173,7 @@ def record_id(text: str, custodian: Custodian, book: RecordBook | None = None) -
 def whole_id(text: str) -> bytes:
     """The id of a record that need not be known here; raises `bad-record-id`."""
     if not re.fullmatch(rf"[0-9a-fA-F]{{{2 * ID_SIZE}}}", text):
-        raise QcotError(BAD_RECORD_ID, f"{text!r} is not {2 * ID_SIZE} hex digits")
+        raise QcotError(NOT_WHOLE_ID, f"{text!r} is not {2 * ID_SIZE} hex digits")
     return bytes.fromhex(text)
 
 

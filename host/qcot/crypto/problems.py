@@ -5,9 +5,15 @@ from __future__ import annotations
 from qcot.errors import Problem
 
 BAD_CBOR = Problem(
-    "bad-cbor", "Ask for the bytes again; whoever made them must use deterministic CBOR (docs/evidence.md)."
+    "bad-cbor",
+    "See that it is the right file, then ask for it again: it is of another kind, cut short or altered "
+    "(docs/evidence.md: deterministic CBOR).",
 )
-BAD_COSE = Problem("bad-cose", "Ask for the bytes again; they are not a COSE_Sign1 as docs/evidence.md has it.")
+BAD_COSE = Problem(
+    "bad-cose",
+    "See that it is the right file, then ask for it again: it is of another kind or altered "
+    "(docs/evidence.md: COSE_Sign1).",
+)
 BAD_SIGNATURE = Problem(
     "bad-signature", "Do not use this; ask its sender for the original, and check that you hold the right key."
 )
