@@ -164,6 +164,8 @@ CLAIMS = {
     "key with more members": key_with(_2=b"kid"),
     "key of a weaker algorithm": key_with(_3=-48),
     "key of no algorithm": key_with(_3=None),
+    "key of a bridge for a gateway": written(Role.GATEWAY) | {8: {1: claims.key_to_cbor(BRIDGE.public_key)}},
+    "key of a bridge for a witness": written(Role.WITNESS) | {8: {1: claims.key_to_cbor(BRIDGE.public_key)}},
     "key short": key_with(_m1=b"k" * 1951),
     "key long": key_with(_m1=b"k" * 1953),
     "key as text": key_with(_m1="k" * 1952),

@@ -60,11 +60,6 @@ def rotated(one, bridge, board):
     return bridge.sign(board.entry())
 
 
-def expired(one, bridge, board):
-    one.now = 4_000_000_001_000
-    return bridge.sign(board.entry())
-
-
 def foreign_policy(one, bridge, board):
     return bridge.sign(board.entry(), policy="research")
 

@@ -101,6 +101,20 @@ def test_a_path_of_another_length_place_size_or_leaf_leads_elsewhere(size, data)
         assert merkle.root_from_inclusion(*wrong) != tree.root()
 
 
+@pytest.mark.parametrize("level", range(6))
+def test_a_path_proves_nothing_of_a_tree_twice_the_size(level):
+    """There every path is longer by one, and so the root that this one leads to is only a node."""
+    size = 1 << level
+    leaves = leaves_of(size)
+    tree, node = grow(leaves)
+    for index in range(size):
+        path = merkle.inclusion_path(index, size, node)
+        assert merkle.root_from_inclusion(merkle.leaf_hash(leaves[index]), index, 2 * size, path) is None
+    for old in range(1, size):
+        path = merkle.consistency_path(old, size, node)
+        assert not merkle.is_consistent(old, 2 * size, naive_root(leaves[:old]), tree.root(), path)
+
+
 @given(SIZES, SIZES, st.data())
 def test_consistency_paths_are_those_of_the_rfc_and_prove_a_prefix_and_nothing_else(one, other, data):
     old, new = sorted((one, other))
