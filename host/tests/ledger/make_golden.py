@@ -288,15 +288,15 @@ class Made:
             "transaction-byte-changed": replace(good, transaction=flip_reading(good.transaction)),
             "reading-out-of-range": replace(good, place=replace(place, reading=14)),
             "entry-out-of-range": replace(good, place=replace(place, entry=7)),
-            "entry-is-no-frame": self._told(Site().raw(*CHAIN, frame), Place(1, 0, None)),
+            "entry-is-no-frame": self.told(Site().raw(*CHAIN, frame), Place(1, 0, None)),
             "link-before-other": replace(good, place=replace(place, link_before=last_byte_changed(place.link_before))),
-            "frame-crc-wrong": self._told(Site().raw(broken), Place(0, 3, None)),
-            "board-commitment-other": self._told(Site().raw(enrolled, frame), Place(1, 3, None)),
+            "frame-crc-wrong": self.told(Site().raw(broken), Place(0, 3, None)),
+            "board-commitment-other": self.told(Site().raw(enrolled, frame), Place(1, 3, None)),
         }
 
-    def _told(
+    def told(
         self, raw: bytes, place: Place | None, *, forge: Callable[[Header], Header] = lambda header: header,
-        origin: str = ORIGIN, stamp: int = BLOCK_S,
+        origin: str = ORIGIN, stamp: int = BLOCK_S, gateway: SigningKey = GATEWAY_KEY,
     ) -> Evidence:  # fmt: skip
         """What a gateway could hand out that takes every transaction, and forges headers."""
         tree, _ = merkle.Frontier().append(merkle.leaf_hash(raw))
@@ -304,7 +304,7 @@ class Made:
         header = forge(qblock.close(core, [], core.time, shots=64, seed=7))
         leaves = [merkle.leaf_hash(raw), merkle.leaf_hash(header.raw)]
         tree, _ = tree.append(leaves[1])
-        text = checkpoint.sign(GATEWAY_KEY, origin, origin=origin, size=2, root=tree.root(), stamp=stamp)
+        text = checkpoint.sign(gateway, origin, origin=origin, size=2, root=tree.root(), stamp=stamp)
         proof = Proof(0, (leaves[1],), checkpoint.parse(text))
         return Evidence(
             raw, place, proof, QblockProof(header.raw, 1, (leaves[0],)), self.good.certificates, AUTHORITY.root
@@ -338,7 +338,7 @@ class Made:
             "qblock-index-beyond-the-tree": replace(good, qblock=replace(closing, index=1 << 40)),
             "qblock-path-changed": replace(good, qblock=replace(closing, path=(bytes(32), *closing.path[1:]))),
             "checkpoint-of-another-tree": under(good, quorum.proof.checkpoint.text),
-            "checkpoint-of-another-log": self._told(Site().raw(reading), Place(0, 3, None), origin="qcot/lab/other"),
+            "checkpoint-of-another-log": self.told(Site().raw(reading), Place(0, 3, None), origin="qcot/lab/other"),
             "checkpoint-of-another-gateway": under(good, stranger),
             "cosignature-time-changed": under(good, later_by_an_hour(signed.text)),
             "quorum-less-one": cosigned(*lines[:2]),
@@ -352,9 +352,9 @@ class Made:
             ),
             "witness-signature-forged": under(quorum, later_by_an_hour(quorum.proof.checkpoint.text)),
             "qblock-closes-other-run": replace(good, qblock=later.qblock),
-            "qblock-later-than-checkpoint": self._told(Site().raw(reading), Place(0, 3, None), stamp=BLOCK_S - 1),
-            "qblock-walk-hash-forged": self._told(Site().raw(reading), Place(0, 3, None), forge=other_walk_hash),
-            "qblock-phase-forged": self._told(Site().raw(reading), Place(0, 3, None), forge=other_phase),
+            "qblock-later-than-checkpoint": self.told(Site().raw(reading), Place(0, 3, None), stamp=BLOCK_S - 1),
+            "qblock-walk-hash-forged": self.told(Site().raw(reading), Place(0, 3, None), forge=other_walk_hash),
+            "qblock-phase-forged": self.told(Site().raw(reading), Place(0, 3, None), forge=other_phase),
         }
 
     def _anchors(self) -> dict[str, Evidence | bytes]:

@@ -13,14 +13,15 @@ import cbor2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger_site import AUTHORITY, BRIDGE_CERTIFICATE, BRIDGE_KEY, GATEWAY_CERTIFICATE, SITE, Board
+from ledger_site import AUTHORITY, BRIDGE_CERTIFICATE, BRIDGE_KEY, GATEWAY_CERTIFICATE, SITE, Board, Site
 from make_golden import BLOCK_S, DEFECTS, FOLDER, OTHER, WITNESS_KEYS, Made
 from qcot.certificates import certificate, revocation
-from qcot.crypto import cbor
-from qcot.crypto.signing import ML_DSA_44, SigningKey
+from qcot.crypto import cbor, cose
+from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.errors import QcotError
-from qcot.ledger import checkpoint, evidence, proving, report
+from qcot.ledger import anchor, checkpoint, evidence, proving, report
 from qcot.ledger.checkpoint import SignatureLine, VerifierKey
+from qcot.ledger.evidence import AnchorProof, Place
 from qcot.ledger.report import Given
 from qcot.ledger.transactions import StatementEntry
 from qcot.ledger.trust import Trust
@@ -259,6 +260,30 @@ def test_evidence_has_the_certificate_that_the_transaction_was_signed_under(clos
         data = proving.for_reading(closed, site.trust, site.boards[0].device, 1, seq).encode()
         assert verdict(data) is None
         assert alone_holds(data)
+
+
+def test_the_log_that_a_stolen_issuing_key_makes_up_has_no_anchor_and_falls_with_the_key(tmp_path):
+    """It certifies a bridge and a gateway of the thief's, which needs no witnesses; the root signs nothing for it."""
+    made = Made(tmp_path)
+    bridge, gateway = SigningKey(ML_DSA_65, b"\x71" * 32), SigningKey(ML_DSA_44, b"\x72" * 32)
+    log = made.told(Site().raw(Board(1).readings(), key=bridge), Place(0, 3, None), gateway=gateway)
+    issuer, _, board, _ = MEMBERS[6]
+    log = replace(log, certificates=(issuer, AUTHORITY.bridge(bridge), board, AUTHORITY.gateway(gateway)))
+    assert verdict(log.encode()) is None
+    assert alone_holds(log.encode())
+    assert "anchored" not in report.check(log.encode()).facts
+    head = log.proof.checkpoint
+    by_issuer = cbor.encode({1: 1, 2: head.origin, 3: head.size, 4: head.root, 5: BLOCK_S * 1000})
+    kind = replace(anchor.KIND, others=(ML_DSA_44,))
+    for statement, name in (
+        (cose.sign(AUTHORITY.key, kind, by_issuer), "bad-cose"),
+        (evidence.parse(GOLDEN["good-anchored"]).anchor.statement, "not-consistent"),
+    ):
+        anchored = replace(log, anchor=AnchorProof(statement, ())).encode()
+        assert verdict(anchored) == ("anchor", name)
+        assert not alone_holds(anchored)
+    fallen = Given(revocations=(AUTHORITY.revoke(issuer, key=AUTHORITY.root_key),))
+    assert verdict(log.encode(), fallen) == ("transaction", "certificate-revoked")
 
 
 PROOF = MEMBERS[4]
