@@ -14,9 +14,10 @@ from itertools import count, repeat
 from pathlib import Path
 
 from qcot.certificates.certificate import BoardClaims, Channel, Role
+from qcot.crypto import merkle
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.database import transaction
-from qcot.ledger import anchor, attachments, checkpoint, merkle, proving, qblock, report, schema, transactions
+from qcot.ledger import anchor, attachments, checkpoint, proving, qblock, report, schema, transactions
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader, write_authority
 from qcot.ledger.transactions import FrameEntry

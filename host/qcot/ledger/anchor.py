@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from qcot.crypto import cbor, cose
+from qcot.crypto.merkle import HASH_SIZE
 from qcot.crypto.signing import SLH_DSA_SHA2_128S, PublicKey, SigningKey
 from qcot.errors import Problem, QcotError
 from qcot.ledger.checkpoint import MAX_SIZE
-from qcot.ledger.merkle import HASH_SIZE
 
 KIND = cose.Kind(SLH_DSA_SHA2_128S, "application/vnd.qcot.anchor+cbor", b"qcot/anchor/v1", with_policy=False)
 VERSION = 1

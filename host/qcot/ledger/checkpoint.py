@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
+from qcot.crypto import merkle
 from qcot.crypto.signing import ML_DSA_44, PublicKey, SigningKey
 from qcot.errors import Problem, QcotError
-from qcot.ledger import merkle
 from qcot.ledger.problems import BAD_CHECKPOINT, BAD_PROOF, BAD_VERIFIER_KEY, CHECKPOINT_UNSIGNED
 
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"

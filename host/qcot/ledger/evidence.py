@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from qcot.crypto import cbor
+from qcot.crypto.merkle import HASH_SIZE
 from qcot.crypto.signing import SLH_DSA_SHA2_128S, PublicKey
 from qcot.errors import QcotError
 from qcot.ledger import checkpoint
 from qcot.ledger.checkpoint import MAX_PATH, MAX_SIZE, Proof
-from qcot.ledger.merkle import HASH_SIZE
 from qcot.ledger.problems import BAD_EVIDENCE
 from qcot.link.chain import LINK_SIZE
 

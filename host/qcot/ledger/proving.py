@@ -7,8 +7,9 @@ from contextlib import suppress
 from qcot.certificates.certificate import Certificate, Role
 from qcot.certificates.problems import CERTIFICATE_UNKNOWN
 from qcot.certificates.register import Register
+from qcot.crypto import merkle
 from qcot.errors import QcotError
-from qcot.ledger import anchor, checkpoint, merkle, qblock, transactions
+from qcot.ledger import anchor, checkpoint, qblock, transactions
 from qcot.ledger.checkpoint import Checkpoint, Consistency, Proof, VerifierKey
 from qcot.ledger.evidence import AnchorProof, Evidence, Place, QblockProof
 from qcot.ledger.problems import INDEX_DIFFERS, NO_SUCH_READING, NOT_CLOSED_YET, NOT_CONSISTENT, QUORUM_MISSING

@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from qcot.certificates.register import Register
+from qcot.crypto import merkle
 from qcot.crypto.signing import ALGORITHMS, PublicKey
 from qcot.errors import QcotError
-from qcot.ledger import checkpoint, merkle, qblock, schema, transactions
+from qcot.ledger import checkpoint, qblock, schema, transactions
 from qcot.ledger.checkpoint import Checkpoint
 from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_MISSING
 from qcot.ledger.receipts import Answer, Status

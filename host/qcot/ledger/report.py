@@ -11,9 +11,10 @@ from qcot.certificates.certificate import BoardClaims, Certificate, LogClaims, R
 from qcot.certificates.problems import CERTIFICATE_UNKNOWN, POLICY_FOREIGN
 from qcot.certificates.register import Register
 from qcot.certificates.revocation import Revocation
+from qcot.crypto import merkle
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
-from qcot.ledger import anchor, evidence, merkle, qblock, transactions
+from qcot.ledger import anchor, evidence, qblock, transactions
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.evidence import Evidence
 from qcot.ledger.problems import (

@@ -16,12 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from qcot.certificates.register import Register
+from qcot.crypto import merkle
 from qcot.crypto.keyfile import sync_folder
+from qcot.crypto.merkle import Frontier
 from qcot.crypto.signing import PublicKey
 from qcot.database import transaction
 from qcot.errors import QcotError
-from qcot.ledger import checkpoint, merkle, qblock, rules, schema
-from qcot.ledger.merkle import Frontier
+from qcot.ledger import checkpoint, qblock, rules, schema
 from qcot.ledger.problems import (
     CHECKPOINT_CONFLICT,
     LEDGER_CORRUPT,

@@ -21,11 +21,12 @@ from qcot.certificates import certificate
 from qcot.certificates.certificate import Certificate, Role
 from qcot.certificates.problems import CERTIFICATE_UNKNOWN
 from qcot.certificates.register import Register
+from qcot.crypto import merkle
+from qcot.crypto.merkle import Frontier
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
-from qcot.ledger import attachments, checkpoint, merkle, qblock, rules, transactions
+from qcot.ledger import attachments, checkpoint, qblock, rules, transactions
 from qcot.ledger.checkpoint import VerifierKey
-from qcot.ledger.merkle import Frontier
 from qcot.ledger.problems import (
     BAD_LEAF,
     CHECKPOINT_MISSING,

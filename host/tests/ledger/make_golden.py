@@ -17,9 +17,9 @@ from cbor2 import CBORTag
 from ledger_site import AUTHORITY, BRIDGE_KEY, CHAIN, GATEWAY_CERTIFICATE, GATEWAY_KEY, SITE, START, Board, Site
 from qcot.certificates import certificate
 from qcot.certificates.certificate import Claims, Role
-from qcot.crypto import cbor, cose
+from qcot.crypto import cbor, cose, merkle
 from qcot.crypto.signing import ML_DSA_44, SigningKey
-from qcot.ledger import anchor, attachments, checkpoint, evidence, merkle, proving, qblock, transactions
+from qcot.ledger import anchor, attachments, checkpoint, evidence, proving, qblock, transactions
 from qcot.ledger.checkpoint import Proof, VerifierKey
 from qcot.ledger.evidence import Evidence, Place, QblockProof
 from qcot.ledger.qblock import Header

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ledger_site import GATEWAY_KEY
+from qcot.crypto import merkle
 from qcot.crypto.signing import ML_DSA_44, PublicKey, SigningKey
 from qcot.errors import QcotError
-from qcot.ledger import checkpoint, merkle
+from qcot.ledger import checkpoint
 from qcot.ledger.checkpoint import Consistency, Proof, VerifierKey
 
 ROOT = hashlib.sha256(b"root").digest()

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 from ledger_site import AUTHORITY, GATEWAY_KEY, SITE, Board, Site
+from qcot.crypto import merkle
 from qcot.crypto.signing import ML_DSA_65, SigningKey
 from qcot.errors import QcotError
-from qcot.ledger import checkpoint, closing, merkle, qblock
+from qcot.ledger import checkpoint, closing, qblock
 from qcot.ledger.reader import Reader, Totals, write_authority
 from qcot.ledger.receipts import Status
 from qcot.ledger.store import Ledger

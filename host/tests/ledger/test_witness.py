@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_site import AUTHORITY, BRIDGE_CERTIFICATE, GATEWAY_CERTIFICATE, GATEWAY_KEY, SITE, Site
 from make_golden import FOLDER
+from qcot.crypto import merkle
 from qcot.crypto.signing import ML_DSA_44, SigningKey
 from qcot.errors import QcotError
-from qcot.ledger import anchor, attachments, checkpoint, evidence, merkle, policies, proving
+from qcot.ledger import anchor, attachments, checkpoint, evidence, policies, proving
 from qcot.ledger.checkpoint import Consistency, VerifierKey
 from qcot.ledger.reader import Reader
 from qcot.ledger.trust import Trust

@@ -5,7 +5,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qcot.ledger import merkle
+from qcot.crypto import merkle
 
 SIZES = st.integers(1, 200)
 
