@@ -1,6 +1,6 @@
 # `make demo` runs the main job, `make test` the tests; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench firmware clean test-firmware test-host test-quantum test-hil-native test-hil-uno
+.PHONY: help setup demo test lint bench firmware clean test-firmware test-host test-live test-quantum test-hil-native test-hil-uno
 ARGS ?=
 export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
@@ -24,7 +24,7 @@ lint: setup
 
 # Several at a time: most of what the boards' suites do is wait for boards that keep real time.
 test: lint
-	@$(MAKE) --no-print-directory -j4 --output-sync=line test-firmware test-host test-quantum test-hil-native test-hil-uno
+	@$(MAKE) --no-print-directory -j5 --output-sync=line test-firmware test-host test-live test-quantum test-hil-native test-hil-uno
 
 test-firmware:
 	$(PYTHON) firmware/test/run.py native
@@ -32,9 +32,15 @@ test-firmware:
 	$(PYTHON) firmware/test/run.py fuzz --runs 2000
 
 QUANTUM_TESTS := host/tests/quantum host/tests/kme host/tests/channel
+# Boards, brokers and daemons, which mostly wait for each other.
+LIVE_TESTS := host/tests/boards host/tests/bridge host/tests/broker host/tests/gateway host/tests/custody \
+	host/tests/test_demo.py host/tests/test_three_homes.py
 
 test-host:
-	$(PYTHON) -m pytest host/tests $(QUANTUM_TESTS:%=--ignore=%)
+	$(PYTHON) -m pytest host/tests $(QUANTUM_TESTS:%=--ignore=%) $(LIVE_TESTS:%=--ignore=%)
+
+test-live:
+	$(PYTHON) -m pytest $(LIVE_TESTS)
 
 test-quantum:
 	$(PYTHON) -m pytest $(QUANTUM_TESTS)
