@@ -15,6 +15,7 @@ from qcot.boards.registry import BAD_RECORD, EnrolledBoard
 from qcot.bridge.problems import NO_NEXT_KEY
 from qcot.bridge.store import CHAIN, ENROLMENT, FRAME, STATEMENT, Item, Sealed, Store
 from qcot.certificates import rotation
+from qcot.certificates.claims import Channel
 from qcot.crypto import cose
 from qcot.crypto.signing import SigningKey
 from qcot.errors import QcotError
@@ -267,7 +268,7 @@ class Intake:
             return StatementEntry(item.body)
         secret, record = item.body[:HASH_SIZE], item.body[HASH_SIZE:]
         board = EnrolledBoard.from_json(record.decode())
-        channels = tuple(transactions.Channel(c.name, c.unit, c.num, c.den, c.offset) for c in board.channels)
+        channels = tuple(Channel(c.name, c.unit, c.num, c.den, c.offset) for c in board.channels)
         return EnrolmentEntry(board.device, secret, board.model, bytes(board.firmware), board.image, channels)
 
 

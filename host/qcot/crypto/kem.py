@@ -21,7 +21,6 @@ from qcot.crypto.refused import refuse
 from qcot.crypto.signing import KID_SIZE
 from qcot.errors import QcotError
 
-SHARED_SIZE = 32
 _ML_KEM_SEED = 64  # d and z of FIPS 203 algorithm 16
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeGuard
 
+from qcot.certificates.claims import Channel, channels_from_cbor, channels_to_cbor
 from qcot.crypto import cbor, cose
 from qcot.crypto.signing import ML_DSA_65, PublicKey, SigningKey
 from qcot.errors import QcotError
@@ -24,8 +25,6 @@ DEVICE_SIZE = 8
 HASH_SIZE = 32
 MIN_FRAME, MAX_FRAME = 8, 254  # docs/link-protocol.md, Frame
 MAX_MODEL = 16
-MAX_CHANNELS = 255
-MAX_TEXT = 64
 MAX_STATEMENT = 16 * 1024
 _FRAME, _ENROLMENT, _STATEMENT = 1, 2, 3
 _VERSION, _SITE, _BRIDGE, _SEQUENCE, _TIME, _ENTRIES = range(1, 7)
@@ -39,17 +38,6 @@ class FrameEntry:
     epoch: int
     received: int
     frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """A board's channel: a physical value is ``(value + offset) * num / den`` in ``unit`` (SenML)."""
-
-    name: str
-    unit: str
-    num: int
-    den: int
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +174,8 @@ def _entry(item: Any, at: int) -> Entry:
                 and len(secret) == len(image) == HASH_SIZE
                 and len(firmware) == 3
                 and 1 <= len(model) <= MAX_MODEL
-                and len(channels) <= MAX_CHANNELS
             )
-            entry = EnrolmentEntry(
-                device, secret, model, firmware, image, tuple(_channel(channel, at) for channel in channels)
-            )
+            entry = EnrolmentEntry(device, secret, model, firmware, image, _channels(channels, at))
         case [3, bytes(statement)]:
             fits = 1 <= len(statement) <= MAX_STATEMENT
             entry = StatementEntry(statement)
@@ -201,16 +186,12 @@ def _entry(item: Any, at: int) -> Entry:
     return entry
 
 
-def _channel(item: Any, at: int) -> Channel:
-    match item:
-        case [str(name), str(unit), int(num), int(den), int(offset)] if (
-            1 <= len(name) <= MAX_TEXT
-            and len(unit) <= MAX_TEXT
-            and den != 0
-            and all(-(1 << 31) <= number < 1 << 31 for number in (num, den, offset))
-        ):
-            return Channel(name, unit, num, den, offset)
-    _refuse(f"entry {at} has a channel that is not name, unit, num, den (not 0), offset")
+def _channels(items: list[Any], at: int) -> tuple[Channel, ...]:
+    """As in the board's certificate."""
+    try:
+        return channels_from_cbor(items)
+    except QcotError as error:
+        raise QcotError(BAD_TRANSACTION, f"entry {at}: {error.reason}") from error
 
 
 def _entry_to_cbor(entry: Entry) -> list[Any]:
@@ -218,10 +199,8 @@ def _entry_to_cbor(entry: Entry) -> list[Any]:
         return [_FRAME, entry.device, entry.epoch, entry.received, entry.frame]
     if isinstance(entry, StatementEntry):
         return [_STATEMENT, entry.statement]
-    channels = [[c.name, c.unit, c.num, c.den, c.offset] for c in entry.channels]
-    return [
-        _ENROLMENT, entry.device, entry.commitment, entry.model, entry.firmware, entry.image, channels
-    ]  # fmt: skip
+    channels = channels_to_cbor(entry.channels)
+    return [_ENROLMENT, entry.device, entry.commitment, entry.model, entry.firmware, entry.image, channels]
 
 
 def _is_uint(value: Any) -> TypeGuard[int]:

@@ -6,9 +6,10 @@ from binascii import crc_hqx
 from functools import cache
 from hashlib import sha256
 
+from qcot.certificates.claims import Channel
 from qcot.crypto.signing import ML_DSA_65, SigningKey
 from qcot.ledger import transactions
-from qcot.ledger.transactions import Channel, EnrolmentEntry, FrameEntry, StatementEntry
+from qcot.ledger.transactions import EnrolmentEntry, FrameEntry, StatementEntry
 from trust_site import Authority
 
 

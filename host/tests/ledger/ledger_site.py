@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cache
 
+from qcot.certificates.claims import Channel
 from qcot.certificates.register import Register
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.ledger import closing, transactions
@@ -12,7 +13,7 @@ from qcot.ledger.qblock import Header
 from qcot.ledger.receipts import Answer
 from qcot.ledger.statements import Standing
 from qcot.ledger.store import Ledger
-from qcot.ledger.transactions import Channel, EnrolmentEntry, FrameEntry, StatementEntry, Transaction
+from qcot.ledger.transactions import EnrolmentEntry, FrameEntry, StatementEntry, Transaction
 from qcot.ledger.trust import Trust
 from qcot.link import chain, frames, keys, messages
 from trust_site import Authority

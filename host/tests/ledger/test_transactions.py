@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ledger_site import BRIDGE_KEY, GATEWAY_KEY, Site
+from qcot.certificates.claims import Channel
 from qcot.crypto import cbor, cose
 from qcot.crypto.signing import ML_DSA_65, SigningKey
 from qcot.errors import QcotError
 from qcot.ledger import receipts, transactions
 from qcot.ledger.receipts import Answer, Status
-from qcot.ledger.transactions import Channel, EnrolmentEntry, FrameEntry
+from qcot.ledger.transactions import EnrolmentEntry, FrameEntry
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 UINTS = st.integers(0, (1 << 63) - 1)
