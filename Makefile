@@ -19,7 +19,7 @@ demo: setup
 	@.venv/bin/qcot demo --report build/demo.json $(ARGS)
 
 lint: setup
-	.venv/bin/ruff check host hil_tests firmware tools
+	.venv/bin/ruff check host hil_tests firmware tools examples
 	.venv/bin/mypy
 
 # Several at a time: most of what the boards' suites do is wait for boards that keep real time.
