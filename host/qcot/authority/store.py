@@ -284,8 +284,9 @@ class AuthorityStore:
         if known is not None and known.board is not None and known.board.commitment != board.commitment:
             raise QcotError(DEVICE_TAKEN, f"board {request.device.hex()} was certified with another key")
         return Claims(
-            Role.BOARD, self.site, request.device.hex(), None, now, now + 1, request.policy or bridge.policy, board
-        )
+            Role.BOARD, self.site, request.device.hex(), None, now, now + 1, request.policy or bridge.policy, board,
+            bridge=bridge.name,
+        )  # fmt: skip
 
     def _sign(self, claims: Claims, now: int, validity: int | None, request: bytes) -> Certificate:
         """Sign, see that a register would admit it, record."""

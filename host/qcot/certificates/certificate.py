@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from qcot.certificates import claims as claims_
 from qcot.certificates.claims import BoardClaims, Channel, Claims, LogClaims, Role
 from qcot.certificates.envelope import Form
-from qcot.certificates.problems import CERTIFICATE_FORGED
+from qcot.certificates.problems import BOARD_OF_ANOTHER_BRIDGE, CERTIFICATE_FORGED
 from qcot.crypto import cose
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, ML_DSA_87, SLH_DSA_SHA2_128S, PublicKey, SigningKey
 from qcot.errors import QcotError
@@ -39,6 +39,7 @@ class Certificate:
     policy: str | None
     board: BoardClaims | None
     log: LogClaims | None
+    bridge: str | None
     signed: cose.Sign1
     raw: bytes
     hash: bytes
@@ -55,6 +56,13 @@ class Certificate:
         except QcotError as error:
             raise QcotError(CERTIFICATE_FORGED, f"certificate of {self.role} {self.name}: {error.reason}") from error
 
+    def require_bridge(self, name: str) -> None:
+        """Raise QcotError `board-of-another-bridge` unless transactions of the bridge ``name`` may carry this board."""
+        if self.bridge not in (None, name):
+            raise QcotError(
+                BOARD_OF_ANOTHER_BRIDGE, f"board {self.name} is certified for bridge {self.bridge}, not for {name}"
+            )
+
 
 def issue(key: SigningKey, claims: Claims) -> bytes:
     """Sign a certificate with an issuer's ``key``. Raises what :func:`parse` would refuse."""
@@ -70,5 +78,5 @@ def parse(raw: bytes) -> Certificate:
     return Certificate(
         found.serial, signed.kid, found.role, found.site, found.name, found.key, found.not_before, found.not_after,
         found.not_before if found.issued_at is None else found.issued_at, found.policy, found.board, found.log,
-        signed, raw, hashlib.sha256(raw).digest(),
+        found.bridge, signed, raw, hashlib.sha256(raw).digest(),
     )  # fmt: skip

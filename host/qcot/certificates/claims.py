@@ -28,8 +28,9 @@ MAX_LMS_KEY = 60
 """Bytes of an LMS public key, RFC 8554 section 5.3 and an HSS level before it (section 6.1)."""
 
 _ISS, _SUB, _AUD, _EXP, _NBF, _IAT, _CTI, _CNF = range(1, 9)
-_ROLE, _POLICY, _BOARD, _LOG = -65537, -65538, -65539, -65540
+_ROLE, _POLICY, _BOARD, _LOG, _BRIDGE = -65537, -65538, -65539, -65540, -65541
 _ALWAYS = frozenset({_ISS, _SUB, _AUD, _EXP, _NBF, _IAT, _CTI, _ROLE})
+_OPTIONAL = frozenset({_CNF, _POLICY, _BOARD, _LOG, _BRIDGE})
 _COSE_KEY, _KTY, _KEY_ALG, _PUB, _AKP = 1, 1, 3, -1, 7  # RFC 8747 section 3.2; RFC 9964 section 3
 _COSIGNER = re.compile(r"[A-Za-z0-9._/-]{1,255}")  # C2SP signed-note, as docs/evidence.md narrows it
 
@@ -91,7 +92,8 @@ class Claims:
     """All that a certificate says but for who issues it. Times are POSIX seconds; ``not_after`` is the first too late.
 
     ``name`` of a board is its device id in hex. ``key`` is None for a board and only there, as ``board`` is
-    for boards alone; ``log`` is for gateways; a bridge has a ``policy``, a board may.
+    for boards alone; ``log`` is for gateways; a bridge has a ``policy``, a board may. ``bridge`` is whose transactions
+    alone may carry a board: None for those of any bridge of the site.
     """
 
     role: Role
@@ -103,6 +105,7 @@ class Claims:
     policy: str | None = None
     board: BoardClaims | None = None
     log: LogClaims | None = None
+    bridge: str | None = None
     serial: bytes = field(default_factory=lambda: secrets.token_bytes(SERIAL_SIZE))
     issued_at: int | None = None
 
@@ -127,12 +130,14 @@ def to_cbor(claims: Claims, issuer: bytes) -> dict[int, Any]:
         found[_BOARD] = board_to_cbor(claims.board)
     if claims.log is not None:
         found[_LOG] = log_to_cbor(claims.log)
+    if claims.bridge is not None:
+        found[_BRIDGE] = claims.bridge
     return found
 
 
 def from_cbor(found: Any, issuer: bytes) -> Claims:
     """The claims in a decoded claims set that ``issuer`` signed; raises QcotError `bad-certificate`."""
-    if not isinstance(found, dict) or not _ALWAYS <= found.keys() <= _ALWAYS | {_CNF, _POLICY, _BOARD, _LOG}:
+    if not isinstance(found, dict) or not _ALWAYS <= found.keys() <= _ALWAYS | _OPTIONAL:
         refuse("claims missing, or claims that have no place here")
     if found[_ISS] != issuer.hex():
         refuse(f"issuer {found[_ISS]!r} is not the key that signed, {issuer.hex()}")
@@ -154,6 +159,7 @@ def from_cbor(found: Any, issuer: bytes) -> Claims:
         found.get(_POLICY),
         board_from_cbor(found[_BOARD]) if _BOARD in found else None,
         log_from_cbor(found[_LOG]) if _LOG in found else None,
+        found.get(_BRIDGE),
         serial, issued,
     )  # fmt: skip
 
@@ -163,13 +169,14 @@ def _fits_role(role: Role, found: dict[int, Any]) -> None:
     must, may = {
         Role.BRIDGE: ({_CNF, _POLICY}, set()),
         Role.GATEWAY: ({_CNF, _LOG}, set()),
-        Role.BOARD: ({_BOARD}, {_POLICY}),
+        Role.BOARD: ({_BOARD}, {_POLICY, _BRIDGE}),
     }.get(role, ({_CNF}, set()))
     optional = found.keys() - _ALWAYS
     if not must <= optional <= must | may:
         refuse(f"the claims {sorted(optional)} are not those of the role {role}")
-    if _POLICY in found and not is_name(found[_POLICY]):
-        refuse("policy is not 1 to 64 characters of A-Z a-z 0-9 _ -")
+    for label, what in ((_POLICY, "policy"), (_BRIDGE, "bridge")):
+        if label in found and not is_name(found[label]):
+            refuse(f"{what} is not 1 to 64 characters of A-Z a-z 0-9 _ -")
     if role is Role.BOARD and device_of(found[_SUB]) is None:
         refuse(f"board {found[_SUB]!r} is not a device id of {DEVICE_SIZE} bytes in hex")
 

@@ -38,6 +38,10 @@ SERIAL_REUSED = Problem(
 ISSUER_UNKNOWN = Problem(
     "issuer-unknown", "Show the issuer's certificate first; only the root and the issuers it certified may issue."
 )
+BOARD_OF_ANOTHER_BRIDGE = Problem(
+    "board-of-another-bridge",
+    "Let the bridge that its certificate names serve the board; to move it, run `qcot enroll` at the new one.",
+)
 POLICY_FOREIGN = Problem("policy-foreign", "Set the policy that the certificate names, or have one issued for yours.")
 
 # Revocations and rotations that do not stand.

@@ -57,8 +57,18 @@ def test_a_board_is_certified_through_its_bridge_with_a_commitment_to_its_key(st
     store.issue(bridge_request(), NOW)
     found = store.issue(sealed(board_request(), store), NOW)
     assert (found.role, found.name, found.policy) == (Role.BOARD, DEVICE.hex(), "p-1")
+    assert found.bridge == "attic"  # by the certificate that was issued for the key that asks
     assert found.board.commitment == hashlib.sha256(b"qcot/device-key/v1" + DEVICE + DEVICE_KEY).digest()
     assert (found.board.image, found.board.model, found.board.firmware) == (IMAGE, "uno", b"\x00\x01\x00")
+
+
+def test_a_board_moves_to_another_bridge_by_a_new_certificate_and_with_its_key_alone(store):
+    for each in (bridge_request(), bridge_request(OTHER, "cellar")):
+        store.issue(each, NOW)
+    assert store.issue(sealed(board_request(), store), NOW).bridge == "attic"
+    theirs = board_request(OTHER, device_key=b"x" * 32, frame=enrolled(key=b"x" * 32))
+    assert name(store.issue, sealed(theirs, store), NOW) == "device-taken"
+    assert store.issue(sealed(board_request(OTHER), store), NOW + 1).bridge == "cellar"
 
 
 def test_a_request_is_shown_before_it_is_decided(store):

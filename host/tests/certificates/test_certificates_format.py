@@ -29,7 +29,7 @@ EVERY = {
     Role.BRIDGE: Claims(Role.BRIDGE, "lab", "attic", BRIDGE.public_key, *SPAN, policy="p-1"),
     Role.GATEWAY: Claims(Role.GATEWAY, "lab", "gateway", GATEWAY.public_key, *SPAN, log=LOG),
     Role.WITNESS: Claims(Role.WITNESS, "lab", "three.example/w", GATEWAY.public_key, *SPAN),
-    Role.BOARD: Claims(Role.BOARD, "lab", "0123456789abcdef", None, *SPAN, "p-1", BOARD, issued_at=FROM + 7),
+    Role.BOARD: Claims(Role.BOARD, "lab", "0123456789abcdef", None, *SPAN, "p-1", BOARD, bridge="attic", issued_at=FROM + 7),
 }  # fmt: skip
 HEADER = {1: -48, 3: certificate.CONTENT_TYPE, 4: LAB.key.public_key.kid}
 
@@ -155,6 +155,8 @@ CLAIMS = {
     "key of a board": written(Role.BOARD) | {8: {1: claims.key_to_cbor(BRIDGE.public_key)}},
     "board for a bridge": written() | {-65539: claims.board_to_cbor(BOARD)},
     "log for a bridge": written() | {-65540: claims.log_to_cbor(LOG)},
+    "bridge for a bridge": written() | {-65541: "attic"},
+    "bridge for a gateway": written(Role.GATEWAY) | {-65541: "attic"},
     "log missing": without(Role.GATEWAY, -65540),
     "policy for a gateway": written(Role.GATEWAY) | {-65538: "p"},
     "cnf of two": written() | {8: {1: claims.key_to_cbor(BRIDGE.public_key), 3: b"kid"}},
@@ -172,6 +174,9 @@ CLAIMS = {
     "device id in capitals": written(Role.BOARD) | {2: "0123456789ABCDEF"},
     "device id short": written(Role.BOARD) | {2: "0123456789abcd"},
     "device id zero": written(Role.BOARD) | {2: "0" * 16},
+    "bridge of a board empty": written(Role.BOARD) | {-65541: ""},
+    "bridge of a board null": written(Role.BOARD) | {-65541: None},
+    "bridge of a board with a space": written(Role.BOARD) | {-65541: "a b"},
     "commitment short": board_with(commitment=b"c" * 31),
     "image short": board_with(image=b""),
     "model empty": board_with(model=""),
