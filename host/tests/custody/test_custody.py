@@ -186,6 +186,15 @@ def test_an_altered_payload_is_not_given_out(site):
         )
 
 
+def test_what_somebody_else_says_was_published_is_not_opened(site):
+    record = site.shared()
+    site.identities.hand_out("doctor", site.doctor.public)
+    handed = site.custodian.answer(site.custodian.ask(record, "doctor", "treatment"))
+    forged = handed.statement[:-1] + bytes([handed.statement[-1] ^ 1])
+    assert refusal(replace(handed, statement=forged).open, site.doctor) == "bad-signature"
+    assert contents(handed.open(site.doctor)) == CONTENTS
+
+
 # An access that is asked for elsewhere.
 
 

@@ -301,6 +301,16 @@ def test_an_anchor_is_stored_only_over_a_tree_of_this_log_by_the_root(stored, si
         assert verify(ledger, site.trust).holds
     read = anchor.parse(raw)
     assert (read.origin, read.size, read.root, read.time) == (head.origin, head.size, head.root, 1)
+    with Reader.open(stored) as ledger:
+        _, text = next(iter(ledger.checkpoints()))
+    first = checkpoint.parse(text)
+    assert first.size < head.size
+    late = anchor.build(AUTHORITY.root_key, origin=first.origin, size=first.size, root=first.root, time=2)
+    attachments.store_anchor(stored, late, AUTHORITY.root)
+    with Reader.open(stored) as ledger:
+        assert ledger.anchor() == raw  # which evidence carries: it covers most
+    with sqlite3.connect(stored) as database:
+        database.execute("DELETE FROM anchor WHERE size < ?", (head.size,))
     for other in ("1", "(SELECT min(size) FROM checkpoint)"):
         assert damaged(stored, site.trust, f"UPDATE anchor SET size = {other}") == "anchor-foreign"
     assert damaged(stored, site.trust, "UPDATE anchor SET statement = x'00'") == "bad-cose"
