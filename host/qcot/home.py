@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qcot.certificates import authority as authority_
+from qcot.certificates import certificate as certificate_
 from qcot.certificates.authority import AuthorityKeys
 from qcot.crypto import keyfile
 from qcot.crypto.problems import KEY_FILE_MISSING
@@ -45,7 +46,8 @@ NO_AUTHORITY = Problem(
 UNREADABLE = Problem("file-unreadable", "Name a file that is there and that you may read.")
 NOT_CERTIFIED = Problem(
     "not-certified",
-    "Run `qcot certificate request`, take what it writes to the authority, and install what comes back.",
+    "Run `qcot certificate request bridge` (or gateway); where the authority is elsewhere, take what it writes there, "
+    "and install what comes back.",
 )
 
 KEYS: dict[str, Algorithm] = {"bridge": ML_DSA_65, "gateway": ML_DSA_44}
@@ -179,11 +181,15 @@ class Home:
 
     def certificate(self, part: str) -> bytes:
         """The certificate of ``part``; raises ``not-certified``."""
+        file = self.certificate_file(part)
         try:
-            return self.certificate_file(part).read_bytes()
+            raw = file.read_bytes()
+            certificate_.parse(raw)
         except OSError as error:
-            reason = f"no certificate of the {part}: {self.certificate_file(part)}: {error.strerror}"
-            raise QcotError(NOT_CERTIFIED, reason) from error
+            raise QcotError(NOT_CERTIFIED, f"no certificate of the {part}: {file}: {error.strerror}") from error
+        except QcotError as error:
+            raise QcotError(NOT_CERTIFIED, f"{file} holds no certificate, move it away: {error}") from error
+        return raw
 
     def chain(self, *parts: str) -> tuple[bytes, ...]:
         """The issuers' certificates that are here and those of ``parts``; raises ``not-certified``."""
@@ -253,3 +259,5 @@ def read_authority(path: Path) -> AuthorityKeys:
             return authority_.parse(file.read(authority_.MAX_TEXT + 1).decode("ascii", "replace"))
     except OSError as error:
         raise QcotError(UNREADABLE, f"{path}: {error.strerror}") from error
+    except QcotError as error:
+        raise QcotError(error.problem, f"{path}: {error.reason}") from error

@@ -33,7 +33,9 @@ def test_a_home_is_whole_only_when_its_certificates_are_there(tmp_path: Path) ->
         Home(tmp_path).settings()
     seed = (tmp_path / "keys" / "bridge.seed").read_bytes()
     create_home(tmp_path, Settings(), complete=lambda home: write_whole(home.certificate_file("issuer"), b"1"))
-    assert Home(tmp_path).chain() == (b"1",)
+    assert Home(tmp_path).certificate_file("issuer").read_bytes() == b"1"
+    with pytest.raises(QcotError, match=r"not-certified.*issuer\.cert"):
+        Home(tmp_path).chain()
     assert (tmp_path / "keys" / "bridge.seed").read_bytes() == seed
 
 

@@ -6,6 +6,8 @@ A revocation travels the same way.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qcot.authority.store import AuthorityStore
 from qcot.bridge import spool
 from qcot.certificates import certificate, revocation
@@ -79,13 +81,20 @@ def publish(home: Home, statement: bytes) -> bool:
 def keep(home: Home, part: str, found: Certificate) -> None:
     """Write a certificate to its place; an issuer's or gateway's that was there stays beside the newer one."""
     file = home.certificate_file(part)
-    if part in ("issuer", "gateway") and file.exists():
-        old = certificate.parse(file.read_bytes())
+    if part in ("issuer", "gateway") and (old := _certificate_in(file)) is not None:
         if old.raw == found.raw:
             return
         older, found = sorted((old, found), key=lambda each: (each.issued_at, each.serial))
         write_whole(home.certificate_file(f"{part}-{older.serial.hex()[:16]}"), older.raw)
     write_whole(file, found.raw)
+
+
+def _certificate_in(file: Path) -> Certificate | None:
+    """The certificate that ``file`` holds; of what is damaged nothing is worth keeping."""
+    try:
+        return certificate.parse(file.read_bytes()) if file.exists() else None
+    except QcotError:
+        return None
 
 
 def _place(home: Home, found: Certificate, *, is_asked: bool) -> str | None:

@@ -186,9 +186,8 @@ def standing(home: Home, part: str, now: int) -> Certificate | None:
     file = home.certificate_file(part)
     if not file.exists():
         return None
-    site = home.settings().site
+    register = Register(home.root(), home.settings().site)
     try:
-        register = Register(home.root(), site)
         for raw in (*home.chain(), file.read_bytes()):
             register = register.admit(raw, now)
         found = certificate.parse(file.read_bytes())

@@ -79,11 +79,11 @@ def show(
     """
     place = open_home(home)
     files = [file] if file is not None else sorted(place.certificates.rglob("*.cert"))
-    found = [(each, certificate.parse(read_file(each))) for each in files]
-    states = [state_of(place, each) for _, each in found]
+    rows = [(each, *_read(place, each)) for each in files]
     if as_json:
-        rows = zip(found, states, strict=True)
-        print_json([described(each) | {"file": str(path), "state": state} for (path, each), state in rows])
+        print_json(
+            [(described(each) if each else {}) | {"file": str(path), "state": state} for path, each, state in rows]
+        )
         return
     out.print(f"authority {place.authority_keys().fingerprint}", markup=False)
     print_table(
@@ -91,9 +91,21 @@ def show(
         ["role", "name", "key", "until", "state"],
         [
             [str(each.role), each.name, each.kid.hex()[:16], when(each.not_after)[:10], state]
-            for (_, each), state in zip(found, states, strict=True)
+            if each
+            else ["", path.name, "", "", state]
+            for path, each, state in rows
         ],
     )
+
+
+def _read(home: Home, file: Path) -> tuple[Certificate | None, str]:
+    """What a file holds, and how it stands; one that is damaged must not hide the others."""
+    raw = read_file(file)
+    try:
+        found = certificate.parse(raw)
+    except QcotError as error:
+        return None, error.problem.name
+    return found, state_of(home, found)
 
 
 def state_of(home: Home, found: Certificate) -> str:

@@ -353,6 +353,22 @@ def test_wrong_combinations_are_wrong_usage(run: Run, tmp_path: Path) -> None:
     assert refused(run, "certificate", "request", "bridge") == "no-home"
 
 
+@pytest.mark.parametrize("part", ["issuer", "bridge", "gateway"])
+def test_a_damaged_certificate_is_named_with_its_file_and_asking_anew_mends_it(run: Run, home: Home, part: str) -> None:
+    file = home.certificate_file(part)
+    file.write_bytes(file.read_bytes()[:-1])
+    _, shown, _ = run("certificate", "show")
+    assert re.search(rf"{part}\.cert +bad-cbor", shown)
+    assert {each["state"] for each in json.loads(run("certificate", "show", "--json")[1])} == (
+        {"bad-cbor", "not-certified"} if part == "issuer" else {"bad-cbor", "holds"}
+    )
+    status, _, err = run("up", "--seconds", "1")
+    assert status == 1
+    assert f"{file} holds no certificate" in err
+    assert run("certificate", "request", "gateway" if part == "issuer" else part)[0] == 0
+    assert {each["state"] for each in json.loads(run("certificate", "show", "--json")[1])} == {"holds"}
+
+
 # Revocation and rotation
 
 
