@@ -22,7 +22,7 @@ from pqcrypto.sign import slh_dsa_sha2_128s
 KEYS = {-48: (mldsa.MLDSA44PublicKey, 1312), -49: (mldsa.MLDSA65PublicKey, 1952), -50: (mldsa.MLDSA87PublicKey, 2592)}
 SLH_DSA, SIGNATURE_SIZE = -65600, {-48: 2420, -49: 3309, -50: 4627, -65600: 7856}
 ALGORITHMS = {"issuer": (-48, -49, -50), "bridge": (-49,), "gateway": (-48,), "witness": (-48,)}
-ROLE, POLICY, BOARD, LOG, ALWAYS = -65537, -65538, -65539, -65540, {*range(1, 8), -65537}  # claims of a certificate
+ROLE, POLICY, BOARD, LOG, BRIDGE, ALWAYS = *range(-65537, -65542, -1), {*range(1, 8), -65537}  # of a certificate
 CLAIMS = {"issuer": {8}, "bridge": {8, POLICY}, "gateway": {8, LOG}, "witness": {8}, "board": {BOARD}}
 NAME, COSIGNER, MAX_TIME = r"[A-Za-z0-9_-]{1,64}", r"[A-Za-z0-9._/-]{1,255}", 253_402_300_799
 
@@ -79,9 +79,10 @@ class Signed:  # a COSE_Sign1 (RFC 9052), not yet verified
         aad = f"qcot/{'tx' if what == 'transaction' else what}/v1".encode()
         self.message, self.payload = cbor2.dumps(["Signature1", protected, aad, payload]), decode(payload, last)
 
-    def verify(self, algorithm: int, key: bytes, what: str) -> None:
+    def verify(self, algorithm: int, key: bytes, what: str):
         need((self.algorithm, self.kid) == (algorithm, kid(key)), f"{what} is signed by key {self.kid.hex()}")
         verify(algorithm, key, self.signature, self.message, what)
+        return self.payload
 
 
 class Certificate:  # who may sign what; ``holder`` is the id of the key, or a board's device id
@@ -89,8 +90,8 @@ class Certificate:  # who may sign what; ``holder`` is the id of the key, or a b
         self.raw, self.signed = raw, Signed(raw, "certificate", None)
         claims = self.signed.payload
         by, self.name, self.site, self.ends, self.begins, issued, self.serial = (claims[key] for key in range(1, 8))
-        self.role, self.policy, self.board, log = (claims.get(key) for key in (ROLE, POLICY, BOARD, LOG))
-        optional = set(claims) - ALWAYS - ({POLICY} if self.role == "board" else set())
+        self.role, self.policy, self.board, log, self.bridge = map(claims.get, (ROLE, POLICY, BOARD, LOG, BRIDGE))
+        optional = set(claims) - ALWAYS - ({POLICY, BRIDGE} if self.role == "board" else set())
         need(by == self.signed.kid.hex() and optional == CLAIMS[self.role], "certificate: claims of its role")
         need(re.fullmatch({"witness": COSIGNER}.get(self.role, NAME), self.name), "certificate: name")
         timely = is_uint(self.ends, most=MAX_TIME) and is_uint(self.begins, issued, most=self.ends - 1)
@@ -257,9 +258,10 @@ def check(data: bytes, root_kid: str | None, revocations: list[bytes]):
         need(len(place) == 3 and is_uint(*place[:2]) and hashes([place[2] or bytes(32)]), "place of another form")
         entry = entries[place[0]]
         yield f"reading: {read_frame(entry, place)}"
-        board = register.find(entry[1], "board", at).board
-        need({each[2] for each in entries if each[:2] == [2, entry[1]]} <= {board[1]}, "board enrolled otherwise")
-        yield f"board: certified, a {board[2]}"
+        held = register.find(entry[1], "board", at)
+        need(held.bridge in (None, bridge), f"{held.what} is for bridge {held.bridge}")
+        need({each[2] for each in entries if each[:2] == [2, entry[1]]} <= {held.board[1]}, "board enrolled otherwise")
+        yield f"board: certified, a {held.board[2]}"
     for leaf, where, way in ((raw, proof.index, proof.path), (block, index, path)):
         need(is_uint(where, most=proof.size - 1), f"no leaf {where} in a tree of {proof.size}")
         need(climb(sha256(b"\0" + leaf).digest(), where, proof.size, way) == proof.root, f"not leaf {where} of the log")
@@ -281,9 +283,7 @@ def check(data: bytes, root_kid: str | None, revocations: list[bytes]):
     need(quantum[2] == int.from_bytes(quantum[1][:7], "big") >> 3, "h is not the first 53 bits of the walk hash")
     yield "walk hash: follows (no security rests on it)"
     if anchor is not None:
-        signed = Signed(statement, "anchor", 5, (SLH_DSA,))
-        signed.verify(SLH_DSA, root, "anchor")
-        _, origin, size, tree, time = signed.payload
+        _, origin, size, tree, time = Signed(statement, "anchor", 5, (SLH_DSA,)).verify(SLH_DSA, root, "anchor")
         need(origin == proof.origin and is_uint(size - 1), "the anchor is of another log")
         (old, start), (new, end) = sorted([(size, tree), (proof.size, proof.root)])
         need(grow(old, new, anchor_path, start) == (start, end), "the anchor's tree is not that of the checkpoint")

@@ -107,9 +107,9 @@ def _make(ledger: Reader, trust: Trust, leaf: int, device: bytes | None, place: 
     signed, keepers = _signed(ledger, register, header)
     at_s = header.core.time // 1000
     signed_by = transactions.parse(raw)
-    used = [_holding(register, Role.BRIDGE, signed_by.kid, at_s, name=signed_by.bridge, policy=signed_by.policy)]
+    used = [_holding(register, Role.BRIDGE, signed_by.kid, at_s, name=(signed_by.bridge,), policy=(signed_by.policy,))]
     if device is not None:
-        used.append(_holding(register, Role.BOARD, device, at_s))
+        used.append(_holding(register, Role.BOARD, device, at_s, bridge=(signed_by.bridge, None)))
     used += keepers
     chain = dict.fromkeys([_issuer(register, each).raw for each in used] + [each.raw for each in used])
     proof, closing = (_path(ledger, index, signed) for index in (leaf, header.core.tree_size))
@@ -162,10 +162,10 @@ def _gateway(register: Register, given: Checkpoint) -> tuple[Certificate, int]:
     raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of the gateway that signed the log {given.origin}")
 
 
-def _holding(register: Register, role: Role, kid: bytes, at_s: int, **claims: str) -> Certificate:
-    """The newest certificate of a holder that was valid at ``at_s`` and makes these claims, also if revoked since."""
+def _holding(register: Register, role: Role, kid: bytes, at_s: int, **claims: tuple[str | None, ...]) -> Certificate:
+    """The newest certificate of a holder that was valid at ``at_s`` and claims one of these, also if revoked since."""
     for each in reversed(register.of_role(role)):
-        fits = all(getattr(each, claim) == value for claim, value in claims.items())
+        fits = all(getattr(each, claim) in values for claim, values in claims.items())
         if each.kid == kid and _held(each, at_s) and fits:
             return each
     raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of {role} {kid.hex()} that was valid at {at_s}")

@@ -206,6 +206,7 @@ def _board(case: _Case) -> str:
     entry = case.transaction.entries[place.entry]
     assert isinstance(entry, FrameEntry)  # the step before saw to it
     holder = case.require(entry.device, Role.BOARD, _seconds(case))
+    holder.require_bridge(case.transaction.bridge)
     board = holder.board
     assert board is not None  # of this role
     for other in case.transaction.entries:

@@ -2,7 +2,8 @@
 
 Gateway and verifier judge by the same functions. What holds after every accepted transaction:
 
-- who signed it held a certificate as that bridge under that policy when it was judged, and so did each of its boards;
+- who signed it held a certificate as that bridge under that policy when it was judged;
+- so did each of its boards, as one of that bridge's or of any bridge's;
 - each device in the state was enrolled by an entry at or before its first frame, and keeps that entry's commitment;
 - a device's ``next_seq`` readings of ``epoch`` are in the log without a hole, and ``link`` is the link after the last;
 - an epoch is never gone back to.
@@ -201,11 +202,13 @@ def _judge_devices(state: State, transaction: Transaction, standing: Standing, u
             if isinstance(entry, EnrolmentEntry):
                 changed[entry.device] = _enrol(known, entry)
                 certified[entry.device] = _enrolling(state, standing.register, entry)
+                certified[entry.device].require_bridge(transaction.bridge)
                 continue
             if known is None:
                 raise _NotFollowingError(NOT_ENROLLED, f"device {entry.device.hex()}")
             if entry.device not in certified:
                 certified[entry.device] = standing.register.require(entry.device, Role.BOARD, state.seconds)
+                certified[entry.device].require_bridge(transaction.bridge)
             changed[entry.device], run = follow(known, entry, at)
             if run is not None:
                 runs.append(run)

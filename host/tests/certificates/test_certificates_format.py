@@ -29,7 +29,9 @@ EVERY = {
     Role.BRIDGE: Claims(Role.BRIDGE, "lab", "attic", BRIDGE.public_key, *SPAN, policy="p-1"),
     Role.GATEWAY: Claims(Role.GATEWAY, "lab", "gateway", GATEWAY.public_key, *SPAN, log=LOG),
     Role.WITNESS: Claims(Role.WITNESS, "lab", "three.example/w", GATEWAY.public_key, *SPAN),
-    Role.BOARD: Claims(Role.BOARD, "lab", "0123456789abcdef", None, *SPAN, "p-1", BOARD, bridge="attic", issued_at=FROM + 7),
+    Role.BOARD: Claims(
+        Role.BOARD, "lab", "0123456789abcdef", None, *SPAN, "p-1", BOARD, bridge="attic", issued_at=FROM + 7
+    ),
 }  # fmt: skip
 HEADER = {1: -48, 3: certificate.CONTENT_TYPE, 4: LAB.key.public_key.kid}
 

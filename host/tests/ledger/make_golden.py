@@ -47,6 +47,7 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "good-quorum": None,
     "good-anchored": None,
     "good-anchor-before": None,
+    "good-board-of-bridge": None,
     # The file
     "format-unknown": ("format", "bad-evidence"),
     "cut-off": ("format", "bad-cbor"),
@@ -94,6 +95,7 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "board-missing": ("board", "certificate-unknown"),
     "board-expired": ("board", "certificate-expired"),
     "board-not-yet-valid": ("board", "certificate-not-yet-valid"),
+    "board-of-another-bridge": ("board", "board-of-another-bridge"),
     "board-commitment-other": ("board", "commitment-differs"),
     # The log
     "inclusion-path-changed": ("inclusion", "not-included"),
@@ -269,6 +271,8 @@ class Made:
             "board-missing": with_(2),
             "board-expired": with_(2, AUTHORITY.board(*BOARD, span=OVER)),
             "board-not-yet-valid": with_(2, AUTHORITY.board(*BOARD, span=LATER)),
+            "board-of-another-bridge": with_(2, AUTHORITY.board(*BOARD, bridge="other")),
+            "good-board-of-bridge": with_(2, AUTHORITY.board(*BOARD, bridge="bridge")),
             "gateway-missing": with_(3),
             "gateway-expired": with_(3, AUTHORITY.gateway(GATEWAY_KEY, span=OVER)),
             "gateway-not-yet-valid": with_(3, AUTHORITY.gateway(GATEWAY_KEY, span=LATER)),

@@ -22,7 +22,7 @@ from qcot.certificates.certificate import Claims, Role
 from qcot.crypto import cose
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.errors import QcotError
-from qcot.ledger import rules
+from qcot.ledger import proving, report, rules
 from qcot.ledger.reader import Reader
 from qcot.ledger.receipts import Status
 from qcot.ledger.rules import Accept, Later, Refuse
@@ -175,6 +175,62 @@ def test_a_board_whose_certificate_falls_is_heard_no_more(ledger, site):
     ]  # fmt: skip
     site.close(ledger)
     assert verify(ledger, site.trust).holds
+
+
+SECOND = AUTHORITY.bridge(STRANGER, "second")
+
+
+def of_bridge(board, name):
+    """The board's certificate as an authority gives it: for one bridge."""
+    return AUTHORITY.board(board.device, board.key, bridge=name)
+
+
+@pytest.mark.parametrize(("bridge", "taken"), [("bridge", True), (None, True), ("second", False)])
+def test_a_board_is_enrolled_and_heard_by_the_bridge_that_its_certificate_names_or_by_any(bridge, taken):
+    before = (of_bridge(Board(1), bridge),)
+    known = rules.Device(enrolment().commitment)
+    for entry, devices in ((enrolment(), {}), (Board(1).readings(), {Board(1).device: known})):
+        verdict = judged(entry, before=before, devices=devices, known=())
+        if taken:
+            assert isinstance(verdict, Accept), verdict
+        else:
+            assert (name_of(verdict, Refuse), verdict.entry) == ("board-of-another-bridge", 0)
+
+
+def test_a_stolen_bridge_key_makes_up_nothing_for_a_board_of_another_bridge_which_goes_on(ledger, site):
+    """Nothing in its frames could be told from the board's own: the log has no key to check their MAC."""
+    board, made_up = Board(1), Board(1)
+    site.append(ledger, [site.transaction(*CHAIN, *statements(of_bridge(board, "bridge")), board.enrolment())])
+    thief = {"bridge": "second", "key": STRANGER}
+    attacks = [
+        site.transaction(*statements(SECOND), sequence=1, **thief),
+        site.transaction(made_up.readings(), sequence=2, **thief),
+        site.transaction(Board(1, epoch=9).readings(), sequence=3, **thief),
+        site.transaction(board.enrolment(), sequence=4, **thief),
+    ]
+    answers = site.append(ledger, attacks)
+    assert [each.name for each in answers] == ["", *["board-of-another-bridge"] * 3]
+    assert [each.status for each in site.append(ledger, [site.readings(board)])] == [Status.ACCEPTED]
+    site.close(ledger)
+    assert verify(ledger, site.trust).holds
+    assert report.check(proving.for_reading(ledger, site.trust, board.device, 1, 3).encode()).holds
+
+
+def test_a_board_moves_to_another_bridge_by_a_new_certificate_and_what_was_before_stays(ledger, site):
+    board = Board(1)
+    site.append(ledger, [site.transaction(*CHAIN, *statements(of_bridge(board, "bridge")), board.enrolment())])
+    moved = site.transaction(*statements(SECOND, of_bridge(board, "second")), bridge="second", key=STRANGER, sequence=1)
+    answers = site.append(ledger, [site.readings(board), moved])
+    answers += site.append(ledger, [
+        site.transaction(Board(1, epoch=9).readings()),
+        site.transaction(board.readings(), bridge="second", key=STRANGER, sequence=2),
+    ])  # fmt: skip
+    assert [each.name for each in answers] == ["", "", "board-of-another-bridge", ""]
+    site.close(ledger)
+    assert verify(ledger, site.trust).holds
+    for seq in (3, board.seq - 1):  # by the one bridge and by the other, each under the certificate that names it
+        checked = report.check(proving.for_reading(ledger, site.trust, board.device, 1, seq).encode())
+        assert checked.holds, checked.failure
 
 
 def test_a_revocation_counts_from_its_leaf_on_and_undoes_nothing(ledger, site):
