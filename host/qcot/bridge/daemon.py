@@ -83,6 +83,7 @@ class Bridge:
             trouble=partial(self._trouble, "gateway"),
             hear=self._sealer.hear if self._sealer else lambda answer: answer,
             introduction=self._statements.chain,
+            outlived=self._statements.outlived,
             settled=self._statements.settled,
         )
         self._hub = Hub(
@@ -90,7 +91,7 @@ class Bridge:
             registry=BoardRegistry(config.home),
             store=self._store,
             intake=self._intake,
-            is_certified=self._is_certified,
+            require_certified=self._require_certified,
             commit=self._commit,
             trouble=self._trouble,
             wall=_wall,
@@ -278,10 +279,10 @@ class Bridge:
                 self._statements.tidy()
                 self._seal()
 
-    def _is_certified(self, device: bytes) -> bool:
-        """Whether there is a certificate of a board, which then is on its way to the ledger before the board."""
+    def _require_certified(self, device: bytes) -> None:
+        """Raise by name unless a board is certified for this bridge; its certificate goes to the ledger before it."""
         self._statements.look()
-        return self._statements.has_board(device)
+        self._statements.require_board(device)
 
     # Disk
 

@@ -196,12 +196,18 @@ class Intake:
         return sealed
 
     def renumber(
-        self, next_sequence: int, *, first: Sequence[bytes] = (), again: Mapping[bytes, str | None] | None = None
+        self,
+        next_sequence: int,
+        *,
+        first: Sequence[bytes] = (),
+        again: Mapping[bytes, str | None] | None = None,
+        without: bytes | None = None,
     ) -> None:
         """Sign the outbox anew from ``next_sequence`` on, each with the key that signed it before where that is known.
 
         Statements ``first`` go before all else. ``again`` says, by hash, of which transactions to make two, with the
-        reason for which the gateway refused the whole; None leaves one as it is.
+        reason for which the gateway refused the whole; None leaves one as it is. ``without`` is the hash of a rotation
+        that is left out: all is signed with the key that follows it.
         """
         replacements: list[Sealed] = []
 
@@ -213,13 +219,21 @@ class Intake:
             add(self._wall(), [StatementEntry(each) for each in first], 0, self.key)
         for old in self._store.outbox():
             parsed = transactions.parse(old.raw)
+            if without in [hashlib.sha256(each).digest() for each in parsed.statements]:
+                continue  # a rotation is alone in its transaction
             former = self._identity.key
-            key = former if parsed.kid == former.public_key.kid else self.key
+            key = former if parsed.kid == former.public_key.kid and without is None else self.key
             reason = (again or {}).get(old.hash)
             found = parts(parsed.entries, reason) if reason else []
             for entries in found if len(found) > 1 else [list(parsed.entries)]:
                 add(parsed.time, entries, _readings_in(entries) if len(found) > 1 else old.readings, key)
-        self._store.renumber(replacements, next_sequence + len(replacements))
+        self._store.renumber(replacements, next_sequence + len(replacements), without)
+
+    @property
+    def former(self) -> bytes | None:
+        """The kid of the key that signed before, while a rotation from it is on its way."""
+        kid = self._identity.key.public_key.kid
+        return None if kid == self.key.public_key.kid else kid
 
     def rotated(self) -> None:
         """The old key is of no use any more: the one that signs now is the only one."""

@@ -44,6 +44,10 @@ BAD_STATEMENT = Problem(
 NO_NEXT_KEY = Problem(
     "rotation-without-key", "Put the seed of the new key at keys/bridge.next.seed, or remove the rotation."
 )
+ROTATION_LEFT_OUT = Problem(
+    "rotation-left-out",
+    "Have the former key's certificates revoked as `superseded`: no rotation on the ledger says that it is replaced.",
+)
 STATEMENT_REFUSED = Problem(
     "statement-refused",
     "Read the reason; it is kept in bridge/submissions/refused. Submit it again once that is right.",

@@ -13,7 +13,13 @@ from typing import Any, Protocol
 from qcot.bridge.intake import parts
 from qcot.bridge.problems import BAD_RECEIPT, GATEWAY_BEHIND, HELD_UP, REFUSED, RENUMBERED
 from qcot.bridge.store import Refusal, Settled, Store
-from qcot.certificates.problems import CERTIFICATE_EXPIRED, CERTIFICATE_REVOKED, CERTIFICATE_UNKNOWN, POLICY_FOREIGN
+from qcot.certificates.problems import (
+    CERTIFICATE_EXPIRED,
+    CERTIFICATE_REVOKED,
+    CERTIFICATE_ROTATED,
+    CERTIFICATE_UNKNOWN,
+    POLICY_FOREIGN,
+)
 from qcot.channel import problems as channel
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
@@ -27,9 +33,9 @@ LATER_DELAY = (0.5, 30.0)
 PASSING = frozenset({SEQUENCE_AHEAD.name, LIMIT.name, BUSY.name, QBLOCK_DUE.name}) | channel.PASSING
 """Why a gateway says LATER when all is well; for any other reason somebody has to act."""
 
-UNINTRODUCED = frozenset(
-    {CERTIFICATE_UNKNOWN.name, CERTIFICATE_EXPIRED.name, CERTIFICATE_REVOKED.name, POLICY_FOREIGN.name}
-)
+ENDED = frozenset({CERTIFICATE_EXPIRED.name, CERTIFICATE_REVOKED.name, CERTIFICATE_ROTATED.name, POLICY_FOREIGN.name})
+"""Why a gateway says LATER for ever to what a key has signed that another is to follow."""
+UNINTRODUCED = ENDED | {CERTIFICATE_UNKNOWN.name}
 """Why a gateway says LATER that does not have this bridge's newest certificate, which may wait behind all else."""
 _log = logging.getLogger(__name__)
 
@@ -47,8 +53,9 @@ class Publisher:
     """What of the outbox is on its way. ``send`` takes one transaction, or raises QcotError when it can't.
 
     ``hear`` puts an answer in terms of the transactions in the outbox, where something else was sent in their place.
-    ``introduction`` gives the bridge's certificates, for a gateway that does not have them; ``settled`` is called with
-    what has left the outbox.
+    ``introduction`` gives the bridge's certificates, for a gateway that does not have them. ``outlived`` has the new
+    key sign all from a sequence on where transactions with these hashes are taken from no former key any more, and
+    gives whether it did. ``settled`` is called with what has left the outbox.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class Publisher:
         trouble: Callable[[Problem, str], None],
         hear: Callable[[Answer], Answer] = lambda answer: answer,
         introduction: Callable[[], Sequence[bytes]] = tuple,
+        outlived: Callable[[Sequence[bytes], int], bool] = lambda hashes, wanted: False,
         settled: Callable[[Settled], None] = lambda settled: None,
         window: int = WINDOW,
     ) -> None:
@@ -74,6 +82,7 @@ class Publisher:
         self._trouble = trouble
         self._hear = hear
         self._introduction = introduction
+        self._outlived = outlived
         self._settled = settled
         self._introduced: Sequence[bytes] = ()
         self._again: dict[bytes, str | None] = {}  # refused for one board, to be sent again without it
@@ -183,6 +192,9 @@ class Publisher:
 
     def _sign_anew(self, next_sequence: int, **what: Any) -> None:
         self._renumber(next_sequence, **what)
+        self._signed_anew()
+
+    def _signed_anew(self) -> None:
         self._backlog = self._store.counts()[1]
         self._start_over()
 
@@ -209,6 +221,9 @@ class Publisher:
             if introduction and introduction != self._introduced:
                 self._introduced = introduction
                 self._sign_anew(wanted, first=introduction)
+                return
+            if self._outlived([each.hash for each in later if each.name in ENDED], wanted):
+                self._signed_anew()
                 return
         for name, reason in {(each.name, each.reason) for each in later if each.name not in PASSING}:
             self._trouble(channel.TELLS.get(name, HELD_UP), f"{name}: {reason}")

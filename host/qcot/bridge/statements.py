@@ -8,13 +8,13 @@ own certificate and its issuer's go together, because the first transaction has 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from qcot.bridge import spool
 from qcot.bridge.config import BridgeConfig
 from qcot.bridge.intake import Intake
-from qcot.bridge.problems import BAD_STATEMENT, NO_NEXT_KEY, STATEMENT_REFUSED
+from qcot.bridge.problems import BAD_STATEMENT, BOARD_NOT_CERTIFIED, NO_NEXT_KEY, ROTATION_LEFT_OUT, STATEMENT_REFUSED
 from qcot.bridge.store import Settled, Store
 from qcot.certificates import certificate
 from qcot.certificates.certificate import Certificate, Role
@@ -68,9 +68,13 @@ class Statements:
         issuers = (each.raw for each in known if each.role is Role.ISSUER and each.kid == own.issuer)
         return (*issuers, own.raw)
 
-    def has_board(self, device: bytes) -> bool:
-        """Whether the home holds a certificate of this board."""
-        return any(each.role is Role.BOARD and each.kid == device for each in self.certificates())
+    def require_board(self, device: bytes) -> None:
+        """Raise QcotError `board-not-certified` or `board-of-another-bridge` unless this bridge may serve the board."""
+        known = (each for each in self.certificates() if each.role is Role.BOARD and each.kid == device)
+        newest = max(known, key=lambda each: each.issued_at, default=None)
+        if newest is None:
+            raise QcotError(BOARD_NOT_CERTIFIED, f"board {device.hex()} has no certificate in this home")
+        newest.require_bridge(self._config.name)
 
     def certificates(self) -> list[Certificate]:
         """Those in the home's folder, issuers first; each file is read once."""
@@ -141,14 +145,36 @@ class Statements:
         self._store.forget_announced(device for raw in settled.raws for device in _enrolled_in(raw))
         self.give_over()
 
+    def outlived(self, ended: Sequence[bytes], wanted: int) -> bool:
+        """Have the new key sign all from sequence ``wanted`` on, without the rotation to it; gives whether it did.
+
+        That is when the ledger has the new key's certificate, and the first that waits is among ``ended``: those that
+        are not taken because they are the former key's. Its rotation, which only the former key can bring, would be the
+        last of them, and all that the new key has signed waits behind it.
+        """
+        signing, own, first = self._store.signing(), self.chain(), self._store.outbox(limit=1)
+        if signing is None or not own or not first or first[0].hash not in ended:
+            return False
+        introduced = self._store.taken(hashlib.sha256(own[-1]).digest())
+        if introduced is None or not introduced.is_on_ledger:
+            return False
+        former = transactions.envelope(first[0].raw).kid
+        if former != self._intake.former:
+            return False
+        self._intake.renumber(wanted, without=signing[1])
+        self._trouble(ROTATION_LEFT_OUT, f"the certificate of {former.hex()} ended before its rotation was taken")
+        self.give_over()
+        return True
+
     def give_over(self) -> None:
-        """Once its rotation is on the ledger, the new key's files take the place of the old one's.
+        """Once its rotation is on the ledger, or was left out, the new key's files take the place of the old one's.
 
         Where a service manager holds the old key there is none to replace, and the new one is used from where it is.
         """
         signing = self._store.signing()
         taken = None if signing is None else self._store.taken(signing[1])
-        if signing is None or taken is None or not taken.is_on_ledger or not self._config.seed.exists():
+        is_over = taken is not None and (taken.is_on_ledger or taken.is_left_out)
+        if signing is None or not is_over or not self._config.seed.exists():
             return
         certificates = self._home / "certificates"
         for new, old in (

@@ -48,7 +48,7 @@ _PROBLEMS: dict[int, Problem] = {
 
 FRAME, ENROLMENT, STATEMENT, CHAIN = range(1, 5)
 """A CHAIN is a statement that goes in one transaction with the CHAIN before it."""
-_PENDING, _ON_LEDGER, _REFUSED = range(3)
+_PENDING, _ON_LEDGER, _REFUSED, _LEFT_OUT = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,7 @@ class Taken:
 
     is_on_ledger: bool
     is_refused: bool
+    is_left_out: bool = False
 
 
 class Store:
@@ -187,7 +188,7 @@ class Store:
         """What became of the statement with this hash, if it was ever taken."""
         with self._named():
             row = self._db.execute("SELECT state FROM taken WHERE hash = ?", (statement,)).fetchone()
-        return Taken(row[0] == _ON_LEDGER, row[0] == _REFUSED) if row else None
+        return Taken(row[0] == _ON_LEDGER, row[0] == _REFUSED, row[0] == _LEFT_OUT) if row else None
 
     def forget_refused(self) -> None:
         """Have all statements that were refused tried again."""
@@ -295,8 +296,8 @@ class Store:
         self._db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?)", [(each, state) for each in hashes])
         return hashes
 
-    def renumber(self, replacements: Sequence[Sealed], next_sequence: int) -> None:
-        """Replace the whole outbox; for a bridge whose gateway is ahead of it."""
+    def renumber(self, replacements: Sequence[Sealed], next_sequence: int, left_out: bytes | None = None) -> None:
+        """Replace the whole outbox; ``left_out`` is the hash of a statement that is not in it any more."""
         with self._named(), transaction(self._db):
             self._db.execute("DELETE FROM outbox")
             self._db.executemany(
@@ -304,6 +305,8 @@ class Store:
                 [(each.sequence, each.hash, each.readings, each.raw) for each in replacements],
             )
             self._set_next(next_sequence)
+            if left_out is not None:
+                self._db.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", (left_out, _LEFT_OUT))
         self._next = next_sequence
 
     def refused(self) -> list[tuple[int, Refusal]]:

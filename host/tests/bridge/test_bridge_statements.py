@@ -20,10 +20,10 @@ from bridge_site import (
     until,
 )
 from qcot.bridge import spool
-from qcot.bridge.intake import Identity, Intake, parts
+from qcot.bridge.intake import Identity, Intake, parts, sign
 from qcot.bridge.publisher import Publisher
 from qcot.bridge.statements import Statements
-from qcot.bridge.store import Refusal, Store
+from qcot.bridge.store import Refusal, Sealed, Store
 from qcot.crypto import keyfile
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.errors import QcotError
@@ -265,13 +265,13 @@ def test_what_nobody_would_take_as_it_is_is_signed_anew_when_the_bridge_starts(o
 class Desk:
     """A publisher over an outbox, answered by hand."""
 
-    def __init__(self, store, intake, introduction=()):
+    def __init__(self, store, intake, introduction=(), **options):
         self.store, self.intake, self.introduction = store, intake, introduction
         self.now, self.sent, self.troubles = 0.0, [], []
         self.publisher = Publisher(
             store, GATEWAY_KEY.public_key, site=SITE, bridge=BRIDGE, send=self.sent.append,
             renumber=intake.renumber, trouble=lambda problem, reason: self.troubles.append(problem.name),
-            introduction=lambda: self.introduction,
+            introduction=lambda: self.introduction, **options,
         )  # fmt: skip
         self.publisher.accepted = 1
 
@@ -302,7 +302,8 @@ def accepted(transaction):
 
 
 @pytest.mark.parametrize(
-    "name", ["certificate-unknown", "certificate-expired", "certificate-revoked", "policy-foreign"]
+    "name",
+    ["certificate-unknown", "certificate-expired", "certificate-revoked", "certificate-rotated", "policy-foreign"],
 )
 def test_a_gateway_without_the_newest_certificate_is_told_it_before_all_else_and_once(outbox, name):
     store, intake = outbox()
@@ -342,6 +343,95 @@ def test_a_certificate_taken_back_before_its_successor_came_holds_nothing_up(out
         assert desk.troubles == []
     assert store.counts() == (0, 0, 0)
     assert record_ in ledger.statements
+
+
+def ended(how):
+    """A ledger on which the old key's certificate has ended."""
+    past, ledger = int(time.time()) - 10, Ledger()
+    old = AUTHORITY.bridge(BRIDGE_KEY, BRIDGE, span=(past - 10, past if how == "expired" else past + 1000))
+    register = ledger.standing.register.admit(AUTHORITY.certificate, past - 1).admit(old, past - 1)
+    if how == "revoked":
+        register = register.revoke(AUTHORITY.revoke(old))
+    if how == "rotated":  # the outbox was restored from a backup
+        register = register.admit(NEW_CERTIFICATE, past).rotate(ROTATION, BRIDGE_KEY.public_key.kid)
+    ledger.standing = replace(ledger.standing, register=register)
+    return ledger
+
+
+@pytest.mark.parametrize("how", ["expired", "revoked", "rotated"])
+def test_an_old_key_that_ends_before_its_rotation_was_taken_holds_nothing_up(outbox, home, how):
+    store, intake = outbox()
+    ledger = ended(how)
+    with_next(home)
+    one, two, three = map(published, (1, 2, 3))
+    for each in (one, ROTATION, two, three):
+        intake.bring((each,))
+        intake.commit()
+        intake.seal()
+    old, new = BRIDGE_KEY.public_key.kid, NEW_KEY.public_key.kid
+    assert kids(store) == [old, old, new, new]
+    told = []
+    config = home.config(SimpleNamespace(host="", port=1))
+    statements = Statements(config, store, intake, lambda problem, reason: told.append(problem.name))
+    desk = Desk(store, intake, statements.chain(), outlived=statements.outlived, settled=statements.settled)
+    for _ in range(20):
+        sent = desk.pump(after=40.0)
+        if sent:
+            answers = [ledger.take(each.raw) for each in sent]
+            desk.answer(*answers, wanted=ledger.next)
+    assert store.counts() == (0, 0, 0)
+    brought = [each for each in ledger.statements if each not in (AUTHORITY.certificate, NEW_CERTIFICATE)]
+    assert brought == [one, two, three]
+    assert {each.kid for each in ledger.everything} == {new}
+    assert desk.publisher.backlog == 0
+    assert (told, set(desk.troubles)) == (["rotation-left-out"], set())
+    keys = home.path / "keys"
+    assert not (keys / "bridge.next.seed").exists()
+    assert keyfile.load(keys / "bridge.seed") == NEW_SEED
+    assert (home.path / "certificates" / "bridge.cert").read_bytes() == NEW_CERTIFICATE
+    assert store.signing() is None
+    store, intake = outbox(key=NEW_KEY, next_key=lambda: None)
+    assert intake.key.public_key.kid == new
+
+
+def test_a_rotation_is_kept_while_the_ledger_lacks_the_new_keys_certificate(outbox, home):
+    store, intake = outbox()
+    with_next(home)
+    for each in (record_ := published(1), ROTATION):
+        intake.bring((each,))
+        intake.commit()
+        intake.seal()
+    statements = Statements(home.config(SimpleNamespace(host="", port=1)), store, intake, lambda *_: None)
+    before = store.outbox()
+    assert not statements.outlived([before[0].hash], 1)
+    introduction = Sealed(3, b"i" * 32, 0, introducing(3))
+    store.seal([], introduction)
+    store.settle([introduction.hash], [])
+    assert not statements.outlived([before[1].hash], 1)  # it is not the first that waits
+    assert store.outbox() == before
+    assert statements.outlived([before[0].hash], 1)
+    assert [transactions.parse(each.raw).statements for each in store.outbox()] == [(record_,)]
+
+
+def test_killed_between_leaving_the_rotation_out_and_its_files_the_change_of_key_is_finished(outbox, home):
+    store, intake = outbox()
+    with_next(home)
+    for each in (published(1), ROTATION):
+        intake.bring((each,))
+        intake.commit()
+        intake.seal()
+    intake.renumber(1, without=hashlib.sha256(ROTATION).digest())
+    store, intake = outbox()  # with the old key's files
+    assert kids(store) == [NEW_KEY.public_key.kid]
+    statements = Statements(home.config(SimpleNamespace(host="", port=1)), store, intake, lambda *_: None)
+    statements.settled(store.settle([store.outbox()[0].hash], []))
+    assert keyfile.load(home.path / "keys" / "bridge.seed") == NEW_SEED
+    assert store.signing() is None
+
+
+def introducing(sequence):
+    entries = [StatementEntry(AUTHORITY.certificate), StatementEntry(NEW_CERTIFICATE)]
+    return sign(Identity(SITE, BRIDGE, "default", NEW_KEY), sequence, 1, entries, 0).raw
 
 
 def test_what_is_refused_for_one_board_comes_again_without_it_and_in_order(outbox):
