@@ -18,6 +18,11 @@ from qcot.errors import Problem, QcotError
 
 INTERNAL = Problem("internal-error", "This is a bug in qcot. Report it with the file named above.")
 DISK_FULL = Problem("disk-full", "Free some space where the output goes, then run it again.")
+NOT_PERMITTED = Problem("not-permitted", "Run it as the user whose home this is, or see who may read and write there.")
+NO_BUGS = {
+    errno.ENOSPC: DISK_FULL, errno.EACCES: NOT_PERMITTED, errno.EPERM: NOT_PERMITTED, errno.EROFS: NOT_PERMITTED
+}  # fmt: skip
+"""What the system refuses wherever it is asked; any other error of its is one that nobody thought of."""
 
 MODULES = {
     "qcot.cli.services": ("init", "broker", "bridge", "gateway", "up"),
@@ -103,7 +108,8 @@ def run() -> None:
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:
-        report(QcotError(DISK_FULL, str(error)) if error.errno == errno.ENOSPC else _crash(error), as_json)
+        known = NO_BUGS.get(error.errno or 0)
+        report(QcotError(known, str(error)) if known else _crash(error), as_json)
         sys.exit(1)
     except Exception as error:  # the last line of defence
         report(_crash(error), as_json)

@@ -8,7 +8,14 @@ import shlex
 import stat
 from pathlib import Path
 
-from qcot.crypto.problems import KEY_FILE_BAD, KEY_FILE_EXISTS, KEY_FILE_IO, KEY_FILE_MISSING, KEY_FILE_MODE
+from qcot.crypto.problems import (
+    KEY_FILE_BAD,
+    KEY_FILE_EXISTS,
+    KEY_FILE_IO,
+    KEY_FILE_MISSING,
+    KEY_FILE_MODE,
+    KEY_FILE_UNREADABLE,
+)
 from qcot.crypto.signing import SEED_SIZE
 from qcot.errors import Problem, QcotError
 
@@ -47,7 +54,7 @@ def load(path: Path, size: int = SEED_SIZE, *, credential: str | None = None) ->
 
     That is looked for first, in the folder that systemd names in CREDENTIALS_DIRECTORY (systemd.exec(5)). None has
     none: a name is for one secret, never for every file that is called alike. Raises `key-file-missing`,
-    `key-file-mode`, `key-file-bad`.
+    `key-file-mode`, `key-file-unreadable`, `key-file-bad`.
     """
     given = None if credential is None else find_credential(credential)
     # systemd lets a service's user read it by an ACL, which shows as a right of the group, in a folder of its own.
@@ -75,6 +82,8 @@ def _read(path: Path, size: int, forbidden: int) -> bytes:
             secret = file.read(size + 1)
     except FileNotFoundError as error:
         raise QcotError(KEY_FILE_MISSING, f"{path} is not there") from error
+    except PermissionError as error:
+        raise QcotError(KEY_FILE_UNREADABLE, f"{path}: {error.strerror}") from error
     except OSError as error:
         raise QcotError(KEY_FILE_BAD, f"{path}: {error.strerror}") from error
     if len(secret) != size:

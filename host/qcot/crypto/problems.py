@@ -37,6 +37,7 @@ ALGORITHM_VERIFY_ONLY = Problem(
 KEY_FILE_MISSING = Problem("key-file-missing", "Run `qcot init`, or give the path of the key file.")
 KEY_FILE_EXISTS = Problem("key-file-exists", "Keep the key that is there, or name another file; no key is overwritten.")
 KEY_FILE_MODE = Problem("key-file-mode", "Make it yours alone: chmod 600")
+KEY_FILE_UNREADABLE = Problem("key-file-unreadable", "Run it as the user whose key this is: nobody else may read it.")
 KEY_FILE_BAD = Problem(
     "key-file-bad", "Restore the key file from a backup: it does not hold a secret of the stated length."
 )

@@ -222,6 +222,33 @@ def test_output_that_nobody_can_take_is_no_bug(home: Home) -> None:
     assert done.stderr.startswith("disk-full: ")
 
 
+@pytest.mark.parametrize(
+    ("closed", "words", "name"),
+    [
+        ("trusted", ("certificate", "show"), "not-permitted"),
+        ("ledger", ("ledger", "list"), "not-permitted"),
+        ("keys/gateway.seed", ("gateway",), "key-file-unreadable"),
+        (".", ("ledger", "witness", "init", "tower", "--site", "home"), "not-permitted"),
+    ],
+)
+def test_what_this_user_may_not_touch_is_no_bug(home: Home, closed: str, words: tuple[str, ...], name: str) -> None:
+    place = home.path / closed
+    mode = place.stat().st_mode
+    place.chmod(0o500 if closed == "." else 0)  # typer itself refuses a home that cannot be looked into
+    rights = "-dac_override,-dac_read_search"
+    bound = [] if os.geteuid() else ["setpriv", "--bounding-set", rights, "--inh-caps", rights]
+    try:
+        done = subprocess.run(
+            [*bound, sys.executable, "-c", "from qcot.cli.main import main; main()", *words, "--home", home.path],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        place.chmod(mode)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{name}: ")
+    assert "Permission denied" in done.stderr
+
+
 def test_errors_are_json_where_json_was_asked_for(run: Run) -> None:
     status, out, _ = run("ledger", "verify", "--json")
     assert status == 1
