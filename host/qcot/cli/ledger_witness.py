@@ -17,7 +17,9 @@ from qcot.certificates.claims import Role
 from qcot.cli.common import HomeOption, JsonOption, open_home, out, print_json, read_text, write_file
 from qcot.cli.ledger_proofs import trust_of
 from qcot.crypto import keyfile
+from qcot.crypto.problems import KEY_FILE_MISSING
 from qcot.crypto.signing import ML_DSA_44, SigningKey
+from qcot.errors import Problem, QcotError
 from qcot.ledger import attachments, checkpoint, proving
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader
@@ -25,6 +27,10 @@ from qcot.ledger.witness import Witness
 
 if TYPE_CHECKING:
     from qcot.home import Home
+
+NO_WITNESS = Problem(
+    "witness-missing", "Make one with `qcot ledger witness init NAME --site SITE`, or name its home with --home."
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,7 +43,12 @@ app = typer.Typer(
 
 def _witness(home: Home) -> Witness:
     folder = home.path / "witness"
-    seed = keyfile.load(folder / "witness.seed", credential="qcot.witness.seed")
+    try:
+        seed = keyfile.load(folder / "witness.seed", credential="qcot.witness.seed")
+    except QcotError as error:
+        if error.problem is not KEY_FILE_MISSING:
+            raise
+        raise QcotError(NO_WITNESS, f"{home.path} has no witness") from error
     return Witness(folder / "state.sqlite", SigningKey(ML_DSA_44, seed))
 
 

@@ -175,12 +175,17 @@ def share(
         found = words.record_id(record, custodian)
         recipient = words.recipient_of(to, custodian)
         custodian.share(found, recipient, purpose, until)
+        is_here = custodian.store.holder(recipient.kid) is not None
     if as_json:
         print_json({"record": found, "recipient": recipient.kid, "purpose": purpose, "until": until})
         return
     ends = "until it is revoked" if until is None else f"until {words.date(until)}"
     out.print(f"{recipient.kid.hex()} may open {found.hex()} for {purpose}, {ends}", markup=False, soft_wrap=True)
-    out.print(f"next  qcot record open {found.hex()[:8]} --as NAME -o FILE", markup=False, soft_wrap=True)
+    if is_here:
+        out.print(f"next  qcot record open {found.hex()[:8]} --as NAME -o FILE", markup=False, soft_wrap=True)
+    else:
+        out.print(f"next, in the recipient's home  qcot record ask {found.hex()} --as NAME -o FILE.qcot-access",
+                  markup=False, soft_wrap=True)  # fmt: skip
 
 
 @app.command()
@@ -207,7 +212,8 @@ def revoke(
     if as_json:
         print_json({"record": found, "recipient": kid})
         return
-    out.print(f"{kid.hex()} may open {found.hex()} no longer; what it opened before it may have kept", markup=False)
+    out.print(f"{kid.hex()} may open {found.hex()} no longer; what it opened before it may have kept",
+              markup=False, soft_wrap=True)  # fmt: skip
 
 
 @app.command("open")

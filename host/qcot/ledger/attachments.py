@@ -22,7 +22,8 @@ from qcot.ledger.problems import ANCHOR_FOREIGN
 from qcot.ledger.reader import Reader
 
 COSIGNATURE_FOREIGN = Problem(
-    "cosignature-foreign", "Give what a certified witness answered to a request that this log made."
+    "cosignature-foreign",
+    "Install the witness's certificate (`qcot certificate install`), and give what it answered to this log's request.",
 )
 
 

@@ -98,7 +98,9 @@ NOT_INCLUDED = Problem("not-included", "Ask for the evidence again; as it is, th
 NOT_COVERED = Problem("not-covered", "Ask for the evidence with the Qblock that closed this transaction.")
 LOG_FOREIGN = Problem("log-foreign", "Ask for evidence whose gateway is certified for the log of its checkpoint.")
 QUORUM_MISSING = Problem(
-    "quorum-missing", "Have more of the log's witnesses cosign its newest checkpoint, then ask for the evidence again."
+    "quorum-missing",
+    "Have more of the log's witnesses cosign its newest checkpoint (`qcot ledger witness ask`), then ask for the "
+    "evidence again.",
 )
 ANCHOR_FOREIGN = Problem("anchor-foreign", "Ask for the evidence with an anchor of this log.")
 NOT_CONSISTENT = Problem(

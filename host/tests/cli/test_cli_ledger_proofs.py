@@ -196,7 +196,7 @@ def test_the_authority_anchors_here_and_by_files(qcot: Run, home: Home, board: B
         (("ledger", "checkpoint"), "ledger-missing"),
         (("ledger", "anchor", "ask"), "ledger-missing"),
         (("ledger", "anchor"), "authority-missing"),
-        (("ledger", "witness", "show"), "key-file-missing"),
+        (("ledger", "witness", "show"), "witness-missing"),
         (("ledger", "witness", "sign", "/nonexistent"), "file-unreadable"),
         (("verify", "/nonexistent"), "file-unreadable"),
     ],

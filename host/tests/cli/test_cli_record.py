@@ -180,7 +180,7 @@ def test_a_record_goes_to_another_home_that_has_neither_site_nor_ledger(run: Run
     there, here = tmp_path / "elsewhere", tmp_path / "home"
     handed_id = answer(run("identity", "clinic", "--home", there, "--json"))["file"]
     record = answer(run("publish", note, "--as", "ada", "--json"))["record"]
-    run("share", record, "--to", handed_id)
+    assert f"qcot record ask {record} --as NAME" in run("share", record, "--to", handed_id)[1]
     assert run("ask", record, "--as", "clinic", "-o", "a.qcot-access", "--home", there)[0] == 0
     assert run("hand-out", "a.qcot-access", "-o", "r.qcot-handed", "--home", here)[0] == 0
     assert refused(run("hand-out", "a.qcot-access", "-o", "again", "--home", here)) == "access-used"
