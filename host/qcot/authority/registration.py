@@ -123,13 +123,13 @@ def certify(home: Home, part: str, now: int) -> Outcome:
 
 
 def register_board(home: Home, board: EnrolledBoard, now: int) -> Outcome:
-    """A certificate for an enrolled ``board``: one that is here and still fits, issued here, or asked for.
+    """A certificate for an enrolled ``board``: one that is here and fits this bridge, issued here, or asked for.
 
     Raises QcotError `possession-not-shown`, `key-...`, `no-authority`, or what the authority refuses.
     """
     registry, settings, part = BoardRegistry(home.path), home.settings(), f"boards/{board.device.hex()}"
     known = standing(home, part, now)
-    if known is not None:
+    if known is not None and known.bridge in (None, settings.bridge.name):
         return known
     proof = registry.proof(board.device)
     if proof is None:

@@ -12,7 +12,6 @@ from qcot.bridge.config import BridgeConfig
 from qcot.bridge.intake import Intake
 from qcot.bridge.problems import (
     BAD_CHANNEL,
-    BOARD_NOT_CERTIFIED,
     COMMAND_REFUSED,
     DUPLICATE,
     IMAGE_CHANGED,
@@ -52,7 +51,7 @@ class Hub:
     registry: BoardRegistry
     store: Store
     intake: Intake
-    is_certified: Callable[[bytes], bool]
+    require_certified: Callable[[bytes], None]
     commit: Callable[[], bool]
     trouble: Callable[[str, Problem, str], None]
     wall: Callable[[], int]
@@ -237,8 +236,10 @@ class BoardPort:
             raise _LeaveError(error.problem, error.reason, NOT_SERVED_RETRY) from error
         if board is None:
             raise _LeaveError(UNKNOWN_BOARD, f"the enrolment of {name} did not end", NOT_SERVED_RETRY)
-        if not self._hub.is_certified(hello.device):
-            raise _LeaveError(BOARD_NOT_CERTIFIED, f"{name} has no certificate in this home", NOT_SERVED_RETRY)
+        try:
+            self._hub.require_certified(hello.device)
+        except QcotError as error:
+            raise _LeaveError(error.problem, error.reason, NOT_SERVED_RETRY) from error
         self._refuse_twin(hello.device, now)
         self._hub.intake.announce(board, keys.commitment(hello.device, device_key))
         return device_key

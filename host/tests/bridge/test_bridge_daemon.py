@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from board_peer import Board, PtyBoard
 from bridge_site import (
+    AUTHORITY,
     BRIDGE,
     BRIDGE_KEY,
     GATEWAY_KEY,
@@ -117,6 +118,21 @@ def test_a_board_that_is_not_enrolled_is_named_and_served_once_it_is(home, gatew
     enroll(board.path, home.registry, window=WAIT_S)
     until(lambda: "board-not-certified" in troubles(bridge), "the trouble")
     home.certify_board(board.board.device)
+    sample(board, 30)
+    online(bridge)
+    arrives(gateway, board)
+
+
+def test_a_board_that_is_certified_for_another_bridge_is_named_and_served_once_it_is_certified_here(
+    home, gateway, running
+):
+    board = home.board()
+    device, key = board.board.device, home.registry.key(board.board.device)
+    home.certify(f"boards/{device.hex()}", AUTHORITY.board(device, key, bridge="other"))
+    bridge = running(home.config(gateway_broker(gateway)))
+    until(lambda: "board-of-another-bridge" in troubles(bridge), "the trouble")
+    assert "certified for bridge other" in view_of(bridge).reason
+    home.certify(f"boards/{device.hex()}", AUTHORITY.board(device, key, bridge="bridge"))
     sample(board, 30)
     online(bridge)
     arrives(gateway, board)

@@ -242,8 +242,22 @@ def test_a_board_elsewhere_is_asked_for_sealed_and_certified_by_its_bridge(run: 
     assert made is not None
     assert made.board is not None
     assert made.board.commitment == keys.commitment(board.device, BoardRegistry(other.path).key(board.device))
-    assert (made.board.image, made.policy) == (IMAGE, "default")
+    assert (made.board.image, made.policy, made.bridge) == (IMAGE, "default", "bridge-2")
     assert registration.register_board(other, board, now).raw == made.raw  # what holds is not asked for again
+
+
+def test_a_board_that_comes_from_another_bridge_is_certified_anew_for_this_one(home: Home) -> None:
+    now, board = int(time.time()), enrolled(home)
+    first = registration.register_board(home, board, now)
+    text = home.settings_file.read_text()
+    assert registration.register_board(home, board, now) == first
+    home.certificate_file("bridge").unlink()
+    home.settings_file.write_text(text.replace('[bridge]\nname = "bridge"', '[bridge]\nname = "moved"'))
+    registration.certify(home, "bridge", now)
+    second = registration.register_board(home, board, now)
+    assert isinstance(first, certificate.Certificate)
+    assert isinstance(second, certificate.Certificate)
+    assert (first.bridge, second.bridge) == ("bridge", "moved")
 
 
 def test_boards_says_which_have_a_certificate(run: Run, home: Home) -> None:
