@@ -11,7 +11,8 @@ REQUEST_STALE = Problem("request-stale", "Set the clocks right and make the requ
 REQUEST_UNSEALED = Problem("request-unsealed", "Seal it to this authority: it holds the board's key.")
 NAME_TAKEN = Problem(
     "name-taken",
-    "Take another name; or, where this key is to take the place of the other one, say so with `--replace`.",
+    "Take another name; or, where this key is to take the place of the other one, say so: "
+    "`qcot authority issue --replace`.",
 )
 DEVICE_TAKEN = Problem("device-taken", "Erase the board and enrol it under a new device id: an id keeps its first key.")
 POSSESSION_UNPROVEN = Problem(

@@ -153,15 +153,15 @@ class Records:
             ).fetchall()
         return [bytes(raw) for (raw,) in rows]
 
-    def holders(self, role: Role, name: str, at_s: int) -> list[bytes]:
-        """The kids certified for this role and name beyond ``at_s`` that were not revoked."""
+    def holder(self, role: Role, name: str, at_s: int) -> bytes | None:
+        """The kid certified last for this role and name, beyond ``at_s`` and not revoked: others gave it over to it."""
         with self._named():
-            rows = self._db.execute(
-                """SELECT DISTINCT kid FROM issued WHERE role = ? AND name = ? AND not_after > ?
-                AND serial NOT IN (SELECT serial FROM revoked)""",
+            row = self._db.execute(
+                """SELECT kid FROM issued WHERE role = ? AND name = ? AND not_after > ?
+                AND serial NOT IN (SELECT serial FROM revoked) ORDER BY id DESC LIMIT 1""",
                 (str(role), name, at_s),
-            ).fetchall()
-        return [bytes(kid) for (kid,) in rows]
+            ).fetchone()
+        return bytes(row[0]) if row else None
 
     def certificate(self, serial: bytes) -> bytes | None:
         """The certificate of this serial."""

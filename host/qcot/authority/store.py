@@ -270,9 +270,9 @@ class AuthorityStore:
 
     def _of_key(self, request: KeyRequest, now: int, replace: bool) -> Claims:
         request.verify()
-        others = [kid for kid in self._records.holders(request.role, request.name, now) if kid != request.key.kid]
-        if others and not replace:
-            raise QcotError(NAME_TAKEN, f"{request.role} {request.name} is the key {others[0].hex()}")
+        holder = self._records.holder(request.role, request.name, now)
+        if holder not in (None, request.key.kid) and not replace:
+            raise QcotError(NAME_TAKEN, f"{request.role} {request.name} is the key {holder.hex()}")
         return Claims(request.role, self.site, request.name, request.key, now, now + 1, request.policy, log=request.log)
 
     def _of_board(self, request: BoardRequest, now: int) -> Claims:

@@ -185,6 +185,8 @@ def test_a_name_stays_with_its_key_unless_the_operator_says_that_it_is_replaced(
     assert name(store.issue, taking, NOW) == "name-taken"
     assert store.issue(bridge_request(policy="p-2"), NOW).policy == "p-2"
     assert store.issue(taking, NOW, replace=True).key == OTHER.public_key
+    assert store.issue(bridge_request(OTHER, policy="p-3"), NOW).policy == "p-3"  # it has the name now, and renews
+    assert name(store.issue, bridge_request(policy="p-4"), NOW) == "name-taken"  # it gave it over
     third = bridge_request(SigningKey(ML_DSA_65, b"\x09" * 32))
     for each in store.issued()[1:]:
         store.revoke(each.serial, "superseded", NOW)
