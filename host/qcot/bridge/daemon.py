@@ -277,7 +277,17 @@ class Bridge:
             self._statements.look()
             if not self._intake.dirty or self._commit():
                 self._statements.tidy()
+                if self._statements.send_again():
+                    self._publisher.recount()
                 self._seal()
+            self._check_boards()
+
+    def _check_boards(self) -> None:
+        """End the sessions of boards whose certificate has ended."""
+        require = partial(self._statements.require_board, certificates=self._statements.certificates())
+        for port in list(self._ports.values()):
+            if port.check(require, time.monotonic()):
+                self._after(port)
 
     def _require_certified(self, device: bytes) -> None:
         """Raise by name unless a board is certified for this bridge; its certificate goes to the ledger before it."""

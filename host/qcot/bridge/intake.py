@@ -229,6 +229,21 @@ class Intake:
                 add(parsed.time, entries, _readings_in(entries) if len(found) > 1 else old.readings, key)
         self._store.renumber(replacements, next_sequence + len(replacements), without)
 
+    def holds(self, device: bytes) -> bool:
+        """Whether something of this board waits to be signed, or for its receipt."""
+        if any(item.device == device for item in (*self._fresh, *(item for _, item in self._waiting))):
+            return True
+        return any(device in devices_in(each.raw) for each in self._store.outbox())
+
+    def send_again(self, hashes: Sequence[bytes]) -> None:
+        """Sign anew, as the last of the outbox, what was refused under these hashes."""
+        sealed = []
+        for at, hash_ in enumerate(hashes):
+            parsed = transactions.parse(self._store.refused_raw(hash_))
+            entries, sequence = list(parsed.entries), self._store.next_sequence + at
+            sealed.append(self._sign(sequence, parsed.time, entries, _readings_in(entries), self.key))
+        self._store.send_again(hashes, sealed)
+
     @property
     def former(self) -> bytes | None:
         """The kid of the key that signed before, while a rotation from it is on its way."""
@@ -301,6 +316,11 @@ def parts(entries: Sequence[Entry], reason: str) -> list[list[Entry]]:
         is_own = not isinstance(entry, StatementEntry) and entry.device == refused.device
         found_in[is_own].append(entry)
     return [part for part in found_in if part]
+
+
+def devices_in(raw: bytes) -> set[bytes]:
+    """The boards of which a transaction has entries."""
+    return {each.device for each in transactions.parse(raw).entries if not isinstance(each, StatementEntry)}
 
 
 def _readings_in(entries: Sequence[Entry]) -> int:

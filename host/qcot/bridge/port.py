@@ -14,6 +14,7 @@ from qcot.bridge.problems import (
     BAD_CHANNEL,
     COMMAND_REFUSED,
     DUPLICATE,
+    HELD_BACK,
     IMAGE_CHANGED,
     UNENROLLED,
     UNKNOWN_BOARD,
@@ -139,6 +140,24 @@ class BoardPort:
         self._session.acknowledge(position.epoch, position.seq)
         self.tick(now)
 
+    def check(self, require: Callable[[bytes], None], now: float) -> bool:
+        """End the session of a board that ``require`` refuses; gives whether it did.
+
+        The port stays open, so that the board keeps what it has; what it says next decides whether it is served.
+        """
+        device = self._session.device
+        if self._serial is None or device is None:
+            return False
+        try:
+            require(device)
+        except QcotError as error:
+            self._session = Session(listen=0.0)
+            self._reason = str(error)
+            self._disown()
+            self._hub.trouble(self.path, error.problem, error.reason)
+            return True
+        return False
+
     def close(self, reason: str) -> None:
         """Give the port back."""
         if self._serial:
@@ -146,6 +165,9 @@ class BoardPort:
             self._serial.close()
             self._serial = None
         self._reason = reason
+        self._disown()
+
+    def _disown(self) -> None:
         if self._board and self._hub.owners.get(self._board.device) is self:
             del self._hub.owners[self._board.device]
 
@@ -211,7 +233,9 @@ class BoardPort:
             device_key = self._known(hello, now)
         except _LeaveError as error:
             if not self._session.online(now):
-                raise
+                if error.problem not in HELD_BACK:
+                    raise
+                self._reason = str(error)
             # Anybody can say HELLO; the board that proved itself is heard until it falls silent.
             self._hub.trouble(self.path, error.problem, error.reason)
             return
@@ -258,8 +282,8 @@ class BoardPort:
         if owner is not None and owner is not self:
             owner.close(f"the board moved to {self.path}")
             owner.retry_at = now + NOT_SERVED_RETRY
-        if self._board and self._board.device != opened.device and hub.owners.get(self._board.device) is self:
-            del hub.owners[self._board.device]
+        if self._board and self._board.device != opened.device:
+            self._disown()
         self._board = board
         hub.owners[opened.device] = self
         self._back_off = BACK_OFF[0]

@@ -38,6 +38,21 @@ BOARD_NOT_CERTIFIED = Problem(
     "board-not-certified",
     "Run `qcot enroll PORT` again, or install what the authority answers: the board waits for it.",
 )
+BOARD_EXPIRED = Problem(
+    "board-certificate-expired",
+    "Stop the bridge, run `qcot enroll PORT`, which renews it, and start the bridge again; or, where the authority is "
+    "elsewhere, install its answer: the bridge takes it up. The board keeps its newest readings until then.",
+)
+BOARD_EARLY = Problem(
+    "board-certificate-not-yet-valid", "Set the clock right, or wait: the board keeps its newest readings until then."
+)
+BOARD_WAITS = Problem(
+    "board-set-aside",
+    "Renew the board's certificate if it ended: then what the gateway refused for that is sent again, and the board "
+    "is served.",
+)
+HELD_BACK = (BOARD_EXPIRED, BOARD_EARLY, BOARD_WAITS)
+"""For these a board is not served, and its port stays open: opening it again would reset the board."""
 BAD_STATEMENT = Problem(
     "statement-unreadable", "Remove the file; it holds no certificate, revocation, rotation or record."
 )

@@ -112,6 +112,10 @@ class Publisher:
         """One more transaction is in the outbox."""
         self._backlog += 1
 
+    def recount(self) -> None:
+        """What was refused is in the outbox again."""
+        _, self._backlog, self.refused = self._store.counts()
+
     def restart(self) -> None:
         """The connection is new: nothing is on its way."""
         self._start_over()

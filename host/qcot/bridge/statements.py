@@ -8,35 +8,59 @@ own certificate and its issuer's go together, because the first transaction has 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from qcot.bridge import spool
 from qcot.bridge.config import BridgeConfig
-from qcot.bridge.intake import Intake
-from qcot.bridge.problems import BAD_STATEMENT, BOARD_NOT_CERTIFIED, NO_NEXT_KEY, ROTATION_LEFT_OUT, STATEMENT_REFUSED
+from qcot.bridge.intake import Intake, devices_in
+from qcot.bridge.problems import (
+    BAD_STATEMENT,
+    BOARD_EARLY,
+    BOARD_EXPIRED,
+    BOARD_NOT_CERTIFIED,
+    BOARD_WAITS,
+    NO_NEXT_KEY,
+    ROTATION_LEFT_OUT,
+    STATEMENT_REFUSED,
+)
 from qcot.bridge.store import Settled, Store
 from qcot.certificates import certificate
 from qcot.certificates.certificate import Certificate, Role
+from qcot.certificates.problems import CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID
 from qcot.crypto.keyfile import sync_folder
 from qcot.errors import Problem, QcotError
 from qcot.ledger import transactions
+from qcot.ledger.problems import CHAIN_GAP, NOT_ENROLLED
 from qcot.ledger.transactions import MAX_STATEMENT, EnrolmentEntry
 
 _ORDER = [Role.ISSUER, Role.BRIDGE, Role.GATEWAY, Role.WITNESS, Role.BOARD]
+_ENDED = (CERTIFICATE_EXPIRED.name, CERTIFICATE_NOT_YET_VALID.name)
+_WANTING = (CHAIN_GAP.name, NOT_ENROLLED.name)
+_TRY_AGAIN_S = 60.0
 _Stamp = tuple[int, int, int]
 
 
 class Statements:
-    """Belongs to the bridge's thread. ``trouble`` is told of files that hold no statement."""
+    """Belongs to the bridge's thread. ``trouble`` hears of files without a statement, ``clock`` gives POSIX seconds."""
 
     def __init__(
-        self, config: BridgeConfig, store: Store, intake: Intake, trouble: Callable[[Problem, str], None]
+        self,
+        config: BridgeConfig,
+        store: Store,
+        intake: Intake,
+        trouble: Callable[[Problem, str], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._config, self._home = config, config.home
         self._store, self._intake, self._trouble = store, intake, trouble
         self._read: dict[Path, tuple[_Stamp, Certificate | None]] = {}
         self._junk: set[Path] = set()
+        self._clock = clock
+        self._set_aside: set[bytes] = set()
+        self._boards: dict[bytes, set[bytes]] = {}  # in what was refused, by its hash
+        self._tried: dict[bytes, tuple[bytes, float]] = {}
 
     def look(self) -> None:
         """Take what is new; it is on disk when :meth:`Intake.commit` returns, and :meth:`tidy` lets go of the files."""
@@ -68,13 +92,59 @@ class Statements:
         issuers = (each.raw for each in known if each.role is Role.ISSUER and each.kid == own.issuer)
         return (*issuers, own.raw)
 
-    def require_board(self, device: bytes) -> None:
-        """Raise QcotError `board-not-certified` or `board-of-another-bridge` unless this bridge may serve the board."""
-        known = (each for each in self.certificates() if each.role is Role.BOARD and each.kid == device)
-        newest = max(known, key=lambda each: each.issued_at, default=None)
+    def require_board(self, device: bytes, certificates: list[Certificate] | None = None) -> None:
+        """Raise QcotError unless this bridge may serve the board now.
+
+        By name `board-not-certified`, `board-of-another-bridge`, `board-certificate-expired`, `-not-yet-valid`, or
+        `board-set-aside` while what was refused of it for its certificate has to come first.
+        """
+        newest, holds = self._of_board(device, self.certificates() if certificates is None else certificates)
         if newest is None:
             raise QcotError(BOARD_NOT_CERTIFIED, f"board {device.hex()} has no certificate in this home")
         newest.require_bridge(self._config.name)
+        if not holds:
+            is_early = self._clock() < newest.not_before
+            span = f"from {newest.not_before} to {newest.not_after}"
+            raise QcotError(BOARD_EARLY if is_early else BOARD_EXPIRED, f"board {device.hex()} is certified {span}")
+        if device in self._set_aside:
+            raise QcotError(BOARD_WAITS, f"readings of board {device.hex()} were refused for its certificate")
+
+    def _of_board(self, device: bytes, known: list[Certificate]) -> tuple[Certificate | None, bool]:
+        """The newest certificate of the board, of those that hold now where there are any; and whether it does."""
+        now = self._clock()
+        found = [(each.not_before <= now < each.not_after, each) for each in known if each.kid == device]
+        holds, newest = max(found, key=lambda each: (each[0], each[1].issued_at), default=(False, None))
+        return newest, holds
+
+    def send_again(self) -> bool:
+        """Send what was refused for a board's certificate again once another is on the ledger; gives whether some was.
+
+        All that was refused since for want of it goes along, in order, and only when nothing of the board is still on
+        its way: else that would be refused for want of what comes after it.
+        """
+        waiting: dict[bytes, list[bytes]] = {}
+        refused = self._store.refused_as(_ENDED) and self._store.refused_as((*_ENDED, *_WANTING))
+        for hash_, name in refused:
+            if hash_ not in self._boards:
+                self._boards[hash_] = devices_in(self._store.refused_raw(hash_))
+            for device in self._boards[hash_]:  # one at most, or it would have been sent in two
+                if name in _ENDED or device in waiting:
+                    waiting.setdefault(device, []).append(hash_)
+        self._set_aside = set(waiting)
+        certificates = self.certificates() if waiting else []
+        for device, hashes in waiting.items():
+            found, holds = self._of_board(device, certificates)
+            if found is not None and holds and self._may_try(device, found) and not self._intake.holds(device):
+                self._intake.send_again(hashes)
+                self._tried[device] = (found.hash, self._clock())
+                self._set_aside.discard(device)
+        return len(self._set_aside) < len(waiting)
+
+    def _may_try(self, device: bytes, found: Certificate) -> bool:
+        """With each certificate at once, and with the same again from time to time: the clocks may differ."""
+        taken = self._store.taken(found.hash)
+        hash_, at = self._tried.get(device, (b"", 0.0))
+        return taken is not None and taken.is_on_ledger and (hash_ != found.hash or self._clock() - at >= _TRY_AGAIN_S)
 
     def certificates(self) -> list[Certificate]:
         """Those in the home's folder, issuers first; each file is read once."""

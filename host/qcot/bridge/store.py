@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -314,6 +315,30 @@ class Store:
         with self._named():
             rows = self._db.execute("SELECT sequence, hash, name, reason FROM refused ORDER BY sequence").fetchall()
         return [(row[0], Refusal(*row[1:])) for row in rows]
+
+    def refused_as(self, names: Sequence[str]) -> list[tuple[bytes, str]]:
+        """Hash and name of what was refused by one of these names, in the order of the bridge sequence."""
+        query = "SELECT hash, name FROM refused WHERE name IN (SELECT value FROM json_each(?)) ORDER BY sequence"
+        with self._named():
+            return self._db.execute(query, (json.dumps(names),)).fetchall()
+
+    def refused_raw(self, hash_: bytes) -> bytes:
+        """The bytes of the refused transaction with this hash."""
+        with self._named():
+            (raw,) = self._db.execute("SELECT raw FROM refused WHERE hash = ?", (hash_,)).fetchone()
+        return bytes(raw)
+
+    def send_again(self, hashes: Iterable[bytes], sealed: Sequence[Sealed]) -> None:
+        """Put ``sealed`` at the end of the outbox, in the place of what was refused under ``hashes``."""
+        following = self._next + len(sealed)
+        with self._named(), transaction(self._db):
+            self._db.executemany("DELETE FROM refused WHERE hash = ?", [(each,) for each in hashes])
+            self._db.executemany(
+                "INSERT INTO outbox VALUES (?, ?, ?, ?)",
+                [(each.sequence, each.hash, each.readings, each.raw) for each in sealed],
+            )
+            self._set_next(following)
+        self._next = following
 
     def set_aside(self, start: int, end: int) -> bool:
         """Whether every sequence from ``start`` to before ``end`` was used by one that the gateway refused."""

@@ -49,6 +49,7 @@ class Ledger:
         self.standing = Standing(Register(AUTHORITY.root, SITE))
         self.statements, self.everything = [], []
         self.next = 1
+        self.ahead_s = 0  # of the clock
         self.hashes = {}
         self.accepted = []
         self.readings = defaultdict(list)
@@ -61,7 +62,9 @@ class Ledger:
         for each in known:
             if each.kid == parsed.kid:
                 parsed.verify(each.key)
-        state = rules.State(SITE, self.next, self.devices, self.standing, time.time_ns() // 1_000_000)
+        state = rules.State(
+            SITE, self.next, self.devices, self.standing, time.time_ns() // 1_000_000 + self.ahead_s * 1000
+        )
         match rules.judge(state, parsed, self.hashes.get(parsed.sequence)):
             case rules.Accept(devices=devices, standing=standing):
                 self.devices.update(devices)

@@ -34,6 +34,7 @@ from qcot.link.frames import MacKey, seal, wire
 from qcot.link.messages import Hello, Readings
 from qcot.mqtt import MqttLink, status_topic
 from small_disk import fill
+from trust_site import FROM, TO
 
 
 def arrives(gateway, board, epoch=None):
@@ -136,6 +137,69 @@ def test_a_board_that_is_certified_for_another_bridge_is_named_and_served_once_i
     sample(board, 30)
     online(bridge)
     arrives(gateway, board)
+
+
+def certified(home, board, begins, ends):
+    device, key = board.board.device, home.registry.key(board.board.device)
+    home.certify(f"boards/{device.hex()}", AUTHORITY.board(device, key, span=(begins, ends)))
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "name"),
+    [(FROM, FROM + 1, "board-certificate-expired"), (TO - 1, TO, "board-certificate-not-yet-valid")],
+)
+def test_a_board_whose_certificate_does_not_hold_keeps_its_readings_until_it_is_renewed(
+    home, gateway, running, begins, ends, name
+):
+    board = home.board()
+    bridge = running(home.config(gateway_broker(gateway)))
+    sample(board, 20)
+    arrives(gateway, board)
+    until(lambda: board.board.base == 20, "acknowledgements")
+    certified(home, board, begins, ends)
+    until(lambda: (view := view_of(bridge)) and not view.online and name in view.reason, "the session's end")
+    assert name in troubles(bridge)
+    sample(board, 20)
+    until(lambda: times(bridge, name) > 2, "HELLO to be refused again")
+    assert (board.board.base, len(gateway.readings(board.board))) == (20, 20)
+    home.certify_board(board.board.device)  # while both run
+    arrives(gateway, board)
+    assert board.board.epoch == 2  # nobody has reset it
+    assert len(gateway.readings(board.board)) == 40
+    assert bridge.snapshot().refused <= 1  # the statement that was expired
+
+
+def times(bridge, name):
+    return next((each.times for each in bridge.snapshot().troubles if each.name == name), 0)
+
+
+def test_what_is_judged_after_a_boards_certificate_ended_comes_after_its_renewal_and_holds_up_no_other(
+    home, gateway, running
+):
+    ended, other = home.board("a"), home.board("b")
+    day = 86_400
+    certified(home, ended, FROM, int(time.time()) + day)
+    bridge = running(home.config(gateway_broker(gateway)))
+    for board in (ended, other):
+        sample(board, 20)
+        arrives(gateway, board)
+    with gateway.lock:
+        gateway.ledger.ahead_s = 2 * day  # as if the readings had waited in the outbox
+    for _ in range(5):
+        sample(ended, 10)
+        sample(other, 10)
+        time.sleep(0.05)
+    arrives(gateway, other)
+    until(lambda: "board-set-aside" in troubles(bridge), "the trouble")
+    sample(other, 10)
+    arrives(gateway, other)
+    assert len(gateway.readings(ended.board)) == 20
+    home.certify_board(ended.board.device)
+    arrives(gateway, ended)
+    sample(ended, 10)
+    arrives(gateway, ended)
+    assert (ended.board.epoch, other.board.epoch) == (2, 2)
+    until(lambda: (view := bridge.snapshot()).outbox == 0 and view.refused == 0, "all to be taken")
 
 
 def test_a_board_of_another_home_is_named_and_not_served(home, gateway, running):

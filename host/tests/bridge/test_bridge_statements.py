@@ -60,7 +60,7 @@ def test_certificates_and_submissions_reach_the_ledger_once_each_and_apart_from_
     bridge = serve()
     sample(board, 20)
     until(lambda: len(gateway.readings(board.board)) == 20, "the readings")
-    late = spool.submit(home.path, published(9))
+    late = spool.submit(home.path, raw := published(9))
     until(lambda: published_in(gateway) >= {*submitted, late}, "the submission")
     until(lambda: not list(spool.folder(home.path).glob("*.cbor")), "the files")
     brought = [each.statements for each in gateway.ledger.everything if each.statements]
@@ -69,7 +69,7 @@ def test_certificates_and_submissions_reach_the_ledger_once_each_and_apart_from_
     assert all(len(each.entries) == len(each.statements) for each in gateway.ledger.everything if each.statements)
     count = len(gateway.ledger.statements)
     assert count == len(set(gateway.ledger.statements))
-    spool.submit(home.path, published(9))  # again: it is on the ledger
+    spool.submit(home.path, raw)  # again: it is on the ledger
     until(lambda: not list(spool.folder(home.path).glob("*.cbor")), "the file")
     bridge.stop()
     bridge = serve()
@@ -497,6 +497,43 @@ def test_parts_keep_every_entry_once_and_each_boards_order():
     for reason in ("entry 2: a statement", "entry 9: none", "because", "entry x: y"):
         assert parts(entries, reason) == [entries]
     assert parts([frame(ONE, 0)], "entry 0: because") == [[frame(ONE, 0)]]
+
+
+def test_what_was_refused_for_an_ended_certificate_and_since_for_want_of_it_is_sent_again_in_order(outbox, home):
+    store, intake = outbox()
+    names = ["chain-gap", "certificate-expired", "certificate-expired", "chain-gap", "chain-repeated"]
+    frames = [frame(ONE, 0), frame(ONE, 1), frame(TWO, 0), frame(ONE, 2), frame(ONE, 3)]
+    for each, name in zip(frames, names, strict=True):
+        store.settle([], [Refusal(take(intake, each).hash, name, "entry 0: because")])
+    now = 1_700_000_000.0
+    statements = Statements(
+        home.config(SimpleNamespace(host="", port=1)), store, intake, lambda *_: None, clock=lambda: now
+    )
+    assert not statements.send_again()  # no certificate
+    home.certify("boards/one", raw := AUTHORITY.board(ONE, bytes(32)))
+    assert not statements.send_again()  # it is not on the ledger
+    statements.look()
+    intake.commit()
+    while (sealed := intake.seal()) is not None:
+        store.settle([sealed.hash], [])
+    assert raw not in statements.chain()
+    late = take(intake, frame(ONE, 4))
+    assert not statements.send_again()  # this one is still to be refused for want of them
+    store.settle([], [Refusal(late.hash, "chain-gap", "entry 0: because")])
+    with pytest.raises(QcotError, match="board-set-aside"):
+        statements.require_board(ONE)
+    assert statements.send_again()
+    statements.require_board(ONE)
+    assert [transactions.parse(each.raw).entries for each in store.outbox()] == [
+        (frame(ONE, 1),), (frame(ONE, 2),), (frame(ONE, 4),)
+    ]  # fmt: skip
+    assert [each.sequence for each in store.outbox()] == list(range(late.sequence + 1, late.sequence + 4))
+    assert store.next_sequence == late.sequence + 4
+    assert [refusal.name for _, refusal in store.refused()] == ["chain-gap", "certificate-expired", "chain-repeated"]
+    store.settle([], [Refusal(each.hash, "certificate-expired", "entry 0: because") for each in store.outbox()])
+    assert not statements.send_again()  # not at once with the same certificate
+    now += 61
+    assert statements.send_again()
 
 
 def test_a_board_whose_enrolment_was_refused_is_announced_again(home, gateway, serve):
