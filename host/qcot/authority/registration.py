@@ -17,7 +17,7 @@ from qcot.boards.registry import BoardRegistry, EnrolledBoard
 from qcot.certificates import certificate, request, rotation
 from qcot.certificates.authority import AuthorityKeys
 from qcot.certificates.certificate import Certificate, Channel, LogClaims, Role
-from qcot.certificates.problems import CERTIFICATE_WRONG_SITE
+from qcot.certificates.problems import CERTIFICATE_REVOKED, CERTIFICATE_WRONG_SITE
 from qcot.certificates.register import Register
 from qcot.crypto import keyfile
 from qcot.errors import Problem, QcotError
@@ -25,6 +25,9 @@ from qcot.home import Home, create_home, write_whole
 from qcot.settings import Settings
 
 NO_PROOF = Problem("possession-not-shown", "Run `qcot enroll` on the board again: it asks for the proof anew.")
+BOARD_REVOKED = Problem(
+    CERTIFICATE_REVOKED.name, "Erase the board (D12 to GND in a reset) and enrol it again: it gets a new id and key."
+)
 KEY_ELSEWHERE = Problem(
     "key-elsewhere", "Rotate where the key is a file of the home; the new one can become a credential afterwards."
 )
@@ -143,8 +146,11 @@ def register_board(home: Home, board: EnrolledBoard, now: int) -> Outcome:
     )  # fmt: skip
     if not has_authority(home):
         return _ask(home, part, raw)
-    with authority_of(home) as store, window_for_one(store, now):
-        made = store.issue(request.seal(raw, store.public.kem), now)
+    try:
+        with authority_of(home) as store, window_for_one(store, now):
+            made = store.issue(request.seal(raw, store.public.kem), now)
+    except QcotError as error:
+        raise QcotError(BOARD_REVOKED, error.reason) if error.problem is CERTIFICATE_REVOKED else error from error
     keep(home, part, made)
     return made
 
@@ -190,10 +196,20 @@ def standing(home: Home, part: str, now: int) -> Certificate | None:
     try:
         for raw in (*home.chain(), file.read_bytes()):
             register = register.admit(raw, now)
+        for raw in taken_back(home):
+            register = register.revoke(raw, check=False)
         found = certificate.parse(file.read_bytes())
     except QcotError:
         return None
     return found if register.standing(found, now) is None else None
+
+
+def taken_back(home: Home) -> tuple[bytes, ...]:
+    """The revocations that are known without a ledger: where the authority is, all of them."""
+    if not has_authority(home):
+        return ()
+    with authority_of(home) as store:
+        return store.revocations()
 
 
 def _certify(home: Home, settings: Settings, part: str, store: AuthorityStore, now: int) -> Certificate:

@@ -116,6 +116,8 @@ def state_of(home: Home, found: Certificate) -> str:
         for raw in home.issuers():
             register = register.admit(raw, now)
         register = register.admit(found.raw, now)
+        for raw in registration.taken_back(home):
+            register = register.revoke(raw, check=False)
     except QcotError as error:
         return error.problem.name
     error_now = register.standing(found, now)

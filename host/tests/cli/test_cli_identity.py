@@ -270,6 +270,17 @@ def test_boards_says_which_have_a_certificate(run: Run, home: Home) -> None:
     assert "qcot enroll PORT" in run("boards")[1]
 
 
+def test_a_board_whose_certificate_was_taken_back_is_shown_so_and_has_to_be_erased(run: Run, home: Home) -> None:
+    board, now = enrolled(home), int(time.time())
+    registration.register_board(home, board, now)
+    assert run("authority", "revoke", board.device.hex(), "--reason", "key-compromise")[0] == 0
+    assert "certificate-revoked" in run("certificate", "show")[1]
+    assert [each["certified_until"] for each in json.loads(run("boards", "--json")[1])["boards"]] == [None]
+    with pytest.raises(QcotError, match="certificate-revoked") as refusal:
+        registration.register_board(home, board, now + 1)
+    assert "Erase the board" in refusal.value.problem.remedy
+
+
 def test_a_board_without_proof_of_possession_is_not_asked_for(home: Home) -> None:
     board = enrolled(home)
     next((home.keys / "boards").glob("*.proof")).unlink()
