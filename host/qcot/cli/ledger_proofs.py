@@ -178,13 +178,21 @@ def verify_evidence(
     revocation: Annotated[
         list[Path] | None, typer.Option(help="A revocation to take into account; may be repeated.", show_default=False)
     ] = None,
+    witnesses: Annotated[
+        int, typer.Option(min=0, max=15, help="How many witnesses must have cosigned, whatever the log asks for.")
+    ] = 0,
+    anchored: Annotated[
+        bool, typer.Option("--anchored", help="Insist on an anchor by the root key that covers the reading.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check one reading's evidence, offline; needs neither network nor home.
 
     Example: `qcot verify reading.qcot --root authority.pub`
     """
-    given = reports.Given(_root(root) if root else None, tuple(read_file(each) for each in revocation or ()))
+    given = reports.Given(
+        _root(root) if root else None, tuple(read_file(each) for each in revocation or ()), witnesses, anchored
+    )
     report = reports.check(read_file(file, evidence.MAX_BYTES), given)
     if as_json:
         steps = [

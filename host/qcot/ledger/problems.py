@@ -102,6 +102,9 @@ QUORUM_MISSING = Problem(
     "Have more of the log's witnesses cosign its newest checkpoint (`qcot ledger witness ask`), then ask for the "
     "evidence again.",
 )
+ANCHOR_MISSING = Problem(
+    "anchor-missing", "Ask the log's operator to run `qcot ledger anchor`, and for evidence made after that."
+)
 ANCHOR_FOREIGN = Problem("anchor-foreign", "Ask for the evidence with an anchor of this log.")
 NOT_CONSISTENT = Problem(
     "not-consistent", "Ask for the proof again; if the new one does not hold either, the log has rewritten its past."

@@ -19,6 +19,7 @@ from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.evidence import Evidence
 from qcot.ledger.problems import (
     ANCHOR_FOREIGN,
+    ANCHOR_MISSING,
     BAD_EVIDENCE,
     CHAIN_BROKEN,
     COMMITMENT_DIFFERS,
@@ -39,10 +40,15 @@ Facts = dict[str, str | int | bool]
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the reader knows from elsewhere: the authority's root key, or its key id, and revocations."""
+    """What the reader knows from elsewhere: the authority's root key, or its key id, and revocations.
+
+    And what he insists on beyond what the log asks of itself: ``witnesses``, and an anchor that covers the reading.
+    """
 
     root: PublicKey | bytes | None = None
     revocations: tuple[bytes, ...] = ()
+    witnesses: int = 0
+    anchored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,9 +279,10 @@ def _witnesses(case: _Case) -> str:
             found[each.kid] = each
             told[each.name] = f"{each.name} at {_when(stamp * 1000)}" if stamp else each.name
     names = dict.fromkeys(each.name for each in found.values())
-    if len(names) < log.quorum:
-        reason = f"{len(names)} of the witnesses {', '.join(log.cosigners)} cosigned it, the log needs {log.quorum}"
-        raise QcotError(QUORUM_MISSING, reason)
+    for who, needed in (("the log needs", log.quorum), ("you ask for", case.given.witnesses)):
+        if len(names) < needed:
+            reason = f"{len(names)} of the witnesses {', '.join(log.cosigners)} cosigned it, {who} {needed}"
+            raise QcotError(QUORUM_MISSING, reason)
     case.facts |= {"quorum": log.quorum, "witnesses": len(names)}
     if not names:
         return "the log needs no witness: that it shows all the same tree rests on its gateway"
@@ -306,6 +313,8 @@ def _walk_hash(case: _Case) -> str:
 def _anchor(case: _Case) -> str:
     given, signed = case.evidence.anchor, case.evidence.proof.checkpoint
     if given is None:
+        if case.given.anchored:
+            raise QcotError(ANCHOR_MISSING, "you ask for an anchor, and there is none")
         return "no anchor: that the log is older than its signatures rests on ML-DSA"
     found = anchor.parse(given.statement)
     found.verify(case.evidence.root)
@@ -316,6 +325,8 @@ def _anchor(case: _Case) -> str:
         raise QcotError(NOT_CONSISTENT, f"the anchor's tree of {found.size} leaves is not that of the checkpoint")
     covers = case.evidence.qblock.index < found.size
     case.facts |= {"anchor_time": _when(found.time), "anchor_size": found.size, "anchored": covers}
+    if case.given.anchored and not covers:
+        raise QcotError(ANCHOR_MISSING, f"the anchor covers the first {found.size} leaves, this came after them")
     told = "with this among them" if covers else "which were before this"
     return f"the authority anchored the log's first {found.size} leaves at {_when(found.time)}, {told}"
 
