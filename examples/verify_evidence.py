@@ -244,9 +244,9 @@ def check(data: bytes, root_kid: str | None, revocations: list[bytes]):
     transaction, proof = Signed(raw, "transaction", 6, (-49,)), Proof(proof)
     _, site, bridge, _, time, entries = transaction.payload
     _, height, _, size, _, first, count, block_time, _, quantum = decode(block, 10)
-    at = block_time // 1000
+    at, named = block_time // 1000, kid(root).hex() if root_kid is None else root_kid.replace(" ", "").lower()
     yield f"format: {len(data)} bytes"
-    need(root_kid in (None, kid(root).hex()), f"the root is {kid(root).hex()}, not the one you named")
+    need(named == kid(root).hex(), f"the root is {kid(root).hex()}, not {root_kid}")
     yield f"authority: key {kid(root).hex()}" + ("" if root_kid else ", which is only what the file claims: name it")
     register = Register(root, site, certificates, revocations)
     yield f"certificates: {len(certificates)} lead to that key"

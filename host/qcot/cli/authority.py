@@ -127,9 +127,7 @@ def _confirm(store: AuthorityStore, raw: bytes) -> None:
         out.print(f"{asked.role} {asked.name}, key {grouped(asked.key.kid)}", markup=False)
         if asked.policy is not None:
             out.print(f"to sign under the policy {asked.policy}", markup=False)
-        if (
-            asked.log is not None
-        ):  # who asks wrote that himself: see that it is what was agreed
+        if asked.log is not None:  # who asks wrote that himself: see that it is what was agreed
             named = ", ".join(asked.log.cosigners) or "none"
             out.print(f"log {asked.log.origin}, cosigned by {asked.log.quorum} of {named}", markup=False)
     typer.confirm("issue a certificate?", abort=True)

@@ -162,7 +162,7 @@ def test_what_is_not_there_or_not_closed_yet_has_no_evidence(closed, site):
 
 
 def test_a_reader_may_insist_on_witnesses_and_on_an_anchor_that_covers_the_reading():
-    for name, given, expected in (
+    for name, reader, expected in (
         ("good-quorum", Given(witnesses=2), None),
         ("good-quorum", Given(witnesses=3), ("witnesses", "quorum-missing")),
         ("good-reading", Given(witnesses=1), ("witnesses", "quorum-missing")),
@@ -170,7 +170,7 @@ def test_a_reader_may_insist_on_witnesses_and_on_an_anchor_that_covers_the_readi
         ("good-anchor-before", Given(anchored=True), ("anchor", "anchor-missing")),
         ("good-reading", Given(anchored=True), ("anchor", "anchor-missing")),
     ):
-        assert verdict(GOLDEN[name], given) == expected, (name, given)
+        assert verdict(GOLDEN[name], reader) == expected, (name, reader)
 
 
 def test_a_named_root_must_be_that_of_the_file():
