@@ -28,7 +28,7 @@ from qcot.bridge.problems import (
 from qcot.bridge.store import Settled, Store
 from qcot.certificates import certificate
 from qcot.certificates.certificate import Certificate, Role
-from qcot.certificates.problems import CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID
+from qcot.certificates.problems import CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_REVOKED
 from qcot.crypto.keyfile import sync_folder
 from qcot.errors import Problem, QcotError
 from qcot.ledger import transactions
@@ -36,7 +36,7 @@ from qcot.ledger.problems import CHAIN_GAP, NOT_ENROLLED
 from qcot.ledger.transactions import MAX_STATEMENT, EnrolmentEntry
 
 _ORDER = [Role.ISSUER, Role.BRIDGE, Role.GATEWAY, Role.WITNESS, Role.BOARD]
-_ENDED = (CERTIFICATE_EXPIRED.name, CERTIFICATE_NOT_YET_VALID.name)
+_ENDED = (CERTIFICATE_EXPIRED.name, CERTIFICATE_NOT_YET_VALID.name, CERTIFICATE_REVOKED.name)
 _WANTING = (CHAIN_GAP.name, NOT_ENROLLED.name)
 _TRY_AGAIN_S = 60.0
 _Stamp = tuple[int, int, int]
@@ -131,20 +131,31 @@ class Statements:
                 if name in _ENDED or device in waiting:
                     waiting.setdefault(device, []).append(hash_)
         self._set_aside = set(waiting)
+        revoked = [hash_ for hash_, name in refused if name == CERTIFICATE_REVOKED.name]
+        taken_back = {device for hash_ in revoked for device in self._boards[hash_]}
         certificates = self.certificates() if waiting else []
         for device, hashes in waiting.items():
             found, holds = self._of_board(device, certificates)
-            if found is not None and holds and self._may_try(device, found) and not self._intake.holds(device):
+            if (
+                found is not None
+                and holds
+                and self._may_try(device, found, again=device not in taken_back)
+                and not self._intake.holds(device)
+            ):
                 self._intake.send_again(hashes)
                 self._tried[device] = (found.hash, self._clock())
                 self._set_aside.discard(device)
         return len(self._set_aside) < len(waiting)
 
-    def _may_try(self, device: bytes, found: Certificate) -> bool:
-        """With each certificate at once, and with the same again from time to time: the clocks may differ."""
+    def _may_try(self, device: bytes, found: Certificate, again: bool) -> bool:
+        """With each certificate at once, and with the same ``again`` from time to time: the clocks may differ."""
         taken = self._store.taken(found.hash)
         hash_, at = self._tried.get(device, (b"", 0.0))
-        return taken is not None and taken.is_on_ledger and (hash_ != found.hash or self._clock() - at >= _TRY_AGAIN_S)
+        return (
+            taken is not None
+            and taken.is_on_ledger
+            and (hash_ != found.hash or (again and self._clock() - at >= _TRY_AGAIN_S))
+        )
 
     def certificates(self) -> list[Certificate]:
         """Those in the home's folder, issuers first; each file is read once."""

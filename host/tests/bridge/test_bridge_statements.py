@@ -32,6 +32,7 @@ from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.transactions import FrameEntry, StatementEntry
 from qcot.link.events import Resume
 from qcot.records import statements as record
+from trust_site import FROM, TO
 
 OWNER = SigningKey(ML_DSA_44, b"o" * 32)
 NEW_SEED = b"\x0c" * 32
@@ -534,6 +535,38 @@ def test_what_was_refused_for_an_ended_certificate_and_since_for_want_of_it_is_s
     assert not statements.send_again()  # not at once with the same certificate
     now += 61
     assert statements.send_again()
+
+
+def test_a_board_that_was_revoked_is_not_served_until_it_has_another_certificate(outbox, home):
+    store, intake = outbox()
+    now = 1_700_000_000.0
+    statements = Statements(
+        home.config(SimpleNamespace(host="", port=1)), store, intake, lambda *_: None, clock=lambda: now
+    )
+
+    def bring(raw):
+        home.certify("boards/one", raw)
+        statements.look()
+        intake.commit()
+        while (sealed := intake.seal()) is not None:
+            store.settle([sealed.hash], [])
+
+    def refuse():
+        store.settle([], [Refusal(each.hash, "certificate-revoked", "entry 0: because") for each in store.outbox()])
+
+    bring(AUTHORITY.board(ONE, bytes(32)))
+    take(intake, frame(ONE, 0))
+    refuse()
+    assert statements.send_again()  # once: another certificate may have come meanwhile
+    refuse()
+    now += 3600
+    assert not statements.send_again()
+    with pytest.raises(QcotError, match="board-set-aside"):
+        statements.require_board(ONE)
+    bring(AUTHORITY.board(ONE, bytes(32), span=(FROM + 1, TO)))
+    assert statements.send_again()
+    statements.require_board(ONE)
+    assert [transactions.parse(each.raw).entries for each in store.outbox()] == [(frame(ONE, 0),)]
 
 
 def test_a_board_whose_enrolment_was_refused_is_announced_again(home, gateway, serve):
