@@ -48,8 +48,8 @@ BOARD_EARLY = Problem(
 )
 BOARD_WAITS = Problem(
     "board-set-aside",
-    "Renew the board's certificate if it ended or was taken back: then what the gateway refused for that is sent again, and the board "
-    "is served.",
+    "Renew the board's certificate if it ended or was taken back: then what the gateway refused for that is sent "
+    "again, and the board is served.",
 )
 HELD_BACK = (BOARD_EXPIRED, BOARD_EARLY, BOARD_WAITS)
 """For these a board is not served, and its port stays open: opening it again would reset the board."""
