@@ -17,6 +17,17 @@ BOOTLOADER_SILENT = Problem(
     "bootloader-silent",
     "Check that the board is of that kind and that nothing else has its port open, press its reset button, try again.",
 )
+IMAGE_DIFFERS = Problem(
+    "image-differs", "Flash it again; if it stays so, another program starts in its place, or the flash is worn out."
+)
+NO_HELLO = Problem(
+    "no-hello",
+    "Press its reset button and run `qcot enroll`; if it stays silent, flash it again and mind the kind of board.",
+)
+WHICH_BOARD = Problem(
+    "which-board",
+    "Name its kind, as in `qcot flash nano`: what is printed on the board tells, its USB interface does not.",
+)
 UPLOAD_FAILED = Problem(
     "upload-failed", "Try again with a short cable and without a hub; the log above names the step."
 )

@@ -1,14 +1,31 @@
-"""Uploads firmware through a board's bootloader, as `pio run -t upload` does."""
+"""Uploads firmware through a board's bootloader, as `pio run -t upload` does, and has the board say what it runs.
+
+An upload touches the flash alone: identity, boot epoch, settings and signing key are in the EEPROM and stay.
+"""
 
 from __future__ import annotations
 
+import select
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from qcot.boards.build import Firmware, Say, build, only_one, project_root, run_pio, say_nothing, target_of
-from qcot.boards.errors import BOOTLOADER_SILENT, UNKNOWN_BOARD, UPLOAD_FAILED, BoardError
+from qcot.boards.errors import (
+    BOOTLOADER_SILENT,
+    IMAGE_DIFFERS,
+    NO_HELLO,
+    UNKNOWN_BOARD,
+    UPLOAD_FAILED,
+    BoardError,
+)
 from qcot.boards.ports import resolve
 from qcot.errors import Problem
+from qcot.link.events import SawHello
+from qcot.link.messages import Hello
 from qcot.link.problems import PORT_BUSY, PORT_DENIED, PORT_LOST, PORT_MISSING
+from qcot.link.session import Session
+from qcot.link.transport import SerialPort
 
 # What avrdude says, and what that means.
 SYMPTOMS: tuple[tuple[str, Problem], ...] = (
@@ -25,8 +42,68 @@ VERIFIED = "bytes of flash verified"
 # avrdude tries ten times, for a minute; a board that is there answers the first time.
 ATTEMPTS_OVER = "attempt 2 of"
 
+OWN_USB = frozenset({"leonardo"})  # its bootloader is another USB device: the port goes and comes in every upload
+HELLO_TIMEOUT_S = 15.0  # the bootloader waits for up to 8 s of it, then the board hashes its image
 
-def flash(env: str, port: str, say: Say = say_nothing) -> Firmware:
+# What PlatformIO and avrdude say when a stage begins, in the order of an upload.
+STAGES: tuple[tuple[str, str], ...] = (
+    ("Compiling ", "compiling"),
+    ("Linking ", "linking"),
+    ("Uploading ", "waking the bootloader"),
+    ("avrdude: writing ", "writing"),
+    ("avrdude: verifying ", "reading back"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flashed:
+    """``firmware`` is on the board, and ``hello`` is what the board said afterwards: the same image."""
+
+    firmware: Firmware
+    hello: Hello
+
+
+def stage_of(line: str) -> str | None:
+    """The stage that begins with this line of output, or None."""
+    return next((stage for begins, stage in STAGES if line.startswith(begins)), None)
+
+
+def flash(env: str, port: str, say: Say = say_nothing) -> Flashed:
+    """Build ``env``, upload it to ``port``, and believe it when the board itself tells that image's hash in HELLO.
+
+    Raises QcotError: `unknown-board`, `build-failed`, `bootloader-silent`, `upload-failed`, `no-hello`, `image-differs`
+    and `port-...`.
+    """
+    made = upload(env, port, say)
+    say("asking the board what it runs")
+    hello = hello_on(resolve(port), HELLO_TIMEOUT_S)
+    if hello.image != made.image:
+        reason = f"{env} on {port}: uploaded was {made.image.hex()[:16]}..., the board runs {hello.image.hex()[:16]}..."
+        raise BoardError(IMAGE_DIFFERS, reason)
+    return Flashed(made, hello)
+
+
+def hello_on(path: str, seconds: float) -> Hello:
+    """What the board on the port at ``path`` says of itself within ``seconds``; raises `no-hello` and `port-...`."""
+    end = time.monotonic() + seconds
+    while not Path(path).exists() and time.monotonic() < end:  # a board that is its own USB interface comes back anew
+        time.sleep(0.05)
+    session, port = Session(takes_readings=False), SerialPort(path)
+    try:
+        while (now := time.monotonic()) < end:
+            ready, _, _ = select.select([port.fd], [], [], 0.05)
+            for event in session.receive(port.read() if ready else b"", now):
+                if isinstance(event, SawHello):
+                    return event.hello
+            port.write(session.poll(now))
+    finally:
+        port.close()
+    raise BoardError(
+        NO_HELLO, f"{path}: the program was uploaded and read back, but says no HELLO within {seconds:.0f} s"
+    )
+
+
+def upload(env: str, port: str, say: Say = say_nothing) -> Firmware:
     """Build ``env``, upload it to ``port`` and have it read back; returns what is now on the board."""
     if target_of(env).mcu is None:
         raise BoardError(UNKNOWN_BOARD, f"{env} runs on this machine and is not uploaded")
@@ -35,9 +112,13 @@ def flash(env: str, port: str, say: Say = say_nothing) -> Firmware:
     root = project_root()
     with only_one(root, env):
         command = ["run", "--environment", env, "--target", "upload", "--upload-port", path]
+
         # avrdude waits without an end for a port that was pulled out.
-        status, tail = run_pio(root, command, say, lambda line: ATTEMPTS_OVER in line, Path(path).exists)
-        gone = not Path(path).exists()
+        def possible() -> bool:
+            return env in OWN_USB or Path(path).exists()
+
+        status, tail = run_pio(root, command, say, lambda line: ATTEMPTS_OVER in line, possible)
+        gone = not possible()
     output = "\n".join(tail)
     if status or VERIFIED not in output:
         if gone:

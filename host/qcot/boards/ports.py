@@ -12,14 +12,36 @@ from qcot.link.problems import PORT_MISSING
 
 BY_ID = Path("/dev/serial/by-id")
 
+KINDS = {
+    (0x2341, 0x0001): "uno",
+    (0x2341, 0x0043): "uno",
+    (0x2341, 0x0243): "uno",
+    (0x2A03, 0x0043): "uno",
+    (0x2341, 0x0010): "megaatmega2560",
+    (0x2341, 0x0042): "megaatmega2560",
+    (0x2341, 0x0242): "megaatmega2560",
+    (0x2A03, 0x0010): "megaatmega2560",
+    (0x2A03, 0x0042): "megaatmega2560",
+    (0x2341, 0x0036): "leonardo",
+    (0x2341, 0x8036): "leonardo",
+    (0x2A03, 0x0036): "leonardo",
+    (0x2A03, 0x8036): "leonardo",
+}
+"""Kind of board by what its maker wrote into its USB interface: vendor and product. A Nano and most clones have another
+maker's serial chip, which says nothing of the board behind it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A serial port: ``name`` is stable where the system has such a name, ``device`` is what it is called today."""
+    """A serial port: ``name`` is stable where the system has such a name, ``device`` is what it is called today.
+
+    ``kind`` is the environment of platformio.ini for the board on it, where its USB interface tells; else None.
+    """
 
     name: str
     device: str
     description: str
+    kind: str | None = None
 
 
 def stable_names(folder: Path = BY_ID) -> dict[Path, Path]:
@@ -33,7 +55,12 @@ def serial_ports(folder: Path = BY_ID) -> list[Port]:
     """Every port that has something on it, in the order of their names."""
     names = stable_names(folder)
     found = [
-        Port(str(names.get(Path(port.device).resolve(), port.device)), port.device, port.description)
+        Port(
+            str(names.get(Path(port.device).resolve(), port.device)),
+            port.device,
+            port.description,
+            KINDS.get((port.vid, port.pid)),
+        )
         for port in list_ports.comports()
         if port.hwid != "n/a"
     ]
@@ -48,3 +75,9 @@ def resolve(name: str, folder: Path = BY_ID) -> str:
             return str(candidate)
     known = ", ".join(port.name for port in serial_ports(folder)) or "none"
     raise BoardError(PORT_MISSING, f"no port {name!r}; there are: {known}")
+
+
+def kind_on(path: str, folder: Path = BY_ID) -> str | None:
+    """The kind of the board on the port at ``path``, where its USB interface tells."""
+    device = Path(path).resolve()
+    return next((port.kind for port in serial_ports(folder) if Path(port.device).resolve() == device), None)

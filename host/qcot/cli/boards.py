@@ -19,8 +19,10 @@ from qcot.authority.registration import Asked, register_board, standing
 from qcot.boards.build import TARGETS, target_of
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.enroll import enroll as enrol_board
-from qcot.boards.flash import flash as upload
-from qcot.boards.ports import resolve, serial_ports
+from qcot.boards.errors import WHICH_BOARD
+from qcot.boards.flash import flash as flash_board
+from qcot.boards.flash import stage_of
+from qcot.boards.ports import kind_on, resolve, serial_ports
 from qcot.boards.recording import heartpy_recordings, read_signal
 from qcot.boards.registry import BoardRegistry, EnrolledBoard
 from qcot.cli.authority import when
@@ -37,6 +39,7 @@ STATE_UNUSABLE = Problem("state-unusable", "Name a folder that you may write to 
 BAD_RATE = Problem("bad-rate", "Write CHANNEL=HZ with 0 (off) or 0.1 to 200, as in A0=100.")
 
 DEFAULT_RATES = ("A0=10",)
+UPLOADED = [name for name, target in TARGETS.items() if target.mcu]
 PortOption = Annotated[str | None, typer.Option("--port", help="Serial port; found when there is only one.")]
 
 
@@ -117,28 +120,43 @@ def _board(board: EnrolledBoard) -> dict[str, object]:
 
 
 def flash(
-    env: Annotated[str, typer.Argument(help="Kind of board: uno or megaatmega2560.")],
+    env: Annotated[
+        str | None,
+        typer.Argument(help=f"Kind of board: {', '.join(UPLOADED)}.", show_default="what its USB interface says"),
+    ] = None,
     port: PortOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the firmware and upload it through the board's bootloader (PlatformIO, avrdude).
+    """Build the firmware, upload it through the board's bootloader, and ask the board what it runs.
 
-    Example: `qcot flash uno --port /dev/ttyACM0`
+    Identity, boot counter, settings and signing key stay as they are; if the power fails meanwhile, run it again.
+
+    Examples: `qcot flash`, `qcot flash uno --port /dev/ttyACM0`
     """
-    target_of(env)
+    if env is not None:
+        target_of(env)
     where = find_port(port)
+    env = env or kind_on(where)
+    if env is None:
+        raise QcotError(WHICH_BOARD, f"{where} has a USB interface that boards of several kinds have")
     # avrdude does not lock: it would take bytes away from a bridge that serves the board, and fail.
     SerialPort(where).close()
     speak = err if as_json else out
     speak.print(f"building {env} and uploading it to {where}", markup=False, soft_wrap=True)
-    with err.status("building and uploading") as status:
-        done = upload(env, where, lambda line: status.update(escape(line[: err.width - 4])))
+    with err.status("starting PlatformIO") as status:
+        done = flash_board(env, where, lambda line: status.update(escape(stage_of(line) or line)[: err.width - 4]))
+    made, hello = done.firmware, done.hello
     if as_json:
-        print_json({"env": env, "port": where, "image": done.image.hex(), "flash": done.flash, "ram": done.ram})
+        identity = {"enrolled": hello.enrolled, "device": hello.device.hex() if hello.enrolled else None}
+        told = {"env": env, "port": where, "image": made.image.hex(), "flash": made.flash, "ram": made.ram}
+        print_json(told | identity | {"epoch": hello.epoch})
         return
-    out.print(f"uploaded and read back: {done.flash:,} bytes of flash, {done.ram:,} of RAM", markup=False)
-    out.print(f"image {done.image.hex()}", soft_wrap=True)
-    out.print(f"next  qcot enroll {where} --rate A0=100", markup=False, soft_wrap=True)
+    out.print(f"uploaded and read back: {made.flash:,} bytes of flash, {made.ram:,} of RAM", markup=False)
+    out.print(f"the board runs image {made.image.hex()}", soft_wrap=True)
+    if hello.enrolled:
+        out.print(f"its identity stayed: {hello.device.hex()}, boot {hello.epoch}", markup=False)
+    else:
+        out.print(f"next  qcot enroll {where} --rate A0=100", markup=False, soft_wrap=True)
 
 
 def enroll(

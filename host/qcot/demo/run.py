@@ -15,7 +15,7 @@ from qcot.authority.registration import found, register_board
 from qcot.boards.build import build
 from qcot.boards.emulator import EmulatedBoard, build_emulator
 from qcot.boards.enroll import enroll
-from qcot.boards.flash import flash
+from qcot.boards.flash import upload
 from qcot.boards.recording import heartpy_recordings
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge.daemon import Bridge
@@ -111,7 +111,7 @@ class Demo:
             self.say(f"simulated {ENV} {board.port}, {CHANNEL}: pulse {recording.name}")
         self.say("uploading through the bootloaders: pio run -e uno -t upload")
         with ThreadPoolExecutor(len(boards)) as pool, _stopped_on_error(boards):
-            for image in pool.map(lambda board: flash(ENV, board.port, self.detail), boards):
+            for image in pool.map(lambda board: upload(ENV, board.port, self.detail), boards):
                 self.say(f"uploaded {image.flash:,} bytes, image {image.image.hex()[:16]}, verified by avrdude")
         return boards
 

@@ -15,7 +15,7 @@ from qcot.boards.errors import (
     UNKNOWN_BOARD,
     BoardError,
 )
-from qcot.boards.flash import flash
+from qcot.boards.flash import upload
 from qcot.link.problems import PORT_LOST, PORT_MISSING
 from sketch_board import SKETCH, StartBoard, booted, open_port
 
@@ -62,7 +62,7 @@ def test_a_blank_board_is_flashed_through_its_bootloader(
 ) -> None:
     board = start(env, blank=True)
     said: list[str] = []
-    made = flash(env, board.port, said.append)
+    made = upload(env, board.port, said.append)
     image = flash_image(made.elf)
     hexed = tmp_path / "image.bin"
     subprocess.run(["avr-objcopy", "-O", "binary", "-R", ".eeprom", str(made.elf), str(hexed)], check=True)
@@ -83,11 +83,11 @@ def test_a_board_without_a_bootloader_is_told_apart_from_a_wrong_port(project: P
     board = start()
     board.power_off()
     with pytest.raises(BoardError) as caught:
-        flash("uno", board.port)
+        upload("uno", board.port)
     assert caught.value.problem is BOOTLOADER_SILENT
     assert board.port in caught.value.reason
     with pytest.raises(BoardError) as caught:
-        flash("uno", str(project / "no-such-port"))
+        upload("uno", str(project / "no-such-port"))
     assert caught.value.problem is PORT_MISSING
 
 
@@ -99,10 +99,10 @@ def test_a_port_that_vanishes_during_an_upload_is_an_error_and_not_a_hang(projec
             board.unplug()
 
     with pytest.raises(BoardError) as caught:
-        flash("uno", board.port, pull_the_cable)
+        upload("uno", board.port, pull_the_cable)
     assert caught.value.problem is PORT_LOST
     board.plug()
-    assert flash("uno", board.port).env == "uno"  # and the board is not spoilt by it
+    assert upload("uno", board.port).env == "uno"  # and the board is not spoilt by it
 
 
 def test_a_build_is_kept_until_a_source_changes(project: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_native_program_is_built_and_runs(project: Path) -> None:
     made = build("native")
     assert subprocess.run([made.elf], capture_output=True, text=True, check=True).stdout == "here\n"
     with pytest.raises(BoardError) as caught:
-        flash("native", "any")
+        upload("native", "any")
     assert caught.value.problem is UNKNOWN_BOARD
 
 
