@@ -1,4 +1,4 @@
-"""The board under test: `--board=native|uno|megaatmega2560|/dev/ttyACM0`, or QCOT_BOARD.
+"""The board under test: `--board=native|uno|nano|megaatmega2560|/dev/ttyACM0`, or QCOT_BOARD.
 
 Tests are marked by what they need of a board (`cuts_power`, `reads_signal`, ...); a board that cannot do it, such as a
 real one whose plug nobody pulls, does not get the test. The bytes of both directions are kept when a test fails.
@@ -36,7 +36,7 @@ SIMULATED = {"cuts_power", "reads_signal", "erases"}
 AVR = SIMULATED | {"has_bootloader", "resets_on_open", "resets_in_place", "small_ring", "shows_led"}
 HAS = {
     "native": SIMULATED | {"keeps_running"},
-    "uno": AVR | {"reads_chip"},
+    **dict.fromkeys(("uno", "nano", "nano_old"), AVR | {"reads_chip"}),
     "megaatmega2560": AVR,
 }
 REAL_PORT = {"resets_on_open"}
@@ -45,9 +45,7 @@ RAMP = Signal("ramp", tuple(i / 100 for i in range(1000)), tuple((i * 7) % 1024 
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--board", default=os.environ.get("QCOT_BOARD", "native"), help="native, uno, megaatmega2560 or a port"
-    )
+    parser.addoption("--board", default=os.environ.get("QCOT_BOARD", "native"), help=f"{', '.join(TARGETS)} or a port")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,12 +7,17 @@ from qcot.boards.enroll import enroll
 from qcot.link.events import SawResult, SessionOpened
 from qcot.link.messages import Code
 
-A0, A1, SUPPLY, CHIP = 0, 1, 6, 7
+A0, A1 = 0, 1
 CHIP_INPUT = 8  # of the multiplexer
 
 
 def sampled(board, channel=A0):
     return [each.value for each in board.adc_log() if each.channel == channel]
+
+
+def index_of(registry, name):
+    """The channel of that name of the one board that is enrolled."""
+    return [channel.name for channel in registry.boards()[0].channels].index(name)
 
 
 def enrolled(board, registry, connect, rate=100_000, channel=A0):
@@ -52,9 +57,9 @@ def test_a_rate_is_kept_to_by_the_boards_own_clock(board, registry, connect, rat
     assert abs(period - 1_000_000 / rate) <= 0.02 * 1_000_000 / rate + 1 / (len(times) - 1)
 
 
-def test_each_channel_has_its_own_rate(env, board, registry, connect):
-    supply = {"megaatmega2560": 16}.get(env, 6)
+def test_each_channel_has_its_own_rate(board, registry, connect):
     host = enrolled(board, registry, connect, 50_000)
+    supply = index_of(registry, "supply")
     assert host.configure(A1, 10_000).code is Code.OK
     assert host.configure(supply, 5_000).code is Code.OK
     host.until(lambda: len(host.values(supply)) >= 10, "10 readings of the supply")
@@ -66,16 +71,17 @@ def test_each_channel_has_its_own_rate(env, board, registry, connect):
 @pytest.mark.reads_chip
 def test_the_temperature_of_the_chip_is_read_between_the_readings_of_an_input(board, registry, connect):
     host = enrolled(board, registry, connect, 10_000)
-    assert host.configure(CHIP, 1_000).code is Code.OK
-    host.until(lambda: len(host.values(CHIP)) >= 4, "4 temperatures")
-    assert host.configure(CHIP, 0).code is Code.OK
+    chip = index_of(registry, "chip")
+    assert host.configure(chip, 1_000).code is Code.OK
+    host.until(lambda: len(host.values(chip)) >= 4, "4 temperatures")
+    assert host.configure(chip, 0).code is Code.OK
     assert host.configure(A0, 0).code is Code.OK
     status = host.status(lambda status: status.base == status.head)
     host.until(lambda: host.resume.seq == status.head, "the rest")
-    assert all(2_400 < value < 2_600 for value in host.values(CHIP))  # the emulator's chip has 25 degrees
+    assert all(2_400 < value < 2_600 for value in host.values(chip))  # the emulator's chip has 25 degrees
     assert host.values(A0) == sampled(board)
     settled = [each for each in board.adc_log() if each.channel == CHIP_INPUT]
-    assert len(settled) == 241 * len(host.values(CHIP))  # each after 240 conversions of settling
+    assert len(settled) == 241 * len(host.values(chip))  # each after 240 conversions of settling
     times = [r.time for event in host.took for r in event.readings.readings() if r.channel == A0]
     assert {after - before for before, after in pairwise(times)} <= {99, 100, 101}
 
@@ -84,11 +90,12 @@ def test_the_temperature_of_the_chip_is_read_between_the_readings_of_an_input(bo
 @pytest.mark.reads_chip
 def test_the_temperature_of_the_chip_waits_while_an_input_is_too_fast(board, registry, connect):
     host = enrolled(board, registry, connect, 50_000)
-    assert host.configure(CHIP, 1_000).code is Code.OK
+    chip = index_of(registry, "chip")
+    assert host.configure(chip, 1_000).code is Code.OK
     host.until(lambda: len(host.values(A0)) >= 150, "3 seconds of readings")
-    assert host.values(CHIP) == []
+    assert host.values(chip) == []
     assert host.configure(A0, 20_000).code is Code.OK
-    host.until(lambda: len(host.values(CHIP)) >= 2, "temperatures beside a slower input")
+    host.until(lambda: len(host.values(chip)) >= 2, "temperatures beside a slower input")
 
 
 @pytest.mark.cuts_power

@@ -26,6 +26,8 @@ class Limit:
 
 LIMITS = {
     "uno": Limit(flash=22 * 1024, ram=1300),
+    "nano": Limit(flash=22 * 1024, ram=1350),
+    "nano_old": Limit(flash=22 * 1024, ram=1350),
     "megaatmega2560": Limit(flash=24 * 1024, ram=6 * 1024),
 }
 

@@ -21,6 +21,10 @@ struct Channel {
 constexpr uint8_t kAnalogInputs = 16;
 constexpr bool kHasChip = false;
 #define QCOT_MODEL "megaatmega2560"
+#elif defined(ARDUINO_AVR_NANO)
+constexpr uint8_t kAnalogInputs = 8;
+constexpr bool kHasChip = true;
+#define QCOT_MODEL "nano"
 #elif defined(__AVR_ATmega328P__)
 constexpr uint8_t kAnalogInputs = 6;
 constexpr bool kHasChip = true;

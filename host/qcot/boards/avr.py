@@ -146,7 +146,11 @@ class AvrBoard(EmulatedBoard):
 
 def bootloader(env: str, emulator: Path) -> Path:
     """The bootloader that a board of kind ``env`` is sold with."""
+    optiboot = emulator.parent / "optiboot_atmega328.hex"
+    sold = ARDUINO_PACKAGE / "bootloaders"
     return {
-        "uno": emulator.parent / "optiboot_atmega328.hex",
-        "megaatmega2560": ARDUINO_PACKAGE / "bootloaders" / "stk500v2" / "stk500boot_v2_mega2560.hex",
+        "uno": optiboot,
+        "nano": optiboot,
+        "nano_old": sold / "atmega" / "ATmegaBOOT_168_atmega328.hex",
+        "megaatmega2560": sold / "stk500v2" / "stk500boot_v2_mega2560.hex",
     }[env]

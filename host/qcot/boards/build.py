@@ -40,6 +40,8 @@ class Target:
 
 TARGETS = {
     "uno": Target("atmega328p", "firmware.elf"),
+    "nano": Target("atmega328p", "firmware.elf"),
+    "nano_old": Target("atmega328p", "firmware.elf"),
     "megaatmega2560": Target("atmega2560", "firmware.elf"),
     "native": Target(None, "program"),
 }

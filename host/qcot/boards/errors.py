@@ -10,7 +10,7 @@ class BoardError(QcotError):
 
 
 NO_PROJECT = Problem("no-project", "Run this inside a clone of the QCoT repository.")
-UNKNOWN_BOARD = Problem("unknown-board", "Name an environment of platformio.ini: uno, megaatmega2560 or native.")
+UNKNOWN_BOARD = Problem("unknown-board", "Name a board that this machine builds: uno, nano, megaatmega2560, native.")
 NO_PLATFORMIO = Problem("no-platformio", "Run `make setup`, which installs PlatformIO and makes its core folder.")
 BUILD_FAILED = Problem("build-failed", "Mend what the compiler names; `pio run -v` shows each command.")
 BOOTLOADER_SILENT = Problem(

@@ -228,7 +228,7 @@ def emulate(
 ) -> None:
     """Start simulated boards and print their ports; they run until Ctrl-C.
 
-    uno and megaatmega2560 run the real firmware in simavr; native is the same code built for this machine.
+    uno, nano and megaatmega2560 run the real firmware in simavr; native is the same code built for this machine.
     Give a port to any command that takes one, `qcot up --port PORT` among them.
 
     Example: `qcot emulate uno --signal pulse.csv`, `qcot emulate native --count 100`
