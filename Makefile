@@ -1,6 +1,7 @@
 # `make demo` runs the main job, `make test` the tests; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench firmware clean test-firmware test-host test-live test-quantum test-hil-native test-hil-uno
+.PHONY: help setup demo test lint bench firmware clean test-firmware test-host test-boards test-site test-quantum \
+	test-hil-native test-hil-uno
 ARGS ?=
 export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
@@ -10,7 +11,7 @@ help:
 	@echo "make demo      two simulated Unos, flashed, enrolled, recorded, verified, tampered with (ARGS='--qblocks 10')"
 	@echo "make test      lint, types, firmware natively and on the AVR, host, hardware in the loop, demo in short"
 	@echo "make bench     figures against their aims, also in build/bench.json"
-	@echo "make firmware  build every environment and print its size"
+	@echo "make firmware  build every environment and print its size and what changed (ARGS='--commits 5')"
 
 setup:
 	@python3 tools/bootstrap.py
@@ -24,7 +25,8 @@ lint: setup
 
 # Several at a time: most of what the boards' suites do is wait for boards that keep real time.
 test: lint
-	@$(MAKE) --no-print-directory -j5 --output-sync=line test-firmware test-host test-live test-quantum test-hil-native test-hil-uno
+	@$(MAKE) --no-print-directory -j6 --output-sync=line test-hil-uno test-site test-boards test-hil-native test-host \
+		test-firmware test-quantum
 
 test-firmware:
 	$(PYTHON) firmware/test/run.py native
@@ -33,14 +35,17 @@ test-firmware:
 
 QUANTUM_TESTS := host/tests/quantum host/tests/kme host/tests/channel
 # Boards, brokers and daemons, which mostly wait for each other.
-LIVE_TESTS := host/tests/boards host/tests/bridge host/tests/broker host/tests/gateway host/tests/custody \
-	host/tests/test_demo.py host/tests/test_three_homes.py
+BOARD_TESTS := host/tests/boards host/tests/bridge
+SITE_TESTS := host/tests/broker host/tests/gateway host/tests/custody host/tests/test_demo.py host/tests/test_three_homes.py
 
 test-host:
-	$(PYTHON) -m pytest host/tests $(QUANTUM_TESTS:%=--ignore=%) $(LIVE_TESTS:%=--ignore=%)
+	$(PYTHON) -m pytest host/tests $(patsubst %,--ignore=%,$(QUANTUM_TESTS) $(BOARD_TESTS) $(SITE_TESTS))
 
-test-live:
-	$(PYTHON) -m pytest $(LIVE_TESTS)
+test-boards:
+	$(PYTHON) -m pytest $(BOARD_TESTS)
+
+test-site:
+	$(PYTHON) -m pytest $(SITE_TESTS)
 
 test-quantum:
 	$(PYTHON) -m pytest $(QUANTUM_TESTS)
@@ -52,7 +57,7 @@ bench: setup
 	@$(PYTHON) host/benchmarks/run.py $(ARGS)
 
 firmware: setup
-	.venv/bin/pio run
+	@$(PYTHON) tools/firmware_sizes.py $(ARGS)
 
 clean:
 	rm -rf build .pio

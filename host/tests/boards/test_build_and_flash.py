@@ -152,6 +152,22 @@ def test_a_native_program_is_built_and_runs(project: Path) -> None:
     assert caught.value.problem is UNKNOWN_BOARD
 
 
+@pytest.mark.parametrize("env", ["uno", "native"])
+def test_two_builds_in_two_folders_give_the_same_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, env: str
+) -> None:
+    real = project_root()
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", pio_environment(real)["PLATFORMIO_CORE_DIR"])
+    images = set()
+    for name in ("one", "another/place"):
+        root = tmp_path / name
+        shutil.copytree(real / "firmware", root / "firmware", ignore=shutil.ignore_patterns("test", "emulator"))
+        shutil.copy(real / "platformio.ini", root)
+        monkeypatch.setenv("QCOT_PROJECT", str(root))
+        images.add(build(env).image)
+    assert len(images) == 1
+
+
 def test_outside_a_project_the_error_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("QCOT_PROJECT", str(tmp_path))
     with pytest.raises(BoardError) as caught:
