@@ -150,6 +150,10 @@ class Register:
             refusal = refusal or error
         raise refusal or QcotError(CERTIFICATE_UNKNOWN, f"no certificate of {kid.hex()} in the register")
 
+    def holding(self, kid: bytes, role: Role, at_s: int) -> tuple[Certificate, ...]:
+        """All certificates of the holder ``kid`` that hold at ``at_s``, newest first."""
+        return tuple(each for each in self._of(kid) if each.role is role and self.standing(each, at_s) is None)
+
     def chain(self, kid: bytes) -> tuple[Certificate, ...]:
         """The newest certificate of ``kid`` and its issuer's (of an issuer, its own alone).
 

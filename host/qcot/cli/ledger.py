@@ -12,11 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from qcot.cli import ledger_anchor, ledger_proofs, ledger_witness
 from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, print_table
-from qcot.crypto import cose
+from qcot.crypto import cose, lms
 from qcot.errors import Problem, QcotError
 from qcot.ledger import qblock, transactions
 from qcot.ledger.reader import Reader
-from qcot.ledger.transactions import EnrolmentEntry, FrameEntry, Transaction
+from qcot.ledger.transactions import CheckpointEntry, EnrolmentEntry, FrameEntry, Transaction
 from qcot.ledger.trust import Trust
 from qcot.ledger.verify import Failure, Result, verify
 from qcot.link import frames, messages
@@ -164,6 +164,9 @@ def _transaction(leaf: int, raw: bytes) -> dict[str, Any]:
 def _entry(entry: transactions.Entry) -> dict[str, Any]:
     if isinstance(entry, EnrolmentEntry):
         return {"kind": "enrolment", "device": entry.device.hex(), "model": entry.model, "image": entry.image.hex()}
+    if isinstance(entry, CheckpointEntry):
+        signed = {"device": entry.device.hex(), "epoch": entry.epoch, "seq": entry.seq, "link": entry.link.hex()}
+        return {"kind": "checkpoint"} | signed | {"lms_leaf": lms.leaf_of(entry.signature)}
     if not isinstance(entry, FrameEntry):
         digest = sha256(entry.statement).hexdigest()
         kind = cose.content_type(entry.statement).removeprefix("application/vnd.qcot.").removesuffix("+cbor")

@@ -16,6 +16,7 @@ import pyhsslms.pyhsslms as library
 from qcot.crypto.backends import Sign, Verify
 
 _TYPE, _LEAF, _IDENTIFIER = 4, 4, 16
+_CHECKPOINT = b"qcot/checkpoint/v1"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,16 @@ class Lms:
         identifier, root = rest[:_IDENTIFIER], rest[_IDENTIFIER:]
         key = library.LmsPublicKey(identifier, root, parameters.tree, parameters.one_time)
         return lambda signature, message, _: well_formed(signature, parameters) and _holds(key, signature, message)
+
+
+def checkpoint_message(device: bytes, epoch: int, seq: int, link: bytes) -> bytes:
+    """The 66 bytes that a board signs: all before reading ``seq`` of ``epoch`` is on its chain, ending in ``link``."""
+    return _CHECKPOINT + device + epoch.to_bytes(4, "little") + seq.to_bytes(4, "little") + link
+
+
+def leaf_of(signature: bytes) -> int:
+    """The number of the one-time key that made a well-formed ``signature``."""
+    return int.from_bytes(signature[:_LEAF], "big")
 
 
 def well_formed(signature: bytes, parameters: Parameters) -> bool:

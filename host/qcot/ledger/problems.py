@@ -36,6 +36,22 @@ STALE_EPOCH = Problem("stale-epoch", "Look for a second board with this id; the 
 CHAIN_GAP = Problem("chain-gap", "Reset the board: a new boot begins a new chain.")
 CHAIN_REPEATED = Problem("chain-repeated", "Nothing is lost: these readings are in the ledger already.")
 CHAIN_BROKEN = Problem("chain-broken", "Reset the board; if it goes on, look for a second board with this id.")
+CLOCK_AHEAD = Problem("clock-ahead", "Check the bridge: by its own clock it had these readings before they were taken.")
+
+# What a board signs itself.
+NO_LMS_KEY = Problem(
+    "no-lms-key", "Let the board make a key (`qcot signer`), then renew its certificate: `qcot enroll`."
+)
+BOARD_UNSIGNED = Problem(
+    "board-unsigned", "Renew the board's certificate with `qcot enroll` if its key is new; else find out who signed."
+)
+LEAF_REUSED = Problem(
+    "leaf-reused", "Do not use this key again: who signs twice with one leaf gives it away. Make a new one."
+)
+CHECKPOINT_OFF_CHAIN = Problem(
+    "checkpoint-off-chain",
+    "Find out which readings were kept from the log: the board signed another chain.",
+)
 
 # Checkpoints, proofs and verifier keys as text.
 BAD_CHECKPOINT = Problem("bad-checkpoint", "Ask for the checkpoint again; it is not C2SP tlog-checkpoint text.")

@@ -20,9 +20,12 @@ from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_MISSING
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
 from qcot.ledger.statements import Standing, Taken
+from qcot.ledger.transactions import FrameEntry
+from qcot.link import chain
 from qcot.records.rules import RecordBook
 
 _BATCH = 256  # leaves fetched at a time
+_AFTER_LINK = 16 + 2  # of a READINGS frame: its MAC and CRC
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,19 @@ class StoredRun:
     leaf: int
     entry: int
     link_before: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSigned:
+    """A board's own checkpoint: in entry ``entry`` of the transaction at ``leaf``, by ``lms_leaf`` of ``key``."""
+
+    key: bytes
+    lms_leaf: int
+    device: bytes
+    epoch: int
+    seq: int
+    leaf: int
+    entry: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +289,37 @@ class Reader:
         if row is None or seq >= row[0] + row[1]:
             return None
         return StoredRun(device, epoch, *row)
+
+    def link_at(self, device: bytes, epoch: int, seq: int, before: int | None = None) -> bytes | None:
+        """The link with which a frame ends before reading ``seq``, in a leaf below ``before``; None where none does."""
+        run = self.find_reading(device, epoch, max(seq - 1, 0))
+        if run is None or (before is not None and run.leaf >= before):
+            return None
+        if seq == 0:
+            return chain.genesis(device, epoch)
+        if run.first + run.count != seq:
+            return None
+        entry = transactions.parse(self.leaf(run.leaf)).entries[run.entry]
+        assert isinstance(entry, FrameEntry)  # the rules made the run of it
+        return entry.frame[-chain.LINK_SIZE - _AFTER_LINK : -_AFTER_LINK]
+
+    def next_lms_leaves(self) -> dict[bytes, int]:
+        """The next leaf that may sign, of every LMS key that has."""
+        return dict(self._rows("SELECT key, max(lms_leaf) + 1 FROM signed GROUP BY key"))
+
+    def signed_by_boards(self) -> list[StoredSigned]:
+        """Every checkpoint that a board signed itself, in the order of the log."""
+        rows = self._rows("SELECT key, lms_leaf, device, epoch, seq, leaf, entry FROM signed ORDER BY leaf, entry")
+        return [StoredSigned(*row) for row in rows]
+
+    def signed_after(self, device: bytes, epoch: int, seq: int) -> StoredSigned | None:
+        """The first checkpoint of ``device`` that covers reading ``seq`` of ``epoch``."""
+        row = self._row(
+            "SELECT key, lms_leaf, device, epoch, seq, leaf, entry FROM signed WHERE device = ? AND epoch = ? "
+            "AND seq > ? ORDER BY seq, leaf, entry LIMIT 1",
+            device, epoch, seq,
+        )  # fmt: skip
+        return None if row is None else StoredSigned(*row)
 
     def count_runs(self) -> int:
         """Number of frames of readings in the log."""

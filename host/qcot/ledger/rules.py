@@ -6,23 +6,26 @@ Gateway and verifier judge by the same functions. What holds after every accepte
 - so did each of its boards, as one of that bridge's or of any bridge's;
 - each device in the state was enrolled by an entry at or before its first frame, and keeps that entry's commitment;
 - a device's ``next_seq`` readings of ``epoch`` are in the log without a hole, and ``link`` is the link after the last;
-- an epoch is never gone back to.
+- an epoch is never gone back to;
+- a board's own checkpoint is signed by its certificate's key, with a leaf beyond all before, at the end of a frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from qcot.certificates.certificate import Certificate, Role
 from qcot.certificates.problems import CERTIFICATE_UNKNOWN, POLICY_FOREIGN
 from qcot.certificates.register import Register
 from qcot.errors import Problem, QcotError
+from qcot.ledger import signed
 from qcot.ledger.problems import (
     BAD_FRAME,
     CHAIN_BROKEN,
     CHAIN_GAP,
     CHAIN_REPEATED,
+    CLOCK_AHEAD,
     DEVICE_KEY_CHANGED,
     NOT_CERTIFIED,
     NOT_ENROLLED,
@@ -31,8 +34,16 @@ from qcot.ledger.problems import (
     STALE_EPOCH,
     WRONG_SITE,
 )
+from qcot.ledger.signed import LinkAt, Signed
 from qcot.ledger.statements import NO_END, Standing, Taken
-from qcot.ledger.transactions import DEVICE_SIZE, EnrolmentEntry, FrameEntry, StatementEntry, Transaction
+from qcot.ledger.transactions import (
+    DEVICE_SIZE,
+    CheckpointEntry,
+    EnrolmentEntry,
+    FrameEntry,
+    StatementEntry,
+    Transaction,
+)
 from qcot.link import chain, frames, messages
 
 NO_EPOCH = -1
@@ -51,13 +62,15 @@ class Device:
 @dataclass(frozen=True, slots=True)
 class State:
     """What decides on a bridge's next transaction: the sequence wanted, devices by id, what statements have brought
-    about, and at which ``time`` in ms it is judged."""
+    about, and at which ``time`` in ms it is judged. ``leaves`` and ``link_at`` are what checkpoints are judged by."""
 
     site: str
     next_sequence: int
     devices: Mapping[bytes, Device]
     standing: Standing
     time: int
+    leaves: Mapping[bytes, int] = field(default_factory=dict)
+    link_at: LinkAt = lambda _device, _epoch, _seq: None
 
     @property
     def seconds(self) -> int:
@@ -79,7 +92,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """It may be appended. ``devices`` holds the new state of each device it touches, ``runs`` its readings.
+    """It may be appended. ``devices`` holds the new state of each device it touches, ``runs`` its readings, ``signed``
+    the checkpoints in it.
 
     ``until`` is the first ms at which a certificate that it stands on would have ended.
     """
@@ -88,6 +102,7 @@ class Accept:
     runs: tuple[Run, ...]
     standing: Standing
     until: int
+    signed: tuple[Signed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +208,7 @@ def _judge_devices(state: State, transaction: Transaction, standing: Standing, u
     changed: dict[bytes, Device] = {}
     certified: dict[bytes, Certificate] = {}
     runs: list[Run] = []
+    signatures = _Signatures(state, standing, changed, runs)
     at = 0
     try:
         for at, entry in enumerate(transaction.entries):
@@ -209,13 +225,43 @@ def _judge_devices(state: State, transaction: Transaction, standing: Standing, u
             if entry.device not in certified:
                 certified[entry.device] = standing.register.require(entry.device, Role.BOARD, state.seconds)
                 certified[entry.device].require_bridge(transaction.bridge)
+            if isinstance(entry, CheckpointEntry):
+                until = min(until, signatures.take(entry, at).not_after * 1000)
+                continue
             changed[entry.device], run = follow(known, entry, at)
             if run is not None:
                 runs.append(run)
     except QcotError as error:
         return Refuse(error.problem, f"entry {at}: {error.reason}", at)
     until = min([until, *(each.not_after * 1000 for each in certified.values())])
-    return Accept(changed, tuple(runs), standing, until)
+    return Accept(changed, tuple(runs), standing, until, tuple(signatures.found))
+
+
+class _Signatures:
+    """The checkpoints of a transaction, judged by what was before it and by ``changed`` and ``runs``, which grow."""
+
+    def __init__(self, state: State, standing: Standing, changed: Mapping[bytes, Device], runs: list[Run]) -> None:
+        self._state, self._standing, self._changed, self._runs = state, standing, changed, runs
+        self._leaves: dict[bytes, int] = {}
+        self.found: list[Signed] = []
+
+    def take(self, entry: CheckpointEntry, at: int) -> Certificate:
+        """The certificate that it stands by; raises why it does not stand."""
+        held = self._standing.register.holding(entry.device, Role.BOARD, self._state.seconds)
+        leaves = {**self._state.leaves, **self._leaves}
+        found, certificate = signed.judge(entry, at, held, leaves, self._link_at)
+        self._leaves[found.key] = found.leaf + 1
+        self.found.append(found)
+        return certificate
+
+    def _link_at(self, device: bytes, epoch: int, seq: int) -> bytes | None:
+        now = self._changed.get(device) or self._state.devices[device]
+        if (epoch, seq) == (now.epoch, now.next_seq):
+            return now.link
+        for run in self._runs:
+            if (device, epoch, seq) == (run.device, run.epoch, run.first):
+                return run.link_before
+        return self._state.link_at(device, epoch, seq)
 
 
 def follow(device: Device, entry: FrameEntry, at: int = 0) -> tuple[Device, Run | None]:
@@ -284,8 +330,20 @@ def _follow_readings(device: Device, entry: FrameEntry, message: messages.Readin
         raise _NotFollowingError(
             CHAIN_BROKEN, f"link after readings {first} to {message.end - 1} of {entry.device.hex()} is another"
         )
+    _require_past(entry, message)
     run = Run(at, entry.device, entry.epoch, first, message.end - first, device.link)
     return Device(device.commitment, entry.epoch, message.end, link), run
+
+
+def _require_past(entry: FrameEntry, message: messages.Readings) -> None:
+    """No reading was taken after the bridge had it, as far as its clock can be wrong."""
+    if entry.clock is None:
+        return
+    first, last = chain.span(message.records)
+    if entry.clock.at(last, first) - entry.clock.error > entry.received * 1000 + 999:
+        raise _NotFollowingError(
+            CLOCK_AHEAD, f"reading {message.end - 1} of {entry.device.hex()} would be later than its receipt"
+        )
 
 
 def _follow_opened(device: Device, entry: FrameEntry, message: messages.Opened) -> Device:

@@ -15,7 +15,7 @@ from qcot.database import transaction
 from qcot.errors import QcotError
 from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_FULL, LEDGER_IO
 
-USER_VERSION = 2
+USER_VERSION, _BEFORE = 3, 2
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE leaf (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
@@ -43,6 +43,13 @@ TABLES = (
     # The key that validated each Qblock's bookkeeper.
     "CREATE TABLE validation_key (id BLOB PRIMARY KEY, height INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
+# Since format 3: what boards signed themselves, and where it is. The key is the SHA-256 of the LMS public key.
+SIGNED = (
+    """CREATE TABLE signed (key BLOB, lms_leaf INTEGER, device BLOB NOT NULL, epoch INTEGER NOT NULL,
+        seq INTEGER NOT NULL, leaf INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (key, lms_leaf))
+        STRICT, WITHOUT ROWID""",
+    "CREATE INDEX signed_by_device ON signed (device, epoch, seq)",
+)
 OPEN_TIME, OPEN_UNTIL = "open-time", "open-until"
 """Of the open run: when its newest transaction was judged, and the first ms at which a certificate of it has ended."""
 _BUSY_SECONDS = 10.0
@@ -69,19 +76,29 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
 
 
 def create_tables(connection: sqlite3.Connection, meta: dict[str, str]) -> None:
-    """Make all tables in one transaction, unless they are there."""
+    """Make all tables in one transaction, or those that a file of the format before lacks."""
     with transaction(connection):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == 0:
             for statement in TABLES:
                 connection.execute(statement)
             connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        if version in (0, _BEFORE):
+            for statement in SIGNED:
+                connection.execute(statement)
             connection.execute(f"PRAGMA user_version={USER_VERSION}")
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `ledger-foreign` unless the file is a ledger of this format."""
+    """Raise `ledger-foreign` unless the file is a ledger of this format.
+
+    To a reader one of the format before is one in which no board has signed anything: no writer has opened it since.
+    """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == _BEFORE:
+        for statement in SIGNED:
+            connection.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+        return
     if version != USER_VERSION:
         raise QcotError(LEDGER_FOREIGN, f"{path} has format {version}, this program knows {USER_VERSION}")
 

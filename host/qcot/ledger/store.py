@@ -47,6 +47,7 @@ class Ledger(Reader):
         super().__init__(connection, path)
         self._lock = lock
         self._devices = self.devices()
+        self._lms_leaves = self.next_lms_leaves()
         self._sequences: dict[str, int] = {}
         self._last: qblock.Header | None = self.header(self.height() - 1)
         self._start = first.core.time if (first := self.header(0)) else 0
@@ -175,6 +176,7 @@ class Ledger(Reader):
         self._frontier, self._standing = work.frontier, work.standing
         self._time, self._until = work.time_and_until()
         self._devices.update(work.devices.maps[0])
+        self._lms_leaves.update(work.lms_leaves.maps[0])
         self._sequences.update(work.sequences)
         self._totals = work.totals()
         return answers
@@ -271,6 +273,7 @@ class _Batch:
         self.standing = ledger._standing
         self.frontier = ledger._frontier
         self.devices: ChainMap[bytes, Device] = ChainMap({}, ledger._devices)
+        self.lms_leaves: ChainMap[bytes, int] = ChainMap({}, ledger._lms_leaves)
         self.sequences: dict[str, int] = {}
         self._enrolled: dict[bytes, tuple[int, int]] = {}
         self._transactions = self._readings = 0
@@ -291,7 +294,9 @@ class _Batch:
         bridge, sequence = transaction.bridge, transaction.sequence
         wanted = self.sequences.get(bridge) or self._ledger.wanted(bridge)
         earlier = self._ledger.answer(bridge, sequence) if sequence < wanted else None
-        state = rules.State(self._ledger.site, wanted, self.devices, self.standing, self._time)
+        state = rules.State(
+            self._ledger.site, wanted, self.devices, self.standing, self._time, self.lms_leaves, self._ledger.link_at
+        )
         match rules.judge(state, transaction, earlier.hash if earlier else None):
             case rules.Accept() if self._is_late:
                 reason = f"a certificate of the open run ended at {self._until}"
@@ -326,6 +331,11 @@ class _Batch:
             "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(r.device, r.epoch, r.first, r.count, leaf, r.entry, r.link_before) for r in verdict.runs],
         )
+        self._db.executemany(
+            "INSERT INTO signed VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(s.key, s.leaf, s.device, s.epoch, s.seq, leaf, s.entry) for s in verdict.signed],
+        )
+        self.lms_leaves.update({each.key: each.leaf + 1 for each in verdict.signed})
         self._transactions += 1
         self._readings += sum(run.count for run in verdict.runs)
         self.devices.maps[0].update(verdict.devices)

@@ -14,30 +14,38 @@ from qcot.certificates.claims import Channel, channels_from_cbor, channels_to_cb
 from qcot.crypto import cbor, cose
 from qcot.crypto.signing import ML_DSA_65, PublicKey, SigningKey
 from qcot.errors import QcotError
+from qcot.ledger import clocks
+from qcot.ledger.clocks import Clock
 from qcot.ledger.problems import BAD_TRANSACTION
 
 KIND = cose.Kind(ML_DSA_65, "application/vnd.qcot.transaction+cbor", b"qcot/tx/v1", with_policy=True)
 VERSION = 1
 MAX_ENTRIES = 2048
 MAX_UINT = (1 << 63) - 1  # times and sequences: what a signed 64-bit column of a database holds
-MAX_EPOCH = (1 << 32) - 1
+MAX_UINT32 = (1 << 32) - 1  # epochs, and the sequences of a board
 DEVICE_SIZE = 8
 HASH_SIZE = 32
 MIN_FRAME, MAX_FRAME = 8, 254  # docs/link-protocol.md, Frame
 MAX_MODEL = 16
 MAX_STATEMENT = 16 * 1024
-_FRAME, _ENROLMENT, _STATEMENT = 1, 2, 3
+MAX_SIGNATURE = 4096
+"""Bytes of a board's LMS signature: of W 4 and 8 all sets of SP 800-208 fit, n 32 and H 25 with 2,988."""
+_FRAME, _ENROLMENT, _STATEMENT, _CHECKPOINT = 1, 2, 3, 4
 _VERSION, _SITE, _BRIDGE, _SEQUENCE, _TIME, _ENTRIES = range(1, 7)
 
 
 @dataclass(frozen=True, slots=True)
 class FrameEntry:
-    """A READINGS or OPENED frame of ``device`` (8 bytes) in ``epoch``, ``received`` in ms, COBS removed."""
+    """A READINGS or OPENED frame of ``device`` (8 bytes) in ``epoch``, ``received`` in ms, COBS removed.
+
+    ``clock`` turns the board's times in it into UTC; None where the bridge could not tell yet.
+    """
 
     device: bytes
     epoch: int
     received: int
     frame: bytes
+    clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,21 @@ class StatementEntry:
     statement: bytes
 
 
-Entry = FrameEntry | EnrolmentEntry | StatementEntry
+@dataclass(frozen=True, slots=True)
+class CheckpointEntry:
+    """What a board signed itself: that its chain stands at ``seq`` of ``epoch`` with ``link`` (32 bytes).
+
+    ``signature`` is LMS (RFC 8554 section 5.4), of 1 to 4,096 bytes, over :func:`qcot.crypto.lms.checkpoint_message`.
+    """
+
+    device: bytes
+    epoch: int
+    seq: int
+    link: bytes
+    signature: bytes
+
+
+Entry = FrameEntry | EnrolmentEntry | StatementEntry | CheckpointEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +127,7 @@ def build(
         _BRIDGE: bridge,
         _SEQUENCE: sequence,
         _TIME: time,
-        _ENTRIES: [_entry_to_cbor(entry) for entry in entries],
+        _ENTRIES: _entries_to_cbor(entries),
     }
     _payload(payload)
     raw = cose.sign(key, KIND, cbor.encode(payload), policy)
@@ -138,7 +160,7 @@ def read(raw: bytes, signed: cose.Sign1) -> Transaction:
 
 def require_entry(entry: Entry) -> None:
     """Raise QcotError `bad-transaction` unless a transaction may hold ``entry``."""
-    _entry(_entry_to_cbor(entry), 0)
+    _entries(_entries_to_cbor([entry]))
 
 
 def _payload(payload: Any) -> tuple[str, str, int, int, tuple[Entry, ...]]:
@@ -154,20 +176,29 @@ def _payload(payload: Any) -> tuple[str, str, int, int, tuple[Entry, ...]]:
         _refuse(f"sequence {sequence!r} or time {time!r} out of range")
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_ENTRIES:
         _refuse(f"entries must be an array of 1 to {MAX_ENTRIES}")
-    return site, bridge, sequence, time, tuple(_entry(item, at) for at, item in enumerate(entries))
+    return site, bridge, sequence, time, _entries(entries)
 
 
-def _entry(item: Any, at: int) -> Entry:
+def _entries(items: list[Any]) -> tuple[Entry, ...]:
+    """A frame that says nothing of its clock has that of the frame before it of that board and epoch."""
+    said: dict[tuple[bytes, int], Clock | None] = {}
+    return tuple(_entry(item, at, said) for at, item in enumerate(items))
+
+
+def _entry(item: Any, at: int, said: dict[tuple[bytes, int], Clock | None]) -> Entry:
     match item:
         # Frames come by the thousand, and a pattern such as bytes(device) takes ten times as long as asking the type.
-        case [1, device, epoch, received, frame] if type(device) is type(frame) is bytes and type(epoch) is int:
+        case [1, device, epoch, received, frame, *clock] if type(device) is type(frame) is bytes and type(epoch) is int:
             fits = (
                 len(device) == DEVICE_SIZE
-                and 0 <= epoch <= MAX_EPOCH
+                and 0 <= epoch <= MAX_UINT32
                 and _is_uint(received)
                 and MIN_FRAME <= len(frame) <= MAX_FRAME
+                and (not clock or (len(clock) == 1 and clocks.is_clock(clock[0])))
             )
-            entry: Entry = FrameEntry(device, epoch, received, frame)
+            if fits and clock:
+                said[device, epoch] = clocks.from_cbor(clock[0])
+            entry: Entry = FrameEntry(device, epoch, received, frame, said.get((device, epoch)))
         case [2, bytes(device), bytes(secret), str(model), bytes(firmware), bytes(image), list(channels)]:
             fits = (
                 len(device) == DEVICE_SIZE
@@ -179,8 +210,16 @@ def _entry(item: Any, at: int) -> Entry:
         case [3, bytes(statement)]:
             fits = 1 <= len(statement) <= MAX_STATEMENT
             entry = StatementEntry(statement)
+        case [4, bytes(device), epoch, seq, bytes(link), bytes(signature)] if type(epoch) is type(seq) is int:
+            fits = (
+                len(device) == DEVICE_SIZE
+                and 0 <= min(epoch, seq) <= max(epoch, seq) <= MAX_UINT32
+                and len(link) == HASH_SIZE
+                and 1 <= len(signature) <= MAX_SIGNATURE
+            )
+            entry = CheckpointEntry(device, epoch, seq, link, signature)
         case _:
-            _refuse(f"entry {at} is neither a frame, an enrolment nor a statement")
+            _refuse(f"entry {at} is neither a frame, an enrolment, a statement nor a checkpoint")
     if not fits:
         _refuse(f"entry {at} has a member of the wrong length or range")
     return entry
@@ -194,11 +233,27 @@ def _channels(items: list[Any], at: int) -> tuple[Channel, ...]:
         raise QcotError(BAD_TRANSACTION, f"entry {at}: {error.reason}") from error
 
 
+def _entries_to_cbor(entries: Sequence[Entry]) -> list[list[Any]]:
+    """A frame says its clock where the frame before it of that board and epoch did not say the same."""
+    said: dict[tuple[bytes, int], Clock | None] = {}
+    items = []
+    for entry in entries:
+        item = _entry_to_cbor(entry)
+        if isinstance(entry, FrameEntry) and entry.clock != said.get(which := (entry.device, entry.epoch)):
+            said[which] = entry.clock
+            item.append(clocks.to_cbor(entry.clock))
+        items.append(item)
+    return items
+
+
 def _entry_to_cbor(entry: Entry) -> list[Any]:
-    if isinstance(entry, FrameEntry):
-        return [_FRAME, entry.device, entry.epoch, entry.received, entry.frame]
-    if isinstance(entry, StatementEntry):
-        return [_STATEMENT, entry.statement]
+    match entry:
+        case FrameEntry():
+            return [_FRAME, entry.device, entry.epoch, entry.received, entry.frame]
+        case StatementEntry():
+            return [_STATEMENT, entry.statement]
+        case CheckpointEntry():
+            return [_CHECKPOINT, entry.device, entry.epoch, entry.seq, entry.link, entry.signature]
     channels = channels_to_cbor(entry.channels)
     return [_ENROLMENT, entry.device, entry.commitment, entry.model, entry.firmware, entry.image, channels]
 

@@ -8,29 +8,24 @@ Who might sign what is judged at the time of the Qblock that closed it; in the o
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TypeAlias
 
 from qcot.certificates import certificate
-from qcot.certificates.certificate import Certificate, Role
-from qcot.certificates.problems import CERTIFICATE_UNKNOWN
+from qcot.certificates.certificate import Role
 from qcot.certificates.register import Register
 from qcot.crypto import merkle
 from qcot.crypto.merkle import Frontier
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
-from qcot.ledger import attachments, checkpoint, qblock, rules, transactions
-from qcot.ledger.checkpoint import VerifierKey
+from qcot.ledger import attachments, checkpoint, qblock, rules
+from qcot.ledger.ahead import Checked, ahead
+from qcot.ledger.keepers import Keepers
 from qcot.ledger.problems import (
     BAD_LEAF,
     CHECKPOINT_MISSING,
-    CHECKPOINT_UNSIGNED,
     INDEX_DIFFERS,
     QBLOCK_VALIDATION,
     ROOT_DIFFERS,
@@ -38,7 +33,7 @@ from qcot.ledger.problems import (
     SEQUENCE_REUSED,
     WRONG_SITE,
 )
-from qcot.ledger.reader import Reader, StoredRun
+from qcot.ledger.reader import Reader, StoredRun, StoredSigned
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
 from qcot.ledger.statements import Standing
@@ -46,15 +41,11 @@ from qcot.ledger.transactions import EnrolmentEntry, StatementEntry, Transaction
 from qcot.ledger.trust import Trust
 from qcot.quantum.qblock import Patch
 
-TRANSACTION_FIRST_BYTE = 0xD2
 _PROGRESS_EVERY = 64
 _SIMULATED_TOGETHER = 64  # Qblocks: one by one, their jobs cost up to half of the time
-_AHEAD = 64  # leaves whose signatures are checked while those before them are judged
 
 Progress = Callable[[int, int], None]
 """Called with leaves done and leaves in all."""
-
-_Checked: TypeAlias = "Future[tuple[Transaction, bool]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +75,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedByBoard:
+    """A board signed ``checkpoints`` of its chain itself, the last of them over all before ``seq`` of ``epoch``."""
+
+    device: bytes
+    checkpoints: int
+    epoch: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """``signed`` leaves are under a good checkpoint; those after it wait for their Qblock."""
 
@@ -92,6 +93,7 @@ class Result:
     root: bytes
     signed: int
     failure: Failure | None
+    boards: tuple[SignedByBoard, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -110,7 +112,7 @@ def verify(ledger: Reader, trust: Trust, *, shots: int = 0, seed: int = 0, progr
         run = _Run(ledger, trust, shots, seed)
         failure = None
         try:
-            for leaf, raw, checked in _ahead(ledger.leaves(0, size), run.keys):
+            for leaf, raw, checked in ahead(ledger.leaves(0, size), run.keys):
                 run.leaf(leaf, raw, checked)
                 if progress is not None and (leaf % _PROGRESS_EVERY == 0 or leaf == size - 1):
                     progress(leaf + 1, size)
@@ -118,39 +120,7 @@ def verify(ledger: Reader, trust: Trust, *, shots: int = 0, seed: int = 0, progr
             run.tables()
         except QcotError as error:
             failure = run.first_failure(error)
-    return Result(run.counts, run.tree.size, run.tree.root(), run.signed, failure)
-
-
-def _ahead(
-    leaves: Iterator[tuple[int, bytes]], keys: Mapping[bytes, PublicKey]
-) -> Iterator[tuple[int, bytes, _Checked | None]]:
-    """The same leaves, those of transactions with their signatures being checked on other cores meanwhile."""
-    pool = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), "signatures")  # OpenSSL works without the interpreter
-    waiting: deque[tuple[int, bytes, _Checked | None]] = deque()
-    try:
-        for leaf, raw in leaves:
-            is_transaction = raw[:1] == bytes((TRANSACTION_FIRST_BYTE,))
-            waiting.append((leaf, raw, pool.submit(_authenticate, raw, keys) if is_transaction else None))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _authenticate(raw: bytes, keys: Mapping[bytes, PublicKey]) -> tuple[Transaction, bool]:
-    """The transaction, and whether its signature holds under the key of its id; if not it has yet to be looked at.
-
-    Raises what is wrong with its form. ``keys`` grow meanwhile: the key of a bridge that is new may not be there yet.
-    """
-    transaction = transactions.parse(raw)
-    key = keys.get(transaction.kid)
-    if key is not None:
-        with suppress(QcotError):
-            transaction.verify(key)
-            return transaction, True
-    return transaction, False
+    return Result(run.counts, run.tree.size, run.tree.root(), run.signed, failure, run.boards())
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +140,13 @@ class _Run:
 
     def __init__(self, ledger: Reader, trust: Trust, shots: int, seed: int) -> None:
         self._ledger, self._trust = ledger, trust
+        self._keepers = Keepers(trust)
         self._shots, self._seed = shots, seed
         self._sequences: dict[str, int] = {}
         self._devices: dict[bytes, Device] = {}
         self._enrolled: dict[bytes, tuple[int, int]] = {}
+        self._lms_leaves: dict[bytes, int] = {}
+        self._signed: list[StoredSigned] = []
         self._qblocks: list[tuple[int, int]] = []
         self._headers: list[qblock.Header] = []  # the newest two
         self._burnt: set[bytes] = set()
@@ -181,12 +154,10 @@ class _Run:
         self._start = 0
         self._runs = 0
         self._standing = Standing(Register(trust.root, trust.site))
-        self._beside: tuple[Register, Register] | None = None  # that of the log, and with what is known from outside
         self._statements: list[tuple[int, int, bytes]] = []  # leaf, entry, SHA-256
         self._time: int | None = 0
         self._foreseen: bytes | None = None  # the header that closes this run
         self._run_starts = 0
-        trust.register()  # what is wrong with it is not the ledger's fault
         self.keys: dict[bytes, PublicKey] = {}
         self.tree = Frontier()
         self.signed = 0
@@ -194,7 +165,7 @@ class _Run:
         self.at: int | None = None
         self.what = "ledger"
 
-    def leaf(self, at: int, raw: bytes, checked: _Checked | None) -> None:
+    def leaf(self, at: int, raw: bytes, checked: Checked | None) -> None:
         self.at, self.what = at, f"leaf {at}"
         is_qblock = raw[:1] == bytes((qblock.FIRST_BYTE,))
         if checked is not None:
@@ -246,6 +217,11 @@ class _Run:
             ("devices", ledger.enrolment_places() == self._enrolled, "it says that a device was enrolled elsewhere"),
             ("statements", self._stored_statements() == self._statements, "it holds others than those in the leaves"),
             ("readings", ledger.count_runs() == self._runs, "it places readings that are not in the leaves"),
+            (
+                "checkpoints of boards",
+                ledger.signed_by_boards() == self._signed,
+                "it holds others than those in the leaves",
+            ),
             ("answers", ledger.count_accepted() == counts.transactions, "it accepts what is not in the leaves"),
             ("answers", ledger.bridge_with_hole() is None, "a bridge's sequences are not 1, 2, 3 and so on"),
             ("Qblocks", ledger.qblock_leaves() == self._qblocks, "it places Qblock headers elsewhere"),
@@ -259,8 +235,17 @@ class _Run:
             if not holds:
                 raise QcotError(INDEX_DIFFERS, reason)
         self.what = "cosignatures and anchors"
-        attachments.check(ledger, self._with_trusted())
+        attachments.check(ledger, self._keepers.beside(self._standing.register))
         self.counts = replace(counts, devices=len(self._devices))
+
+    def boards(self) -> tuple[SignedByBoard, ...]:
+        """What each board signed itself, of those that did, by device id."""
+        found: dict[bytes, SignedByBoard] = {}
+        for each in self._signed:
+            before = found.get(each.device)
+            count, upto = (before.checkpoints, (before.epoch, before.seq)) if before else (0, (0, 0))
+            found[each.device] = SignedByBoard(each.device, count + 1, *max(upto, (each.epoch, each.seq)))
+        return tuple(found[device] for device in sorted(found))
 
     def _stored_statements(self) -> list[tuple[int, int, bytes]]:
         return [(leaf, entry, sha256(raw).digest()) for leaf, entry, raw in self._ledger.statements()]
@@ -288,7 +273,10 @@ class _Run:
             raise QcotError(WRONG_SITE, f"site {transaction.site}, this ledger is that of {self._trust.site}")
         self._sequence(bridge, sequence)
         time = transaction.time if self._time is None else self._time
-        state = rules.State(self._trust.site, sequence, self._devices, self._standing, time)
+        state = rules.State(
+            self._trust.site, sequence, self._devices, self._standing, time, self._lms_leaves,
+            lambda device, epoch, seq: self._ledger.link_at(device, epoch, seq, before=at),
+        )  # fmt: skip
         verdict = rules.judge_content(state, transaction)
         if not isinstance(verdict, rules.Accept):
             raise QcotError(verdict.problem, verdict.reason)
@@ -309,6 +297,9 @@ class _Run:
             stored = StoredRun(run.device, run.epoch, run.first, run.count, at, run.entry, run.link_before)
             if self._ledger.find_reading(run.device, run.epoch, run.first) != stored:
                 raise QcotError(INDEX_DIFFERS, f"the table of readings says otherwise of entry {run.entry}")
+        for each in verdict.signed:
+            self._lms_leaves[each.key] = each.leaf + 1
+            self._signed.append(StoredSigned(each.key, each.leaf, each.device, each.epoch, each.seq, at, each.entry))
         self._runs += len(verdict.runs)
         readings = sum(run.count for run in verdict.runs)
         counts = self.counts
@@ -389,39 +380,6 @@ class _Run:
         given = checkpoint.parse(text)
         if (given.origin, given.size, given.root) != (self._ledger.origin, size, self.tree.root()):
             raise QcotError(ROOT_DIFFERS, f"it says {given.root.hex()}, the leaves give {self.tree.root().hex()}")
-        self._require_signed(given, self._headers[-1].core)
+        self._keepers.require_signed(self._standing.register, given, self._headers[-1].core)
         self.signed = size
         self.counts = replace(self.counts, checkpoints=self.counts.checkpoints + 1)
-
-    def _with_trusted(self) -> Register:
-        log = self._standing.register
-        if self._beside is None or self._beside[0] is not log:
-            self._beside = log, self._trust.beside(log)
-        return self._beside[1]
-
-    def _require_signed(self, given: checkpoint.Checkpoint, core: qblock.Core) -> None:
-        """One key signed, that of a gateway of the bookkeeper's name whose certificate held at the time."""
-        register = self._with_trusted()
-        keepers = [
-            each
-            for each in register.of_role(Role.GATEWAY)
-            if each.name == core.bookkeeper and each.log is not None and each.log.origin == given.origin
-        ]
-        if not keepers:
-            raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of gateway {core.bookkeeper}, log {given.origin}")
-        signers = [(each, key) for each in keepers if given.is_signed_by(key := _log_key(each, given.origin))]
-        if not signers:
-            raise QcotError(CHECKPOINT_UNSIGNED, f"no key that is certified for gateway {core.bookkeeper} signed it")
-        for each, key in signers:
-            stamp = given.verify(key)
-            refusal = register.standing(each, stamp)
-            if refusal is None and stamp < core.time // 1000:
-                refusal = QcotError(CHECKPOINT_UNSIGNED, f"it was signed at {stamp}, before its Qblock was closed")
-            if refusal is None:
-                return
-        raise refusal or QcotError(CHECKPOINT_UNSIGNED, "nobody signed it")
-
-
-def _log_key(gateway: Certificate, origin: str) -> VerifierKey:
-    assert gateway.key is not None  # of this role, its parser saw to it
-    return VerifierKey(origin, gateway.key)

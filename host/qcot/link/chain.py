@@ -46,6 +46,11 @@ def extend(link: bytes, first: int, records: bytes) -> bytes:
     return link
 
 
+def span(records: bytes) -> tuple[int, int]:
+    """The board's times of the first and of the last of ``records``."""
+    return _SEQ.unpack_from(records)[0], _SEQ.unpack_from(records, len(records) - RECORD_SIZE)[0]
+
+
 def unpack(first: int, records: bytes) -> list[Reading]:
     """The readings in ``records``, numbered from ``first``."""
     return [Reading(first + i, *fields) for i, fields in enumerate(_RECORD.iter_unpack(records))]

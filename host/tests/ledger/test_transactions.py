@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from fractions import Fraction
 
 import cbor2
 import pytest
@@ -13,19 +14,27 @@ from qcot.crypto import cbor, cose
 from qcot.crypto.signing import ML_DSA_65, SigningKey
 from qcot.errors import QcotError
 from qcot.ledger import receipts, transactions
+from qcot.ledger.clocks import Clock
 from qcot.ledger.receipts import Answer, Status
-from qcot.ledger.transactions import EnrolmentEntry, FrameEntry
+from qcot.ledger.transactions import CheckpointEntry, EnrolmentEntry, FrameEntry
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 UINTS = st.integers(0, (1 << 63) - 1)
 INT32 = st.integers(-(1 << 31), (1 << 31) - 1)
 CHANNELS = st.builds(Channel, st.text(min_size=1, max_size=64), st.text(max_size=64), INT32, INT32.filter(bool), INT32)
+UINT32 = st.integers(0, (1 << 32) - 1)
+DEVICES = st.sampled_from([bytes(8), b"\1" * 8]) | st.binary(min_size=8, max_size=8)
+CLOCKS = st.builds(Clock, UINTS, st.integers(-20_000_000, 20_000_000), st.integers(0, 3_600_000_000))
 FRAMES = st.builds(
     FrameEntry,
-    st.binary(min_size=8, max_size=8),
-    st.integers(0, (1 << 32) - 1),
+    DEVICES,
+    st.integers(0, 1) | UINT32,
     UINTS,
     st.binary(min_size=8, max_size=254),
+    st.none() | st.just(Clock(1, 2, 3)) | CLOCKS,
+)
+CHECKPOINTS = st.builds(
+    CheckpointEntry, DEVICES, UINT32, UINT32, st.binary(min_size=32, max_size=32), st.binary(min_size=1, max_size=4096)
 )
 ENROLMENTS = st.builds(
     EnrolmentEntry,
@@ -36,6 +45,7 @@ ENROLMENTS = st.builds(
     st.binary(min_size=32, max_size=32),
     st.lists(CHANNELS, max_size=3).map(tuple),
 )
+CHECKPOINT = [4, bytes(8), 0, 0, bytes(32), b"s"]
 GOOD = {1: 1, 2: "lab", 3: "bridge", 4: 1, 5: 0, 6: [[1, bytes(8), 0, 0, bytes(8)]]}
 ENROLMENT = [2, bytes(8), bytes(32), "uno", bytes(3), bytes(32), [["A0", "V", 5, 1024, 0]]]
 ANSWER = [bytes(32), 1, 0, 0, "", ""]
@@ -52,7 +62,9 @@ def signed(payload) -> bytes:
     return cose.sign(BRIDGE_KEY, transactions.KIND, cbor.encode(payload), "default")
 
 
-@given(NAMES, NAMES, NAMES, UINTS.filter(bool), UINTS, st.lists(FRAMES | ENROLMENTS, min_size=1, max_size=4))
+@given(
+    NAMES, NAMES, NAMES, UINTS.filter(bool), UINTS, st.lists(FRAMES | ENROLMENTS | CHECKPOINTS, min_size=1, max_size=5)
+)
 def test_what_is_built_reads_back_and_verifies(site, bridge, policy, sequence, time, entries):
     raw = transactions.build(
         BRIDGE_KEY, site=site, bridge=bridge, sequence=sequence, time=time, entries=entries, policy=policy
@@ -91,6 +103,12 @@ def test_a_transaction_is_laid_out_as_the_format_says():
         {6: [[1, bytes(8), 1 << 32, 0, bytes(8)]]}, {6: [[1, bytes(8), -1, 0, bytes(8)]]},
         {6: [[1, bytes(8), 0, -1, bytes(8)]]}, {6: [[1, bytes(8), 0, 0, bytes(7)]]},
         {6: [[1, bytes(8), 0, 0, bytes(255)]]}, {6: [[1, bytes(8), 0, 0, "text"]]}, {6: [7]}, {6: [[]]},
+        {6: [[1, bytes(8), 0, 0, bytes(8), [0, 0, 0], None]]}, {6: [[1, bytes(8), 0, 0, bytes(8), [0, 0]]]},
+        {6: [[1, bytes(8), 0, 0, bytes(8), 0]]}, {6: [[1, bytes(8), 0, 0, bytes(8), [-1, 0, 0]]]},
+        {6: [[1, bytes(8), 0, 0, bytes(8), [1 << 63, 0, 0]]]}, {6: [[1, bytes(8), 0, 0, bytes(8), [0, 0, -1]]]},
+        {6: [[1, bytes(8), 0, 0, bytes(8), [0, 20_000_001, 0]]]}, {6: [[1, bytes(8), 0, 0, bytes(8), [0, 0, "0"]]]},
+        {6: [[1, bytes(8), 0, 0, bytes(8), [0, -20_000_001, 0]]]},
+        {6: [[1, bytes(8), 0, 0, bytes(8), [0, 0, 3_600_000_001]]]},
     ],
     ids=str,
 )  # fmt: skip
@@ -120,6 +138,43 @@ def test_an_enrolment_out_of_bounds_is_refused(at, value):
     assert refusal(transactions.parse, signed(GOOD | {6: [entry]})).problem.name == "bad-transaction"
 
 
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (1, bytes(9)), (1, "x" * 8), (2, -1), (2, 1 << 32), (2, None), (3, -1), (3, 1 << 32), (3, b""), (4, bytes(31)),
+        (4, None), (5, b""), (5, bytes(4097)), (5, "s"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_checkpoint_out_of_bounds_is_refused(at, value):
+    transactions.parse(signed(GOOD | {6: [CHECKPOINT]}))
+    entry = [*CHECKPOINT[:at], value, *CHECKPOINT[at + 1 :]]
+    assert refusal(transactions.parse, signed(GOOD | {6: [entry]})).problem.name == "bad-transaction"
+
+
+def test_a_clock_is_said_once_and_holds_for_the_frames_of_that_board_and_epoch_that_follow():
+    one, two = Clock(5, -7, 9), Clock(5, -7, 10)
+    frames = [
+        FrameEntry(device, epoch, 0, bytes(8), clock)
+        for device, epoch, clock in [
+            (bytes(8), 0, None), (bytes(8), 0, one), (b"1" * 8, 0, None), (bytes(8), 1, None), (bytes(8), 0, one),
+            (bytes(8), 0, two), (bytes(8), 0, None), (bytes(8), 0, None),
+        ]
+    ]  # fmt: skip
+    raw = Site().raw(*frames)
+    assert transactions.parse(raw).entries == tuple(frames)
+    said = [item[5:] for item in cbor2.loads(cbor2.loads(raw).value[2])[6]]
+    assert said == [[], [[5, -7, 9]], [], [], [], [[5, -7, 10]], [None], []]
+
+
+@given(UINT32, UINT32, CLOCKS)
+def test_a_clock_gives_the_time_of_the_turn_that_the_frames_first_reading_belongs_to(first, later, clock):
+    elapsed = later % (1 << 31)
+    found = clock.at((first + elapsed) % (1 << 32), first)
+    exact = clock.zero + (first + elapsed) * 1000 * (1 + Fraction(clock.rate, 10**9))
+    assert 0 <= exact - found < 1
+
+
 def test_a_transaction_over_one_mebibyte_is_not_built():
     site = Site()
     channels = tuple(Channel("n" * 64, "u" * 64, 1, 1, 0) for _ in range(255))
@@ -129,8 +184,8 @@ def test_a_transaction_over_one_mebibyte_is_not_built():
 
 
 def test_the_largest_batch_of_frames_fits():
-    entry = FrameEntry(bytes(8), 0, 0, bytes(254))
-    assert len(transactions.parse(Site().raw(*[entry] * 2048)).entries) == 2048
+    entries = [FrameEntry(bytes(8), 0, 0, bytes(254), Clock(1 << 62, at, at)) for at in range(2048)]
+    assert len(transactions.parse(Site().raw(*entries)).entries) == 2048
 
 
 def test_another_key_does_not_verify():
