@@ -49,3 +49,8 @@ void analog_attach(struct analog *analog, avr_t *avr) {
     avr_irq_register_notify(analog->adc->io.irq + ADC_IRQ_OUT_TRIGGER, on_start, analog);
     if (analog->log) setvbuf(analog->log, NULL, _IOLBF, 4096);  /* complete at any time */
 }
+
+void analog_part(struct analog *analog) {
+    if (analog->log) fclose(analog->log);
+    analog->log = NULL;
+}

@@ -19,4 +19,7 @@ struct analog {
 
 void analog_attach(struct analog *analog, avr_t *avr);
 
+/* This process is a fork of the board's: leave the log to the other one. */
+void analog_part(struct analog *analog);
+
 #endif

@@ -33,13 +33,17 @@ static const struct model *model_of(const char *mcu) {
 static void on_eecr_write(avr_t *avr, avr_io_addr_t address, uint8_t value, void *param) {
     struct board *board = param;
     avr_eeprom_t *eeprom = board->eeprom;
-    if (avr_regbit_get(avr, eeprom->eempe) && (value >> eeprom->eepe.bit & 1)) {
+    bool begins = avr_regbit_get(avr, eeprom->eempe) && (value >> eeprom->eepe.bit & 1);
+    if (begins) {
         uint16_t at = (uint16_t)((avr->data[eeprom->r_eearh] << 8 | avr->data[eeprom->r_eearl]) % eeprom->size);
         board->writing.address = at;
         board->writing.before = eeprom->eeprom[at];
         board->writing.done = avr->cycle + EEPROM_WRITE_CYCLES;
+        board->writes++;
     }
     board->eecr_write(avr, address, value, board->eecr_param);
+    for (unsigned i = 0; begins && i < board->worn_count; i++)
+        if (board->worn[i] == board->writing.address) eeprom->eeprom[board->worn[i]] = board->writing.before;
 }
 
 /* simavr clears EEPE at once; a program that waits for it is to wait. */
@@ -48,6 +52,8 @@ static uint8_t on_eecr_read(avr_t *avr, avr_io_addr_t address, void *param) {
     uint8_t busy = (uint8_t)(1 << board->eeprom->eepe.bit);
     return (uint8_t)((avr->data[address] & ~busy) | (avr->cycle < board->writing.done ? busy : 0));
 }
+
+static uint64_t first_noise(uint64_t seed) { return seed * 2654435761u + 88172645463325252u; }
 
 static uint8_t noise(struct board *board) {
     board->noise ^= board->noise << 13;
@@ -152,7 +158,7 @@ void board_power_off(struct board *board) {
 bool board_run(struct board *board, avr_cycle_count_t until) {
     avr_t *avr = board->avr;
     if (board->cut_at && board->cut_at < until) until = board->cut_at;
-    while (avr->cycle < until) {
+    while (avr->cycle < until && !board->serial.stopped) {
         if (board->cut_at && board->cut_at - avr->cycle <= 2 * RUN_LIMIT) avr->run_cycle_limit = avr->run_cycle_count = 1;
         if (avr->state != cpu_Running && avr->state != cpu_Sleeping) return false;
         avr_run(avr);
@@ -165,12 +171,28 @@ bool board_in_bootloader(const struct board *board) {
     return board->powered && board->boot_address && board->avr->pc >= board->boot_address;
 }
 
+bool board_wear(struct board *board, unsigned address) {
+    if (board->worn_count == WORN_BYTES || address >= board->eeprom->size) return false;
+    board->worn[board->worn_count++] = (uint16_t)address;
+    return true;
+}
+
+void board_part(struct board *board, uint64_t seed) {
+    avr_t *avr = board->avr;
+    board->noise = first_noise(seed);
+    if (board->marks) fclose(board->marks);
+    board->marks = NULL;
+    image_part(avr->flash, avr->flashend + 1);
+    image_part(board->eeprom->eeprom, board->eeprom->size);
+    serial_part(&board->serial);
+}
+
 /* ---- making ---- */
 
 static void on_mark(avr_t *avr, avr_io_addr_t address, uint8_t value, void *param) {
     struct board *board = param;
     avr->data[address] = value;
-    if (fprintf(board->marks, "%llu %u\n", (unsigned long long)avr->cycle, value) < 0) fail("--marks: %s", strerror(errno));
+    if (board->marks && fprintf(board->marks, "%llu %u\n", (unsigned long long)avr->cycle, value) < 0) fail("--marks: %s", strerror(errno));
 }
 
 /* Time is paced by the main loop, so a sleeping chip just skips ahead, by one cycle more than it is told (simavr's run loop). */
@@ -206,13 +228,13 @@ void board_make(struct board *board, const char *mcu, struct board_files files, 
     const struct model *model = model_of(mcu);
     avr_t *avr = avr_make_mcu_by_name(mcu);
     if (!avr) fail("%s: this simavr does not know it", mcu);
-    *board = (struct board){.avr = avr, .model = model, .marks = files.marks, .noise = seed * 2654435761u + 88172645463325252u};
+    *board = (struct board){.avr = avr, .model = model, .marks = files.marks, .noise = first_noise(seed)};
     avr_init(avr);
     avr->frequency = CLOCK_HZ;
     avr->vcc = avr->avcc = avr->aref = 5000;
     avr->sleep = on_sleep;
     make_memories(board, files);
-    serial_attach(&board->serial, avr, files.link);
+    serial_attach(&board->serial, avr, files.link, files.uart_log);
 
     avr->custom.data = board;
     board->core_reset = avr->reset;

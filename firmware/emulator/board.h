@@ -10,11 +10,12 @@
 #include "serial.h"
 #include "sim_avr.h"
 
-enum { CLOCK_HZ = 16000000, PORTS = 12 };
+enum { CLOCK_HZ = 16000000, PORTS = 12, WORN_BYTES = 8 };
 
 struct board_files {
     const char *elf, *bootloader, *flash, *eeprom, *link;
-    FILE *marks;  /* `cycle value`, a line for each write to GPIOR0; or NULL */
+    FILE *marks;     /* `cycle value`, a line for each write to GPIOR0; or NULL */
+    FILE *uart_log;  /* `cycle byte`, a line for each byte that the board says; or NULL */
 };
 
 struct board {
@@ -35,6 +36,9 @@ struct board {
         uint16_t address;
         uint8_t before;
     } writing;
+    unsigned writes;                 /* EEPROM bytes that were begun so far */
+    uint16_t worn[WORN_BYTES];       /* EEPROM bytes that take no write any more, `worn_count` of them */
+    unsigned worn_count;
     avr_io_write_t eecr_write;       /* simavr's own handlers, behind ours */
     void *eecr_param;
     void (*core_reset)(avr_t *);
@@ -51,7 +55,7 @@ void board_power_off(struct board *board);
 /* What the reset button does, and DTR. */
 void board_reset(struct board *board);
 
-/* Run at most to `until`. False when the program has stopped for good (crashed, or asleep without interrupts). */
+/* Run at most to `until`, or until the line's `stops_at_zero` stopped it. False when the program has stopped for good (crashed, or asleep without interrupts). */
 bool board_run(struct board *board, avr_cycle_count_t until);
 
 /* Whether the bootloader runs: it is a partner in a dialogue with a tool that lives in real time. */
@@ -59,6 +63,12 @@ bool board_in_bootloader(const struct board *board);
 
 /* Drive a pin ("12", "B4") from outside: 0, 1, or 'z' to let go. False: no such pin. */
 bool board_drive(struct board *board, const char *pin, char level);
+
+/* From now on the EEPROM byte at `address` keeps what it holds. False: too many, or no such byte. */
+bool board_wear(struct board *board, unsigned address);
+
+/* This process is a fork of the board's: let go of what both would write to (port, logs, files). */
+void board_part(struct board *board, uint64_t seed);
 
 /* Level of the LED on D13. */
 bool board_led(const struct board *board);

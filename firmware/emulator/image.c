@@ -100,3 +100,13 @@ uint8_t *image_map(const char *path, size_t size, size_t spare) {
     if (fresh) memset(memory, 0xff, size);
     return memory;
 }
+
+void image_part(uint8_t *memory, size_t size) {
+    uint8_t *held = malloc(size);
+    if (!held) fail("out of memory");
+    memcpy(held, memory, size);
+    if (mmap(memory, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+        fail("a mapping cannot be replaced: %s", strerror(errno));
+    memcpy(memory, held, size);
+    free(held);
+}

@@ -15,4 +15,7 @@ uint32_t image_load_hex(const char *path, uint8_t *flash, size_t size);
  * A file that is not there is made, full of 0xFF. `spare` anonymous bytes follow the file's. */
 uint8_t *image_map(const char *path, size_t size, size_t spare);
 
+/* Keep the first `size` bytes of a mapping, as they are, for this process alone: nothing goes into its file any more. */
+void image_part(uint8_t *memory, size_t size);
+
 #endif

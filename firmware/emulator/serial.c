@@ -32,11 +32,19 @@ static void on_xoff(avr_irq_t *irq, uint32_t value, void *param) {
 static void on_output(avr_irq_t *irq, uint32_t value, void *param) {
     (void)irq;
     struct serial *serial = param;
-    if (serial->openers && serial->out_length < sizeof serial->out) serial->out[serial->out_length++] = (uint8_t)value;
+    if (serial->log && fprintf(serial->log, "%llu %u\n", (unsigned long long)serial->avr->cycle, (uint8_t)value) < 0)
+        fail("--uart-log: %s", strerror(errno));
+    bool heard = serial->openers || serial->stops_at_zero;
+    if (heard && serial->out_length < sizeof serial->out) serial->out[serial->out_length++] = (uint8_t)value;
+    if (serial->stops_at_zero && (!(uint8_t)value || serial->out_length == STEP_BYTES)) {
+        serial->stopped = true;
+        serial->avr->run_cycle_count = 0;  /* at the next instruction */
+    }
 }
 
-void serial_attach(struct serial *serial, avr_t *avr, const char *link) {
-    *serial = (struct serial){.avr = avr, .link = link, .master = -1, .watch = -1};
+void serial_attach(struct serial *serial, avr_t *avr, const char *link, FILE *log) {
+    *serial = (struct serial){.avr = avr, .link = link, .log = log, .master = -1, .watch = -1};
+    if (log) setvbuf(log, NULL, _IOLBF, 4096);  /* complete at any time */
     serial->uart = avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), 0);
     uint32_t flags = 0;  /* no printing of lines, no naps */
     avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
@@ -68,7 +76,7 @@ static void flush(struct serial *serial) {
 }
 
 void serial_plug(struct serial *serial) {
-    if (serial->master >= 0) return;
+    if (serial->master >= 0 || serial->stops_at_zero) return;
     serial->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (serial->master < 0 || grantpt(serial->master) || unlockpt(serial->master) ||
         ptsname_r(serial->master, serial->name, sizeof serial->name))
@@ -99,6 +107,28 @@ void serial_unplug(struct serial *serial) {
 void serial_clear(struct serial *serial) {
     serial->in_head = serial->in_tail = serial->out_length = 0;
     serial->ready = false;  /* until the program turns its receiver on */
+}
+
+bool serial_feed(struct serial *serial, const uint8_t *bytes, size_t length) {
+    if (serial->in_head == serial->in_tail) serial->in_head = serial->in_tail = 0;
+    if (length > sizeof serial->in - serial->in_head) return false;
+    memcpy(serial->in + serial->in_head, bytes, length);
+    serial->in_head += length;
+    pump(serial);
+    return true;
+}
+
+void serial_part(struct serial *serial) {
+    if (serial->log) fclose(serial->log);
+    if (serial->master >= 0) {
+        close(serial->watch);
+        close(serial->master);
+    }
+    serial->log = NULL;
+    serial->link = NULL;
+    serial->master = serial->watch = -1;
+    serial->openers = 0;
+    serial_clear(serial);
 }
 
 /* Follow who has the port open. DTR rises with the first opener, as Linux does it. */

@@ -10,6 +10,7 @@ from pathlib import Path
 from qcot.boards.build import target_of
 from qcot.boards.emulator import START_TIMEOUT_S, Conversion, EmulatedBoard, Setup, build_emulator, wait_for
 from qcot.boards.errors import EMULATOR_FAILED, EMULATOR_GONE, EMULATOR_SILENT, BoardError
+from qcot.boards.stepped import SteppedBoard
 
 CLOCK_HZ = 16_000_000
 ANSWER_TIMEOUT_S = 20.0
@@ -27,26 +28,29 @@ class AvrBoard(EmulatedBoard):
         super().__init__(setup)
         self._emulator = build_emulator()
         self._sockets = Path(tempfile.mkdtemp(prefix="qcot-"))  # a socket's name has room for about 100 characters
-        self._control = self._sockets / "control"
-        self._adc_logs: list[Path] = []
+        self.socket = self._sockets / "control"
+        self._adc_logs, self._uart_logs = _Logs(setup.state_dir / "adc"), _Logs(setup.state_dir / "uart")
         self.marks_file = setup.state_dir / "marks.log"
         self._begin()
 
     def _begin(self) -> None:
         setup = self.setup
-        self._adc_logs.append(setup.state_dir / f"adc-{len(self._adc_logs)}.log")
         options: list[str | Path] = ["-m", target_of(setup.env).mcu or "", "--until-eof"]
-        options += ["--link", self.port, "--control", self._control, "--eeprom", setup.state_dir / "eeprom.bin"]
-        options += ["--adc-log", self._adc_logs[-1], "--marks", self.marks_file]
+        options += ["--link", self.port, "--control", self.socket, "--eeprom", setup.state_dir / "eeprom.bin"]
+        options += ["--adc-log", self._adc_logs.new(), "--marks", self.marks_file]
         if setup.blank:
             options += ["--flash", setup.state_dir / "flash.bin", "--bootloader", bootloader(setup.env, self._emulator)]
         elif setup.elf:
             options += ["--elf", setup.elf]
         options += [] if setup.seed is None else ["--seed", str(setup.seed)]
         options += ["--once"] if setup.once else []
-        options += [] if setup.real_time else ["--full-speed"]
+        options += ["--stepped"] if setup.stepped else [] if setup.real_time else ["--full-speed"]
+        options += ["--ppm", str(setup.ppm)] if setup.ppm else []
+        options += ["--uart-log", self._uart_logs.new()] if setup.uart_log else []
         options += [] if setup.dtr else ["--no-dtr"]
         options += [] if setup.powered else ["--off"]
+        for spec in setup.devices:
+            options += ["--device", spec]
         for name, path in setup.signals.items():
             options += ["--signal", f"{name}={path}"]
         self._launch([str(self._emulator), *map(str, options)])
@@ -63,7 +67,7 @@ class AvrBoard(EmulatedBoard):
         with socket.socket(socket.AF_UNIX) as link:
             link.settimeout(ANSWER_TIMEOUT_S)
             try:
-                link.connect(str(self._control))
+                link.connect(str(self.socket))
                 link.sendall(text.encode() + b"\n")
                 answer = link.makefile("r").readline().strip()
             except OSError as error:
@@ -72,6 +76,18 @@ class AvrBoard(EmulatedBoard):
         if verdict != "ok":
             raise BoardError(EMULATOR_FAILED, f"{self.setup.env}: {text}: {rest or 'no answer'}")
         return rest
+
+    def full_speed(self) -> None:
+        """Go as fast as it goes from now on; a bootloader keeps real time."""
+        self.command("full-speed")
+
+    def real_time(self) -> None:
+        """Keep to the wall's clock from now on."""
+        self.command("real-time")
+
+    def stepped(self) -> SteppedBoard:
+        """The one hold on the time of a board that was started with ``stepped``."""
+        return SteppedBoard(self.socket)
 
     def reset(self) -> None:
         """Press the reset button."""
@@ -136,12 +152,30 @@ class AvrBoard(EmulatedBoard):
 
     def adc_log(self) -> list[Conversion]:
         """Every conversion so far of this object's board, in order; ``at`` starts anew with each process."""
-        rows = [line.split() for path in self._adc_logs for line in path.read_text().splitlines()]
-        return [Conversion(int(cycle), int(mux), int(value)) for cycle, mux, _refs, value in rows]
+        return [Conversion(cycle, mux, value) for cycle, mux, _refs, value in self._adc_logs.rows()]
+
+    def uart_log(self) -> list[tuple[int, int]]:
+        """Cycle and value of each byte that the board said, heard or not; empty unless it was started with uart_log."""
+        return [(cycle, byte) for cycle, byte in self._uart_logs.rows()]
 
     def marks(self) -> list[tuple[int, int]]:
         """Cycle and value of each write to GPIOR0, for benchmarks."""
         return [(int(cycle), int(value)) for cycle, value in map(str.split, self.marks_file.read_text().splitlines())]
+
+
+class _Logs:
+    """One log in as many files as there were processes, each line some integers."""
+
+    def __init__(self, stem: Path) -> None:
+        self._stem = stem
+        self._paths: list[Path] = []
+
+    def new(self) -> Path:
+        self._paths.append(self._stem.with_name(f"{self._stem.name}-{len(self._paths)}.log"))
+        return self._paths[-1]
+
+    def rows(self) -> list[list[int]]:
+        return [list(map(int, line.split())) for path in self._paths for line in path.read_text().splitlines()]
 
 
 def bootloader(env: str, emulator: Path) -> Path:

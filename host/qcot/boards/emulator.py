@@ -11,7 +11,7 @@ import signal as signals
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -63,6 +63,10 @@ class Setup:
     seed: int | None = None
     elf: Path | None = None
     powered: bool = True
+    ppm: int = 0
+    devices: tuple[str, ...] = ()
+    uart_log: bool = False
+    stepped: bool = False
 
 
 class EmulatedBoard(ABC):
@@ -93,6 +97,10 @@ class EmulatedBoard(ABC):
         seed: int | None = None,
         elf: Path | None = None,
         powered: bool = True,
+        ppm: int = 0,
+        devices: Sequence[str] = (),
+        uart_log: bool = False,
+        stepped: bool = False,
         say: Say = say_nothing,
     ) -> EmulatedBoard:
         """Start a board of kind ``env`` ('uno', 'megaatmega2560', 'native').
@@ -104,16 +112,35 @@ class EmulatedBoard(ABC):
         seed: makes random what is random on a board (entropy, RAM at power-on, torn writes) the same each time.
         elf: run this program and not the one that ``build(env)`` makes.
         powered: False leaves the board off until :meth:`power_on`.
+        ppm: how many parts per million the crystal is too fast, or below 0 too slow, on the wall's clock.
+        devices: simulated parts on the pins, each NAME or NAME=ARGS (firmware/emulator/devices.c).
+        uart_log: keep the cycle of each byte that the board says (:meth:`AvrBoard.uart_log`).
+        stepped: no port; time passes by :class:`~qcot.boards.stepped.SteppedBoard` alone.
         """
         target = target_of(env)
         if target.mcu is None and blank:
             raise BoardError(UNKNOWN_BOARD, f"{env} has no bootloader: it cannot start blank")
+        if target.mcu is None and (ppm or devices or uart_log or stepped):
+            raise BoardError(UNKNOWN_BOARD, f"{env} has neither crystal, pins nor UART: it runs on this machine's")
         state_dir.mkdir(parents=True, exist_ok=True)
         _claim(state_dir).close()  # before anything in it changes
         if not blank:
             elf = elf or build(env, say).elf
         setup = Setup(
-            env, state_dir.resolve(), _lay_signals(signal, state_dir), blank, real_time, once, dtr, seed, elf, powered
+            env,
+            state_dir.resolve(),
+            _lay_signals(signal, state_dir),
+            blank=blank,
+            real_time=real_time,
+            once=once,
+            dtr=dtr,
+            seed=seed,
+            elf=elf,
+            powered=powered,
+            ppm=ppm,
+            devices=tuple(devices),
+            uart_log=uart_log,
+            stepped=stepped,
         )
         # Here, since both are kinds of this class.
         from qcot.boards.avr import AvrBoard

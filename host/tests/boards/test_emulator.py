@@ -292,7 +292,7 @@ def test_a_client_that_floods_the_control_socket_harms_only_itself(start: StartB
     began, at = time.monotonic(), board.cycles
     with socket.socket(socket.AF_UNIX) as deaf, socket.socket(socket.AF_UNIX) as endless:
         for client in (deaf, endless):
-            client.connect(str(board._control))
+            client.connect(str(board.socket))
             client.settimeout(TIMEOUT_S)
         for client, part in ((deaf, b"cycles?\n" * 100), (endless, b"x" * 1000)):  # neither answers read, nor a line
             with pytest.raises((BrokenPipeError, ConnectionResetError)):
@@ -307,7 +307,7 @@ def test_clients_that_connect_and_say_nothing_do_not_stop_the_board(start: Start
     board = start()
     idle = [socket.socket(socket.AF_UNIX) for _ in range(5)]
     for client in idle:
-        client.connect(str(board._control))
+        client.connect(str(board.socket))
     with open_port(board) as link:
         booted(link)
     for client in idle:
