@@ -51,6 +51,11 @@ private:
     void configure(const uint8_t* body);
     void describe(const uint8_t* body);
     void acknowledge(const uint8_t* body);
+    void ask_signer(const uint8_t* body);
+    void generate(const uint8_t* body);
+    void want_leaf(const uint8_t* body);
+    void path(const uint8_t* body);
+    void sign(const uint8_t* body);
 
     Writer begin_frame(Type type);
     void put_device(Writer& out) const;

@@ -38,6 +38,11 @@ void Board::receive() {
         {Type::configure, true, 5, &Board::configure},
         {Type::describe, true, 1, &Board::describe},
         {Type::ack, true, 4, &Board::acknowledge},
+        {Type::ask_signer, true, 0, &Board::ask_signer},
+        {Type::generate, true, 0, &Board::generate},
+        {Type::want_leaf, true, 4, &Board::want_leaf},
+        {Type::path, true, 5 + lms::kN, &Board::path},
+        {Type::sign, true, 4, &Board::sign},
     };
     const uint8_t* const raw = decoder_.raw();
     Command command;

@@ -5,7 +5,7 @@
 namespace qcot {
 
 constexpr uint8_t kMajor = 1;
-constexpr uint8_t kMinor = 0;
+constexpr uint8_t kMinor = 1;
 constexpr uint8_t kPatch = 0;
 
 }  // namespace qcot
