@@ -31,6 +31,16 @@ TYPES = {
     "CONFIGURE": 0x44,
     "DESCRIBE": 0x45,
     "ACK": 0x46,
+    "SIGNER": 0x08,
+    "LEAF": 0x09,
+    "CHECKPOINT": 0x0A,
+    "SIGNATURE": 0x0B,
+    "ASK_SIGNER": 0x47,
+    "GENERATE": 0x48,
+    "WANT_LEAF": 0x49,
+    "PATH": 0x4A,
+    "SIGN": 0x4B,
+    "CALIBRATE": 0x4C,
 }
 LOST = 0xFF
 
@@ -238,6 +248,55 @@ def frames() -> list[dict[str, object]]:
     add("configure-off", "CONFIGURE", struct.pack("<BI", 6, 0), {"channel": 6, "rate": 0}, K_SESSION, 3)
     add("describe", "DESCRIBE", struct.pack("<B", 7), {"channel": 7}, K_SESSION, 4)
     add("ack", "ACK", struct.pack("<I", 14), {"seq": 14}, K_SESSION, 5)
+
+    # A board's own signing key: trees of 24-byte and of 32-byte hashes.
+    def signer(
+        name: str, types: tuple[int, int], phase: int, generation: int, next_: int, identifier: bytes, root: bytes
+    ) -> None:
+        fields = {
+            "lms": types[0],
+            "ots": types[1],
+            "phase": phase,
+            "generation": generation,
+            "next": next_,
+            "identifier": identifier.hex(),
+            "root": root.hex(),
+        }
+        body = struct.pack("<BBBHI16s", *types, phase, generation, next_, identifier) + root
+        add(name, "SIGNER", body, fields, K_SESSION, 11)
+
+    identifier = pattern("identifier", 16)
+    signer("signer-none", (0x0A, 0x07), 0, 0, 0, bytes(16), bytes(24))
+    signer("signer-generating", (0x0B, 0x07), 1, 1, 517, identifier, bytes(24))
+    signer("signer-ready", (0x0B, 0x07), 2, 1, 1023, identifier, pattern("root", 24))
+    signer("signer-exhausted", (0x06, 0x04), 3, 0xFFFF, 1024, identifier, pattern("root", 32))
+    signer("signer-damaged", (0x05, 0x03), 4, 2, 0, bytes(16), bytes(32))
+    for n in (24, 32):
+        node = pattern(f"node {n}", n)
+        leaf = {"index": 1000 + n, "node": node.hex()}
+        add(f"leaf-{n}", "LEAF", struct.pack("<I", 1000 + n) + node, leaf, K_SESSION, 12)
+        said = {
+            "leaf": n,
+            "epoch": EPOCH,
+            "seq": 14,
+            "link": LINKS[14].hex(),
+            "randomizer": pattern(f"C {n}", n).hex(),
+        }
+        body = struct.pack("<III32s", n, EPOCH, 14, LINKS[14]) + pattern(f"C {n}", n)
+        add(f"checkpoint-{n}", "CHECKPOINT", body, said, K_SESSION, 13)
+        for count in (1, {24: 6, 32: 4}[n]):
+            values = pattern(f"y {n}", n * count)
+            part = {"leaf": n, "first": 51 - count, "values": values.hex()}
+            body = struct.pack("<IB", n, 51 - count) + values
+            add(f"signature-{n}-of-{count}", "SIGNATURE", body, part, K_SESSION, 14 + count)
+        step = {"leaf": n, "level": 9, "node": node.hex()}
+        add(f"path-{n}", "PATH", struct.pack("<IB", n, 9) + node, step, K_SESSION, 9)
+    add("ask-signer", "ASK_SIGNER", b"", {}, K_SESSION, 6)
+    add("generate", "GENERATE", b"", {}, K_SESSION, 7)
+    add("want-leaf", "WANT_LEAF", struct.pack("<I", 1023), {"index": 1023}, K_SESSION, 8)
+    add("sign", "SIGN", struct.pack("<I", 1023), {"leaf": 1023}, K_SESSION, 10)
+    calibration = {"channel": 7, "num": -5, "den": 1024, "offset": -2147483648}
+    add("calibrate", "CALIBRATE", struct.pack("<Biii", *calibration.values()), dict(calibration), K_SESSION, 11)
     return out
 
 
@@ -383,7 +442,7 @@ def verdicts() -> list[dict[str, object]]:
     for code in (1, 2, 5, 6, 7):
         body = struct.pack("<IBB", 0, code, 0)
         add(f"result-{code}-outside-a-session", "host", wire(seal(TYPES["RESULT"], body)), "accepted")
-    for code in (0, 3, 4, 8):
+    for code in (0, 3, 4, *range(8, 18)):
         body = struct.pack("<IBB", 0, code, 0)
         add(f"result-{code}-without-auth", "host", wire(seal(TYPES["RESULT"], body)), "forged")
     add("refusal-outside-a-session-with-counter", "host", wire(seal(TYPES["RESULT"], refusal, None, 5)), "malformed")
@@ -405,13 +464,22 @@ def verdicts() -> list[dict[str, object]]:
     opened = struct.pack("<8sI32s3sII32sI", DEVICE, EPOCH, IMAGE, bytes([1, 0, 0]), 4, 3, link, 0)
     host_body("opened-base-after-head", "OPENED", opened)
     host_body("enrolled-in-a-session", "ENROLLED", DEVICE + CHALLENGE + IMAGE)
-    host_body("result-unknown-code", "RESULT", struct.pack("<IBB", 4, 9, 0))
+    host_body("result-unknown-code", "RESULT", struct.pack("<IBB", 4, 18, 0))
     host_body("channel-divides-by-zero", "CHANNEL", struct.pack("<BIiii", 0, 0, 1, 0, 0) + b"\x02A0V")
     host_body("channel-name-empty", "CHANNEL", chan + b"\0V")
     host_body("channel-name-past-end", "CHANNEL", chan + b"\x09A0")
     host_body("channel-name-thirteen", "CHANNEL", chan + b"\x0dABCDEFGHIJKLMV")
     host_body("channel-name-charset", "CHANNEL", chan + b"\x03A 0V")
     host_body("channel-name-first", "CHANNEL", chan + b"\x02-0V")
+    signer = struct.pack("<BBBHI16s", 0x0A, 0x07, 2, 1, 0, bytes(16))
+    host_body("signer-unknown-phase", "SIGNER", signer[:2] + b"\x05" + signer[3:] + bytes(24))
+    host_body("signer-of-another-hash", "SIGNER", signer + bytes(28))
+    host_body("signer-cut-short", "SIGNER", signer[:-1])
+    host_body("leaf-of-another-hash", "LEAF", bytes(4) + bytes(20))
+    host_body("checkpoint-cut-short", "CHECKPOINT", bytes(44) + bytes(23))
+    host_body("signature-without-values", "SIGNATURE", bytes(5))
+    host_body("signature-of-another-hash", "SIGNATURE", bytes(5) + bytes(25))
+    host_body("signature-of-seven-values", "SIGNATURE", bytes(5) + bytes(7 * 24))
     host_body("hello-no-model", "HELLO", hello, auth=False)
     host_body("hello-model-seventeen", "HELLO", hello + b"m" * 17, auth=False)
     host_body("hello-model-not-ascii", "HELLO", hello + b"un\xf8", auth=False)

@@ -1,13 +1,16 @@
-"""Verification of LMS signatures: Winternitz one-time keys under a Merkle tree (RFC 8554, SP 800-208).
+"""LMS: Winternitz one-time keys under a Merkle tree (RFC 8554, SP 800-208): verification, and a signer's nodes.
 
 pyhsslms does the arithmetic and nothing else. Its parsers let pass what the standards do not (a one-time type that
 differs between key and signature, bytes after a key), so lengths and types are decided here, before it sees anything.
 Whoever signs must never use a one-time key twice; a host whose disk may be restored cannot promise that, so there is
-no LMS signing here.
+no LMS signing here. Boards sign; they have no room for their trees, so nodes are computed here, from their leaves.
 """
 
 from __future__ import annotations
 
+import hashlib
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -16,6 +19,7 @@ import pyhsslms.pyhsslms as library
 from qcot.crypto.backends import Sign, Verify
 
 _TYPE, _LEAF, _IDENTIFIER = 4, 4, 16
+_D_INTERIOR = b"\x83\x83"  # RFC 8554 section 5.3
 _CHECKPOINT = b"qcot/checkpoint/v1"
 
 
@@ -39,6 +43,15 @@ class Parameters:
         """Leaf number, one-time signature (type, randomizer, chains), type, path (RFC 8554 section 5.4)."""
         return _LEAF + _TYPE + self.n * (1 + self.chains) + _TYPE + self.n * self.height
 
+    @property
+    def leaves(self) -> int:
+        """How many one-time keys there are."""
+        return 1 << self.height
+
+    def public_key(self, identifier: bytes, root: bytes) -> bytes:
+        """The public key (RFC 8554 section 5.3)."""
+        return self.tree + self.one_time + identifier + root
+
 
 PARAMETERS = {
     tree + one_time: Parameters(tree, one_time, n, height, chains)
@@ -47,6 +60,48 @@ PARAMETERS = {
     if (tree_hash, m) == (one_time_hash, n)
 }
 """By the eight bytes with which a public key begins."""
+
+
+def parameters_of(tree: int, one_time: int) -> Parameters | None:
+    """The parameter sets with these type codes, where SP 800-208 allows the two together."""
+    return PARAMETERS.get(struct.pack(">II", tree, one_time))
+
+
+class Tree:
+    """The nodes over ``leaves``, all of them and in order, n bytes each (RFC 8554 section 5.3)."""
+
+    def __init__(self, parameters: Parameters, identifier: bytes, leaves: Sequence[bytes]) -> None:
+        if len(leaves) != parameters.leaves or any(len(leaf) != parameters.n for leaf in leaves):
+            raise ValueError(f"not {parameters.leaves} leaves of {parameters.n} bytes")
+        nodes = [b""] * parameters.leaves + list(leaves)
+        for number in range(parameters.leaves - 1, 0, -1):
+            data = identifier + struct.pack(">I", number) + _D_INTERIOR + nodes[2 * number] + nodes[2 * number + 1]
+            nodes[number] = hashlib.sha256(data).digest()[: parameters.n]
+        self._nodes = nodes
+        self._leaves = parameters.leaves
+
+    @property
+    def root(self) -> bytes:
+        """The node that the public key holds."""
+        return self._nodes[1]
+
+    def path(self, leaf: int) -> list[bytes]:
+        """The nodes that make the root from ``leaf``, from the leaf's sibling upwards; raises IndexError."""
+        if not 0 <= leaf < self._leaves:
+            raise IndexError(leaf)
+        number, found = self._leaves + leaf, []
+        while number > 1:
+            found.append(self._nodes[number ^ 1])
+            number //= 2
+        return found
+
+
+def assemble(
+    parameters: Parameters, leaf: int, randomizer: bytes, values: Sequence[bytes], path: Sequence[bytes]
+) -> bytes:
+    """A signature (RFC 8554 sections 4.5 and 5.4) from all its ``values`` y[i], and ``path`` from the leaf up."""
+    one_time = parameters.one_time + randomizer + b"".join(values)
+    return struct.pack(">I", leaf) + one_time + parameters.tree + b"".join(path)
 
 
 @dataclass(frozen=True)
@@ -91,7 +146,7 @@ def well_formed(signature: bytes, parameters: Parameters) -> bool:
         return False
     tree_at = _LEAF + _TYPE + parameters.n * (1 + parameters.chains)
     return (
-        int.from_bytes(signature[:_LEAF], "big") < 1 << parameters.height
+        leaf_of(signature) < parameters.leaves
         and signature[_LEAF : _LEAF + _TYPE] == parameters.one_time
         and signature[tree_at : tree_at + _TYPE] == parameters.tree
     )

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qcot.errors import Problem
-from qcot.link.messages import Channel, Code, Hello, Opened, Readings, Status
+from qcot.link.messages import (
+    Calibrate,
+    Channel,
+    Code,
+    Command,
+    Configure,
+    Describe,
+    Hello,
+    Opened,
+    Readings,
+    Status,
+)
+from qcot.link.signer import Checkpoint, Leaf, Signature, Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +69,63 @@ class SawChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class SawSigner:
+    """How the board's own key stands: the answer to ``Session.ask_signer``."""
+
+    signer: Signer
+
+
+@dataclass(frozen=True, slots=True)
+class SawLeaf:
+    """The answer to ``Session.want_leaf``."""
+
+    leaf: Leaf
+
+
+@dataclass(frozen=True, slots=True)
+class SawCheckpoint:
+    """The answer to ``Session.sign``: the signature's values follow."""
+
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class SawSignature:
+    """Some values of a signature."""
+
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
 class SawResult:
-    """The answer to a command: ``channel`` is the one that it was about, None when it was an ACK or OPEN.
+    """The answer to ``command``; None when it was an ACK or OPEN, or nobody waits for it any more.
 
     Without ``authenticated`` it is a hint and no more.
     """
 
     code: Code
     detail: int
-    channel: int | None
+    command: Command | None
     authenticated: bool
+
+    @property
+    def channel(self) -> int | None:
+        """The channel that the command was about, if it was about one."""
+        return self.command.channel if isinstance(self.command, Configure | Describe | Calibrate) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that a person may want to know; ``fatal`` when this board cannot be served on without a reset."""
+    """Something that a person may want to know; ``fatal`` when this board cannot be served on without a reset.
+
+    ``command`` is what was given up, if that is what it tells.
+    """
 
     problem: Problem
     reason: str
     fatal: bool = False
+    command: Command | None = None
 
 
-Event = SawHello | SessionOpened | TookReadings | SawStatus | SawChannel | SawResult | Trouble
+SignerEvent = SawSigner | SawLeaf | SawCheckpoint | SawSignature
+Event = SawHello | SessionOpened | TookReadings | SawStatus | SawChannel | SignerEvent | SawResult | Trouble

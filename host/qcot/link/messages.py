@@ -10,11 +10,22 @@ import re
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Self
 
 from qcot.link import chain
 from qcot.link.frames import Frame
-from qcot.link.problems import MALFORMED, LinkError
+from qcot.link.layout import Fixed, ascii_text, malformed
+from qcot.link.signer import (
+    AskSigner,
+    Checkpoint,
+    Generate,
+    Leaf,
+    Path,
+    Sign,
+    Signature,
+    Signer,
+    WantLeaf,
+)
 
 PROTOCOL = 1
 MAX_READINGS = 14
@@ -36,37 +47,20 @@ class Code(IntEnum):
     NOT_ENROLLED = 6
     STORAGE_FAILED = 7
     BAD_ACK = 8
+    NO_KEY = 9
+    GENERATING = 10
+    EXHAUSTED = 11
+    BAD_LEAF = 12
+    WRONG_PATH = 13
+    BUSY = 14
+    BAD_CALIBRATION = 15
+    KEY_EXISTS = 16
+    KEY_DAMAGED = 17
 
     @property
     def label(self) -> str:
         """The name that the protocol page gives it."""
         return self.name.lower().replace("_", "-")
-
-
-class Message(Protocol):
-    """What all records have in common."""
-
-    TYPE: ClassVar[int]
-
-    def encode(self) -> bytes:
-        """The body of a frame."""
-
-
-def malformed(reason: str) -> LinkError:
-    """The error for a body that the protocol does not define."""
-    return LinkError(MALFORMED, reason)
-
-
-def _ascii(data: bytes, what: str, least: int, most: int) -> str:
-    if not least <= len(data) <= most or not data.isascii() or not data.decode("ascii").isprintable():
-        raise malformed(f"{what} {data!r} is not {least} to {most} printable ASCII characters")
-    return data.decode("ascii")
-
-
-def _fixed(layout: struct.Struct, body: bytes, name: str) -> tuple[int, ...]:
-    if len(body) != layout.size:
-        raise malformed(f"{name} has {len(body)} bytes and not {layout.size}")
-    return layout.unpack(body)
 
 
 Version = tuple[int, int, int]
@@ -119,7 +113,7 @@ class Hello:
             raise malformed(f"HELLO speaks protocol {protocol}, this host {PROTOCOL}")
         if state & ~0x07:
             raise malformed(f"HELLO has state {state:#04x}")
-        model = _ascii(body[cls._HEAD.size :], "model", 1, 16)
+        model = ascii_text(body[cls._HEAD.size :], "model", 1, 16)
         return cls(state, device, epoch, nonce, _version(firmware), image, channels, model)
 
 
@@ -201,57 +195,43 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolled:
+class Enrolled(Fixed):
     """Proof that a board stored the key it was given."""
 
     TYPE: ClassVar[int] = 0x04
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<8s16s32s")
 
     device: bytes
     challenge: bytes
     image: bytes
 
-    def encode(self) -> bytes:
-        """The body."""
-        return self.device + self.challenge + self.image
-
-    @classmethod
-    def decode(cls, body: bytes) -> Enrolled:
-        """From the body."""
-        if len(body) != 56:
-            raise malformed(f"ENROLLED has {len(body)} bytes and not 56")
-        return cls(body[:8], body[8:24], body[24:])
-
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Result(Fixed):
     """The answer to a command: ``command`` is the counter of the frame it answers."""
 
     TYPE: ClassVar[int] = 0x05
-    _ALL: ClassVar[struct.Struct] = struct.Struct("<IBB")
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IBB")
 
     command: int
     code: Code
     detail: int
 
-    def encode(self) -> bytes:
-        """The body."""
-        return self._ALL.pack(self.command, self.code, self.detail)
-
     @classmethod
-    def decode(cls, body: bytes) -> Result:
+    def decode(cls, body: bytes) -> Self:
         """From the body."""
-        command, code, detail = _fixed(cls._ALL, body, "RESULT")
+        command, code, detail = cls.values(body)
         if code not in Code.__members__.values():
             raise malformed(f"RESULT has code {code}")
         return cls(command, Code(code), detail)
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Status(Fixed):
     """The board's own counters, which saturate; ``free_ram`` in bytes."""
 
     TYPE: ClassVar[int] = 0x06
-    _ALL: ClassVar[struct.Struct] = struct.Struct("<IIIIHHHH")
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IIIIHHHH")
 
     time: int
     head: int
@@ -261,15 +241,6 @@ class Status:
     forged: int
     replayed: int
     free_ram: int
-
-    def encode(self) -> bytes:
-        """The body."""
-        return self._ALL.pack(*(getattr(self, name) for name in self.__slots__))
-
-    @classmethod
-    def decode(cls, body: bytes) -> Status:
-        """From the body."""
-        return cls(*_fixed(cls._ALL, body, "STATUS"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,135 +274,88 @@ class Channel:
             raise malformed(f"CHANNEL has the name {name!r}")
         if den == 0:
             raise malformed("CHANNEL divides by zero")
-        return cls(index, rate, num, den, offset, name.decode("ascii"), _ascii(unit, "unit", 0, 32))
+        return cls(index, rate, num, den, offset, name.decode("ascii"), ascii_text(unit, "unit", 0, 32))
 
 
 @dataclass(frozen=True, slots=True)
-class Identify:
+class Identify(Fixed):
     """A host asks for HELLO."""
 
     TYPE: ClassVar[int] = 0x41
-
-    def encode(self) -> bytes:
-        """The body, which is empty."""
-        return b""
-
-    @classmethod
-    def decode(cls, body: bytes) -> Identify:
-        """From the body."""
-        if body:
-            raise malformed("IDENTIFY has a body")
-        return cls()
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("")
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class Open(Fixed):
     """A host opens a session and tells what it has on disk for this device."""
 
     TYPE: ClassVar[int] = 0x42
-    _ALL: ClassVar[struct.Struct] = struct.Struct("<16sII")
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<16sII")
 
     nonce: bytes
     epoch: int
     seq: int
 
-    def encode(self) -> bytes:
-        """The body."""
-        return self._ALL.pack(self.nonce, self.epoch, self.seq)
-
-    @classmethod
-    def decode(cls, body: bytes) -> Open:
-        """From the body."""
-        if len(body) != cls._ALL.size:
-            raise malformed(f"OPEN has {len(body)} bytes and not {cls._ALL.size}")
-        return cls(*cls._ALL.unpack(body))
-
 
 @dataclass(frozen=True, slots=True)
-class Enrol:
+class Enrol(Fixed):
     """A host gives a board its identity, once."""
 
     TYPE: ClassVar[int] = 0x43
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<8s32s16s")
 
     device: bytes
     key: bytes
     challenge: bytes
 
-    def encode(self) -> bytes:
-        """The body."""
-        return self.device + self.key + self.challenge
-
-    @classmethod
-    def decode(cls, body: bytes) -> Enrol:
-        """From the body."""
-        if len(body) != 56:
-            raise malformed(f"ENROL has {len(body)} bytes and not 56")
-        return cls(body[:8], body[8:40], body[40:])
-
 
 @dataclass(frozen=True, slots=True)
-class Configure:
+class Configure(Fixed):
     """A host sets the rate of a channel, in mHz; 0 is off."""
 
     TYPE: ClassVar[int] = 0x44
-    _ALL: ClassVar[struct.Struct] = struct.Struct("<BI")
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<BI")
 
     channel: int
     rate: int
 
-    def encode(self) -> bytes:
-        """The body."""
-        return self._ALL.pack(self.channel, self.rate)
-
-    @classmethod
-    def decode(cls, body: bytes) -> Configure:
-        """From the body."""
-        channel, rate = _fixed(cls._ALL, body, "CONFIGURE")
-        return cls(channel, rate)
-
 
 @dataclass(frozen=True, slots=True)
-class Describe:
+class Describe(Fixed):
     """A host asks for a CHANNEL."""
 
     TYPE: ClassVar[int] = 0x45
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<B")
 
     channel: int
 
-    def encode(self) -> bytes:
-        """The body."""
-        return bytes((self.channel,))
-
-    @classmethod
-    def decode(cls, body: bytes) -> Describe:
-        """From the body."""
-        if len(body) != 1:
-            raise malformed(f"DESCRIBE has {len(body)} bytes and not 1")
-        return cls(body[0])
-
 
 @dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(Fixed):
     """A host has all readings before ``seq`` on disk."""
 
     TYPE: ClassVar[int] = 0x46
-    _ALL: ClassVar[struct.Struct] = struct.Struct("<I")
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<I")
 
     seq: int
 
-    def encode(self) -> bytes:
-        """The body."""
-        return self._ALL.pack(self.seq)
 
-    @classmethod
-    def decode(cls, body: bytes) -> Ack:
-        """From the body."""
-        (seq,) = _fixed(cls._ALL, body, "ACK")
-        return cls(seq)
+@dataclass(frozen=True, slots=True)
+class Calibrate(Fixed):
+    """A host sets how a channel's values become physical ones: (value + offset) * num / den."""
+
+    TYPE: ClassVar[int] = 0x4C
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<Biii")
+
+    channel: int
+    num: int
+    den: int
+    offset: int
 
 
-FromBoard = Hello | Readings | Opened | Enrolled | Result | Status | Channel
-FromHost = Identify | Open | Enrol | Configure | Describe | Ack
+FromBoard = Hello | Readings | Opened | Enrolled | Result | Status | Channel | Signer | Leaf | Checkpoint | Signature
+Command = Configure | Describe | Calibrate | AskSigner | Generate | WantLeaf | Path | Sign
+FromHost = Identify | Open | Enrol | Ack | Command
 AnyMessage = FromBoard | FromHost
 
 
@@ -443,24 +367,12 @@ class Kind:
     auth: bool
 
 
-KINDS: dict[int, Kind] = {
-    kind.record.TYPE: kind
-    for kind in (
-        Kind(Hello, auth=False),
-        Kind(Readings, auth=True),
-        Kind(Opened, auth=True),
-        Kind(Enrolled, auth=True),
-        Kind(Result, auth=True),
-        Kind(Status, auth=True),
-        Kind(Channel, auth=True),
-        Kind(Identify, auth=False),
-        Kind(Open, auth=True),
-        Kind(Enrol, auth=False),
-        Kind(Configure, auth=True),
-        Kind(Describe, auth=True),
-        Kind(Ack, auth=True),
-    )
-}
+_WITHOUT_AUTH = (Hello, Identify, Enrol)
+_RECORDS: tuple[type[AnyMessage], ...] = (
+    *(Hello, Readings, Opened, Enrolled, Result, Status, Channel, Signer, Leaf, Checkpoint, Signature),
+    *(Identify, Open, Enrol, Configure, Describe, Ack, AskSigner, Generate, WantLeaf, Path, Sign, Calibrate),
+)
+KINDS: dict[int, Kind] = {record.TYPE: Kind(record, record not in _WITHOUT_AUTH) for record in _RECORDS}
 
 # What a board answers when there is no session to answer in, mostly to OPEN and ENROL.
 UNAUTHENTICATED_RESULTS = frozenset(

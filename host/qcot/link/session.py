@@ -15,31 +15,37 @@ Times are seconds on any clock that never goes back.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from qcot.errors import Problem
 from qcot.link import chain, keys
+from qcot.link.commands import Commanding, Commands
 from qcot.link.events import (
     Event,
     Resume,
     SawChannel,
+    SawCheckpoint,
     SawHello,
+    SawLeaf,
     SawResult,
+    SawSignature,
+    SawSigner,
     SawStatus,
     SessionOpened,
     TookReadings,
     Trouble,
 )
 from qcot.link.frames import AUTH, Frame, FrameDecoder, MacKey, seal, wire
+from qcot.link.layout import title
 from qcot.link.messages import (
     KINDS,
     UNAUTHENTICATED_RESULTS,
     Ack,
+    AnyMessage,
     Channel,
-    Configure,
-    Describe,
+    Command,
     Hello,
     Identify,
     Open,
@@ -59,16 +65,25 @@ from qcot.link.problems import (
     REPLAYED,
     LinkError,
 )
+from qcot.link.signer import Checkpoint, Leaf, Signature, Signer
 
 PACE = 0.005
 ONLINE = 6.0
-COMMAND_TIMEOUT = 0.5
-COMMAND_TRIES = 6
 LISTEN = 3.0
 """A host that has opened a port says nothing for so long or until it hears a frame: a Mega's bootloader that hears
 anything in its first seconds waits for more, and the board never starts."""
 OPEN_TIMEOUT = 0.5
 IDENTIFY_EVERY = (0.2, 1.0)
+
+_TOLD: dict[type[AnyMessage], Callable[[Any], Event]] = {
+    Status: SawStatus,
+    Channel: SawChannel,
+    Signer: SawSigner,
+    Leaf: SawLeaf,
+    Checkpoint: SawCheckpoint,
+    Signature: SawSignature,
+}
+"""What is told of each message as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +121,7 @@ class _Live:
     frozen: bool = False
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A command until its answer comes."""
-
-    body: Configure | Describe
-    counter: int = 0
-    tries: int = 0
-    sent: float = 0.0
-
-
-class Session:
+class Session(Commanding):
     """Feed ``receive``, write what ``poll`` gives, ``open`` on SawHello, ``acknowledge`` what is stored."""
 
     def __init__(self, *, takes_readings: bool = True, listen: float = LISTEN) -> None:
@@ -125,8 +130,7 @@ class Session:
         self._decoder = FrameDecoder()
         self._offer: _Offer | None = None
         self._live: _Live | None = None
-        self._commands: deque[_Pending] = deque()
-        self._waiting: _Pending | None = None
+        self._commands = Commands()
         self._ack: int | None = None
         self._count = dict.fromkeys(("forged", "replayed", "malformed", "ahead", "repeated"), 0)
         self._quiet_until = 0.0
@@ -164,7 +168,7 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether no command waits to be sent or answered."""
-        return not self._commands and self._waiting is None
+        return self._commands.idle
 
     # Frames in
 
@@ -223,19 +227,15 @@ class Session:
         match message:
             case Readings():
                 self._readings(message, frame.raw, events)
-            case Status():
-                events.append(SawStatus(message))
-            case Channel():
-                if self._waiting and self._waiting.body == Describe(message.index):
-                    self._answered()
-                events.append(SawChannel(message))
             case Result():
-                waiting = self._waiting
-                channel = None
-                if waiting and waiting.counter == message.command:
-                    channel = waiting.body.channel
-                    self._answered()
-                events.append(SawResult(message.code, message.detail, channel, authenticated=True))
+                command = self._commands.refused_or_done(message.command)
+                if command is not None:
+                    self._quiet_until = 0.0
+                events.append(SawResult(message.code, message.detail, command, authenticated=True))
+            case _ if type(message) in _TOLD:
+                if self._commands.answered_by(message) is not None:
+                    self._quiet_until = 0.0
+                events.append(_TOLD[type(message)](message))
             case _:
                 raise LinkError(MALFORMED, f"{_name(frame.type)} within a session")
 
@@ -275,7 +275,7 @@ class Session:
         self.last_seen = now
         self.wanted, self.link = expected
         self.stored = self.wanted
-        self._ack = self._waiting = None
+        self._ack = None
         self._commands.clear()
         goes_on = (message.base, message.base_link) == expected and message.epoch >= resume.epoch
         if self._takes_readings and not goes_on:
@@ -303,14 +303,6 @@ class Session:
         if self._live and not self._live.frozen and self._live.epoch == epoch and self.stored < seq <= self.wanted:
             self.stored = self._ack = seq
 
-    def configure(self, channel: int, rate: int) -> None:
-        """Queue CONFIGURE: ``rate`` in mHz."""
-        self._commands.append(_Pending(Configure(channel, rate)))
-
-    def describe(self, channel: int) -> None:
-        """Queue DESCRIBE."""
-        self._commands.append(_Pending(Describe(channel)))
-
     # Frames out
 
     def poll(self, now: float, events: list[Event] | None = None) -> bytes:
@@ -333,13 +325,13 @@ class Session:
         """When ``poll`` may have more to say, if nothing comes in before; never more than a second away."""
         if self._ack is not None or self._command_ready(now) or (self._offer and self._offer.sent is None):
             return max(self._quiet_until, now)
-        if self._waiting:
-            return min(max(self._waiting.sent + COMMAND_TIMEOUT, now), now + 1.0)
-        return now + (1.0 if self.online(now) and not self._offer else IDENTIFY_EVERY[0])
+        later = now + (1.0 if self.online(now) and not self._offer else IDENTIFY_EVERY[0])
+        deadline = self._commands.deadline
+        return later if deadline is None else max(min(deadline, later), now)
 
     def _command_ready(self, now: float) -> bool:
         live = self._live
-        return bool(self._commands and live and not live.frozen and self._waiting is None and self.online(now))
+        return bool(self._commands.ready and live and not live.frozen and self.online(now))
 
     def _next(self, now: float) -> bytes | None:
         offer, live = self._offer, self._live
@@ -351,11 +343,9 @@ class Session:
             ack, self._ack = self._ack, None
             return self._seal(live, Ack(ack))
         if live and self._command_ready(now):
-            waiting = self._waiting = self._commands.popleft()
-            waiting.tries += 1
-            waiting.sent = now
-            raw = self._seal(live, waiting.body)
-            waiting.counter = live.sent
+            pending = self._commands.take(now)
+            raw = self._seal(live, pending.body)
+            pending.counters.add(live.sent)
             return raw
         if (offer or not self.online(now)) and self._identify_at is not None and now >= self._identify_at:
             # A nonce that was offered without an answer is stale or spent: ask for another.
@@ -366,27 +356,14 @@ class Session:
         return None
 
     @staticmethod
-    def _seal(live: _Live, message: Ack | Configure | Describe) -> bytes:
+    def _seal(live: _Live, message: Ack | Command) -> bytes:
         live.sent += 1
         return seal(message.TYPE, message.encode(), live.sent, live.key)
 
-    def _answered(self) -> None:
-        self._waiting = None
-        self._quiet_until = 0.0
-
-    def _requeue(self) -> None:
-        if self._waiting:
-            self._commands.appendleft(self._waiting)
-            self._waiting = None
-
     def _expire(self, now: float, events: list[Event]) -> None:
-        waiting = self._waiting
-        if waiting and now - waiting.sent >= COMMAND_TIMEOUT:
-            self._requeue()
-            if waiting.tries >= COMMAND_TRIES:
-                self._commands.popleft()
-                reason = f"{_name(waiting.body.TYPE)} of channel {waiting.body.channel}, sent {waiting.tries} times"
-                events.append(Trouble(NO_ANSWER, reason))
+        for lost in self._commands.expire(now):
+            reason = f"{lost.body}, sent {lost.tries} times"
+            events.append(Trouble(NO_ANSWER, reason, command=lost.body))
 
     def _trouble(self, events: list[Event], problem: Problem, reason: str) -> None:
         self._count[problem.name] += 1
@@ -394,4 +371,4 @@ class Session:
 
 
 def _name(kind: int) -> str:
-    return KINDS[kind].record.__name__.upper() if kind in KINDS else f"{kind:#04x}"
+    return title(KINDS[kind].record) if kind in KINDS else f"{kind:#04x}"

@@ -1,11 +1,14 @@
 """LMS verification: NIST's and RFC 8554's vectors, and what pyhsslms alone would let pass."""
 
+import hashlib
+import struct
+
 import pyhsslms.pyhsslms as library
 import pytest
 from crypto_vectors import cases, label
 from hypothesis import given
 from hypothesis import strategies as st
-from qcot.crypto.lms import PARAMETERS
+from qcot.crypto.lms import PARAMETERS, Tree, assemble, checkpoint_message, leaf_of, parameters_of
 from qcot.crypto.signing import LMS, PublicKey
 from qcot.errors import QcotError
 
@@ -60,6 +63,57 @@ def test_what_a_signer_of_a_small_tree_signs_holds(parameters):
     key = PublicKey(LMS, signer.publicKey().serialize())
     signer.sign(b"first")
     key.verify(signer.sign(b"second"), b"second")
+
+
+def leaf_nodes(signer):
+    """RFC 8554 section 5.3 with hashlib alone, from the signer's one-time public keys."""
+    n, many = len(signer.pub), len(signer.ots_pub)
+    return [
+        hashlib.sha256(signer.I + struct.pack(">I", many + q) + b"\x82\x82" + key.K).digest()[:n]
+        for q, key in enumerate(signer.ots_pub)
+    ]
+
+
+@pytest.mark.parametrize("parameters", SMALL, ids=lambda each: (each.tree + each.one_time).hex())
+def test_a_tree_made_of_leaves_has_the_root_and_the_paths_of_another_implementation(parameters):
+    if parameters.tree not in (library.lms_sha256_m24_h5, library.lms_sha256_m32_h5):
+        with pytest.raises(ValueError, match="leaves"):
+            Tree(parameters, bytes(16), [])
+        return
+    signer = library.LmsPrivateKey(parameters.tree, parameters.one_time)
+    tree = Tree(parameters, signer.I, leaf_nodes(signer))
+    assert tree.root == signer.pub
+    assert parameters.public_key(signer.I, tree.root) == signer.publicKey().serialize()
+    message = checkpoint_message(bytes(range(8)), 7, 99, bytes(32))
+    key = PublicKey(LMS, signer.publicKey().serialize())
+    for q in (0, 1, 13, 31):
+        assert tree.path(q) == signer.path(32 + q)
+        one_time, n = signer.ots_priv[q].sign(message), parameters.n
+        values = [one_time[4 + n * (1 + i) :][:n] for i in range(parameters.chains)]
+        made = assemble(parameters, q, one_time[4 : 4 + n], values, tree.path(q))
+        assert leaf_of(made) == q
+        key.verify(made, message)
+        assert library.LmsPublicKey.deserialize(key.raw).verify(message, made)
+        swapped = assemble(parameters, q, one_time[4 : 4 + n], values, tree.path(q ^ 1))
+        assert refusal(key.raw, swapped, message) == "bad-signature"
+    for q in (-1, 32):
+        with pytest.raises(IndexError):
+            tree.path(q)
+
+
+def test_a_tree_of_too_few_leaves_or_of_another_size_is_none():
+    parameters = parameters_of(0x0A, 0x07)
+    for leaves in ([bytes(24)] * 31, [bytes(24)] * 33, [bytes(32)] * 32, [bytes(24)] * 31 + [b""]):
+        with pytest.raises(ValueError, match="32 leaves of 24 bytes"):
+            Tree(parameters, bytes(16), leaves)
+    assert parameters_of(0x0A, 0x03) is None
+    assert parameters_of(0x0A, 0x17) is None
+
+
+def test_the_message_of_a_checkpoint_is_that_of_the_protocol_page():
+    made = checkpoint_message(bytes.fromhex("0102030405060708"), 0x0A0B0C0D, 0x01020304, bytes(range(32)))
+    assert made == b"qcot/checkpoint/v1" + bytes.fromhex("01020304050607080d0c0b0a04030201") + bytes(range(32))
+    assert len(made) == 66
 
 
 def test_another_one_time_type_than_the_key_s_is_refused_though_the_library_takes_it():

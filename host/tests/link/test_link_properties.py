@@ -6,7 +6,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from qcot.link import chain, cobs, frames, messages
+from qcot.link import chain, cobs, frames, messages, signer
 from qcot.link.events import Resume, Trouble
 from qcot.link.frames import FrameDecoder, MacKey, seal, wire
 from qcot.link.problems import LinkError
@@ -21,6 +21,7 @@ def exactly(size):
     return st.binary(min_size=size, max_size=size)
 
 
+node = st.one_of(exactly(24), exactly(32))
 version = st.tuples(u8, u8, u8)
 record = st.builds(struct.pack, st.just("<IBi"), u32, u8, i32)
 model = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=16)
@@ -57,6 +58,16 @@ RECORDS = st.one_of(
     st.builds(messages.Configure, u8, u32),
     st.builds(messages.Describe, u8),
     st.builds(messages.Ack, u32),
+    st.builds(messages.Calibrate, u8, i32, i32, i32),
+    st.builds(signer.Signer, u8, u8, st.sampled_from(signer.Phase), u16, u32, exactly(16), node),
+    st.builds(signer.Leaf, u32, node),
+    st.builds(signer.Checkpoint, u32, u32, u32, exactly(32), node),
+    st.builds(signer.Signature, u32, u8, st.one_of(exactly(24 * 6), exactly(24), exactly(32 * 4), exactly(64))),
+    st.just(signer.AskSigner()),
+    st.just(signer.Generate()),
+    st.builds(signer.WantLeaf, u32),
+    st.builds(signer.Path, u32, u8, node),
+    st.builds(signer.Sign, u32),
 )
 
 

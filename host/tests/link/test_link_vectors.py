@@ -11,6 +11,7 @@ import pytest
 from qcot.link import chain, cobs, frames, keys, messages
 from qcot.link.events import Event, Resume, SawHello, SessionOpened, Trouble
 from qcot.link.frames import FrameDecoder, MacKey, seal, wire
+from qcot.link.layout import title
 from qcot.link.messages import Hello, Opened
 from qcot.link.session import Session
 
@@ -91,7 +92,7 @@ def test_every_message_reads_and_writes_as_in_the_vectors(vector):
     key = MacKey(bytes.fromhex(vector["key"])) if vector["key"] else None
     assert key is None or key.good(frame)
     message = messages.decode(frame)
-    assert type(message).__name__.upper() == vector["message"]
+    assert title(type(message)) == vector["message"]
     assert fields_of(message) == vector["fields"]
     assert message.encode().hex() == vector["body"]
     assert wire(seal(message.TYPE, message.encode(), vector["counter"], key)) == on_wire
