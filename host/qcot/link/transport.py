@@ -12,7 +12,7 @@ import serial
 from qcot.errors import Problem
 from qcot.link.problems import NOT_A_PORT, PORT_BUSY, PORT_DENIED, PORT_LOST, PORT_MISSING, LinkError
 
-BAUD = 250_000
+BAUD = 500_000
 _CHUNK = 65_536
 _PROBLEMS: dict[int | None, Problem] = {
     **dict.fromkeys((errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO), PORT_MISSING),

@@ -49,6 +49,8 @@ constexpr uint8_t kLed = 5;
 constexpr uint8_t kErase = 4;
 #endif
 
+constexpr uint8_t kLookMs = 16;  // the LED is looked after so often
+
 bool erase_held() { return !(PINB & 1 << kErase); }
 
 void* eeprom(uint16_t at) { return reinterpret_cast<void*>(at); }
@@ -66,12 +68,21 @@ void begin(int, char**) {
 
 bool running() { return true; }
 
-// Any interrupt ends it, the millisecond's at the latest. GPIOR0 lets a simulator tell work from sleep.
+// The millisecond's interrupt wakes the chip for some cycles and not the program. GPIOR0 lets a simulator tell work from sleep.
 void idle(uint16_t ms) {
     if (ms == 0) return;
+    if (ms > kLookMs) ms = kLookMs;
+    const uint16_t since = uint16_t(millis());
     GPIOR0 = 0;
     SMCR = 1 << SE;  // idle: the clocks of timers, UART and ADC go on
-    sleep_cpu();
+    for (;;) {
+        cli();
+        if (woken || uint16_t(uint16_t(millis()) - since) >= ms) break;
+        sei();  // nothing comes in before the instruction after it
+        sleep_cpu();
+    }
+    woken = 0;
+    sei();
     SMCR = 0;
     GPIOR0 = 1;
 }

@@ -14,6 +14,7 @@ namespace qcot {
 namespace hal {
 
 volatile uint32_t pool;
+volatile uint8_t woken;
 
 namespace {
 
@@ -47,15 +48,34 @@ constexpr uint8_t kGround = kAvcc | kMux;
 constexpr uint8_t kSupply = kAvcc | (kMux - 1);
 constexpr uint8_t kChip = 1 << REFS1 | 1 << REFS0 | 8;  // 328P: 1.1 V, sensor
 
+using Ticks = __uint24;  // 67 s
+static_assert(kTickRate * 1000 / kMinRate < 1UL << 24, "the longest period fits");
+
 struct Slot {
-    uint32_t period;  // ticks; 0 is off
-    uint32_t left;    // ticks from `scheduled` until it is due
+    Ticks period;  // 0 is off
+    Ticks left;    // from `scheduled` until it is due
     bool due;
 };
 
 Slot slots[kChannels];
+bool any_due;
 uint16_t scheduled;  // Timer1 when `left` was brought up to date; at most kSoon ticks ahead
 volatile uint32_t now_ms;
+
+constexpr uint8_t kAdcOn = 1 << ADEN | 7;  // 125 kHz
+constexpr uint8_t kCompare = 1 << OCIE1A, kMillisecond = 1 << OCIE1B;
+
+// What the sampler's two interrupts do takes longer than the UART's two bytes of buffer last. So they let all others in, and
+// keep only each other out. What falls due meanwhile is seen in the flags at the end.
+// A 16-bit register of Timer1 is read and written through a byte that all of them share, hence in one piece.
+uint16_t timer() {
+    const Critical guard;
+    return TCNT1;
+}
+void set_compare(uint16_t at) {
+    const Critical guard;
+    OCR1A = at;
+}
 
 enum class Phase : uint8_t { idle, settle, measure, restore };
 Phase phase;
@@ -70,22 +90,24 @@ bool is_chip(uint8_t index) { return kHasChip && index > kAnalogInputs; }
 // With interrupts off.
 uint32_t now() { return now_ms + ((TIFR1 >> OCF1B) & 1); }
 
-void convert() { ADCSRA |= 1 << ADSC; }
+// Flags are cleared by writing 1 to them, so these registers are written, never read and written back.
+void convert() { ADCSRA = kAdcOn | 1 << ADSC; }
 
 void measure() {
     phase = Phase::measure;
+    const Critical guard;
     sampled_at = now();
     convert();
 }
 
 // Ticks until the next input is due.
 int32_t pause() {
-    const int16_t passed = int16_t(TCNT1 - scheduled);
-    int32_t least = INT32_MAX;
+    const int16_t passed = int16_t(timer() - scheduled);
+    Ticks least = ~Ticks(0);
     for (uint8_t i = 0; i < kAnalogInputs; ++i) {
-        if (slots[i].period && int32_t(slots[i].left) < least) least = int32_t(slots[i].left);
+        if (slots[i].period && slots[i].left < least) least = slots[i].left;
     }
-    return least - passed;
+    return int32_t(least) - passed;
 }
 
 void start(uint8_t index) {
@@ -107,10 +129,14 @@ void start(uint8_t index) {
 // Inputs first; one of the chip's own channels if there is time.
 void start_next() {
     phase = Phase::idle;
+    if (!any_due) return;
+    bool waits = false;
     for (uint8_t i = 0; i < kChannels; ++i) {
         if (!slots[i].due) continue;
         if (is_input(i) || pause() > (is_chip(i) ? kChipPause : kSupplyPause)) return start(i);
+        waits = true;
     }
+    any_due = waits;
 }
 
 int32_t scaled(uint8_t index, uint16_t counts) {
@@ -120,20 +146,96 @@ int32_t scaled(uint8_t index, uint16_t counts) {
 
 uint32_t period_of(uint32_t rate) { return rate ? (kTickRate * 1000 + rate / 2) / rate : 0; }
 
+// Brings the schedule up to Timer1, and starts what is due.
+void look() {
+    if (int16_t(timer() - OCR1A) < 0) return;  // from a compare that sample_every moved
+    uint16_t at = OCR1A;
+    do {
+        const uint16_t passed = uint16_t(at - scheduled);
+        scheduled = at;
+        uint16_t next = kFarthest;
+        for (Slot& slot : slots) {
+            if (!slot.period) continue;
+            Ticks left = slot.left;
+            if (left <= passed) {
+                left += slot.period;
+                slot.due = any_due = true;
+            }
+            left -= passed;
+            slot.left = left;
+            if (left < next) next = uint16_t(left);
+        }
+        at = uint16_t(at + next);
+        set_compare(at);
+        // What is due within the time that this took is due now.
+    } while (int16_t(at - timer()) < int16_t(kSoon));
+    if (phase == Phase::idle) start_next();
+}
+
+// A conversion has ended.
+void converted() {
+    const uint16_t counts = ADC;
+    stir(uint8_t(counts));
+    if (phase == Phase::measure) {
+        const uint8_t index = present;
+        const uint32_t time = sampled_at;
+        if (is_chip(index)) {
+            ADMUX = kGround;
+            phase = Phase::restore;
+            conversions_left = kChipRestore;
+            convert();
+        } else {
+            start_next();
+        }
+        sampled({time, index, scaled(index, counts)});
+        woken = 1;
+    } else if (--conversions_left) {
+        convert();
+    } else if (phase == Phase::settle) {
+        measure();
+    } else {
+        start_next();
+    }
+}
+
+void begin_alone() {
+    TIMSK1 = kMillisecond;
+    ADCSRA = kAdcOn;
+    sei();
+}
+
+void end_alone() {
+    for (;;) {
+        cli();
+        if (TIFR1 & 1 << OCF1A) {
+            TIFR1 = 1 << OCF1A;
+            sei();
+            look();
+        } else if (ADCSRA & 1 << ADIF) {
+            ADCSRA = kAdcOn | 1 << ADIF;
+            sei();
+            converted();
+        } else {
+            break;
+        }
+    }
+    ADCSRA = kAdcOn | 1 << ADIE;
+    TIMSK1 = kCompare | kMillisecond;
+}
+
 }  // namespace
 
 void sampler_begin() {
     ADMUX = kGround;
-    ADCSRA = 1 << ADEN | 1 << ADIE | 7;  // 125 kHz
     // The first conversion after switching on is slow and poor: it is one of ground.
     phase = Phase::restore;
     conversions_left = 1;
-    convert();
+    ADCSRA = kAdcOn | 1 << ADIE | 1 << ADSC;
     TCCR1A = 0;
     TCCR1B = 1 << CS11 | 1 << CS10;
     OCR1B = kTicksPerMs;
     OCR1A = kFarthest;
-    TIMSK1 = 1 << OCIE1B | 1 << OCIE1A;
+    TIMSK1 = kCompare | kMillisecond;
 }
 
 uint32_t millis() {
@@ -142,11 +244,11 @@ uint32_t millis() {
 }
 
 void sample_every(uint8_t channel, uint32_t rate) {
-    const uint32_t period = period_of(rate);
+    const Ticks period = Ticks(period_of(rate));
     const Critical guard;
     Slot& slot = slots[channel];
     slot.period = period;
-    slot.left = period + uint32_t(int32_t(int16_t(TCNT1 - scheduled)));
+    slot.left = Ticks(period + Ticks(int16_t(TCNT1 - scheduled)));
     // Has the schedule looked at anew. A compare that this overtakes is served then, some microseconds late.
     OCR1A = uint16_t(TCNT1 + kSoon);
 }
@@ -171,53 +273,15 @@ ISR(TIMER1_COMPB_vect) {
 }
 
 ISR(TIMER1_COMPA_vect) {
-    if (int16_t(TCNT1 - OCR1A) < 0) return;  // from a compare that sample_every moved
-    uint16_t next;
-    do {
-        const uint16_t passed = uint16_t(OCR1A - scheduled);
-        scheduled = OCR1A;
-        next = kFarthest;
-        for (Slot& slot : slots) {
-            if (!slot.period) continue;
-            if (slot.left <= passed) {
-                slot.left += slot.period - passed;
-                slot.due = true;
-            } else {
-                slot.left -= passed;
-            }
-            if (slot.left < next) next = uint16_t(slot.left);
-        }
-        OCR1A = uint16_t(scheduled + next);
-        // What is due within the time that this took is due now.
-    } while (int16_t(OCR1A - TCNT1) < int16_t(kSoon));
-    if (phase == Phase::idle) start_next();
+    begin_alone();
+    look();
+    end_alone();
 }
 
 ISR(ADC_vect) {
-    const uint16_t counts = ADC;
-    stir(uint8_t(counts));
-    switch (phase) {
-        case Phase::settle:
-            if (--conversions_left) return convert();
-            return measure();
-        case Phase::measure: {
-            const uint8_t index = present;
-            const uint32_t time = sampled_at;
-            if (is_chip(index)) {
-                ADMUX = kGround;
-                phase = Phase::restore;
-                conversions_left = kChipRestore;
-                convert();
-            } else {
-                start_next();
-            }
-            sampled({time, index, scaled(index, counts)});
-            return;
-        }
-        default:
-            if (--conversions_left) return convert();
-            return start_next();
-    }
+    begin_alone();
+    converted();
+    end_alone();
 }
 
 #endif

@@ -12,8 +12,14 @@ void sampler_begin();
 // Bits that nobody controls: the lowest ones of conversions, and when bytes came.
 extern volatile uint32_t pool;
 
-// For interrupts: stirs `bits` into the pool.
-inline void stir(uint8_t bits) { pool = (pool << 5 | pool >> 27) ^ bits; }
+// For interrupts: stirs `bits` into the pool. A rotation by one, since an AVR shifts bit by bit.
+inline void stir(uint8_t bits) {
+    const uint32_t old = pool;
+    pool = (old << 1 | old >> 31) ^ bits;
+}
+
+// Set by an interrupt after which the main loop has something to do: idle() sleeps on through all others.
+extern volatile uint8_t woken;
 
 }  // namespace hal
 }  // namespace qcot

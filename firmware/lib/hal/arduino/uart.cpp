@@ -18,17 +18,19 @@ namespace qcot {
 namespace hal {
 namespace {
 
-constexpr uint32_t kBaud = 250000;
+constexpr uint32_t kBaud = 500000;
 static_assert(F_CPU % (16 * kBaud) == 0, "the rate is exact");
 
-// A host waits for the answer to each command, so one command of at most 66 bytes is all that comes while the board is busy;
-// twice that is kept.
-constexpr uint8_t kRing = 128;
+// A host waits for the answer to each command, so what comes while the board is busy is one command of at most 66 bytes and
+// an ACK of 30 that was on its way.
+constexpr uint8_t kRing = 104;
 volatile uint8_t ring[kRing];
 volatile uint8_t head, tail;
 
 const uint8_t* volatile out;
-volatile uint16_t out_left;
+volatile uint8_t out_left;  // no board's frame is longer than 189 bytes
+
+uint8_t after(uint8_t at) { return uint8_t(at + 1) == kRing ? uint8_t(0) : uint8_t(at + 1); }
 
 }  // namespace
 
@@ -43,9 +45,10 @@ void uart_begin() {
 }
 
 int16_t serial_read() {
-    if (head == tail) return -1;
-    const uint8_t byte = ring[tail];
-    tail = uint8_t((tail + 1) % kRing);
+    const uint8_t at = tail;
+    if (head == at) return -1;
+    const uint8_t byte = ring[at];
+    tail = after(at);
     return byte;
 }
 
@@ -54,7 +57,7 @@ bool serial_idle() { return !(UCSR0B & 1 << UDRIE0); }
 void serial_send(const uint8_t* data, uint16_t size) {
     const Critical guard;
     out = data;
-    out_left = size;
+    out_left = uint8_t(size);
     UCSR0B |= 1 << UDRIE0;
 }
 
@@ -66,17 +69,22 @@ using namespace qcot::hal;
 ISR(USART_RX_vect) {
     const uint8_t byte = UDR0;
     stir(TCNT1L);
-    const uint8_t next = uint8_t((head + 1) % kRing);
+    woken = 1;
+    const uint8_t at = head, next = after(at);
     if (next == tail) return;  // the frame that misses a byte is noise
-    ring[head] = byte;
+    ring[at] = byte;
     head = next;
 }
 
 ISR(USART_UDRE_vect) {
-    UDR0 = *out;
-    out = out + 1;
-    out_left = uint16_t(out_left - 1);
-    if (out_left == 0) UCSR0B &= uint8_t(~(1 << UDRIE0));
+    const uint8_t* const at = out;
+    UDR0 = *at;
+    out = at + 1;
+    const uint8_t left = uint8_t(out_left - 1);
+    out_left = left;
+    if (left) return;
+    UCSR0B &= uint8_t(~(1 << UDRIE0));
+    woken = 1;
 }
 
 #endif
