@@ -1,7 +1,7 @@
 """Fails the build when a program outgrows its board: PlatformIO only warns about RAM.
 
 Sizes come from the ELF's section headers: flash is what is loaded (.text and .data), static RAM is what is
-allocated there (.data, .bss, .noinit). What RAM is left is the stack's, which wants at least 600 B.
+allocated there (.data, .bss, .noinit). What RAM is left is the stack's, which wants 600 B on an Uno.
 """
 
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Limit:
 
 
 LIMITS = {
-    "uno": Limit(flash=22 * 1024, ram=1300),
-    "nano": Limit(flash=22 * 1024, ram=1350),
-    "nano_old": Limit(flash=22 * 1024, ram=1350),
-    "megaatmega2560": Limit(flash=24 * 1024, ram=6 * 1024),
+    "uno": Limit(flash=28 * 1024, ram=1448),
+    "nano": Limit(flash=28 * 1024, ram=1448),
+    "nano_old": Limit(flash=28 * 1024, ram=1448),
+    "megaatmega2560": Limit(flash=30 * 1024, ram=7 * 1024),
 }
 
 
