@@ -371,7 +371,7 @@ def write_seeds() -> int:
 def run_bench() -> int:
     out = BUILD / "bench" / "sha256.elf"
     flags = ["-Os", "-DF_CPU=16000000UL", "-mmcu=atmega328p"]
-    files = [str(HERE / "bench" / "sha256.cpp"), *(str(f) for f in sorted((LIB / "crypto").glob("*.cpp")))]
+    files = sources(Suite("bench", ("crypto", "chain")), HERE / "bench" / "sha256.cpp")
     build(["avr-g++", *COMMON, *flags, *files], out)
     figures = {name: int(cycles) for name, cycles in re.findall(r"(\w+) cycles (\d+)", simulate("atmega328p", out))}
     print(json.dumps(figures))

@@ -77,18 +77,15 @@ void Board::show(uint32_t now) {
 
 void Board::hash_image() {
     Sha256Block block;
-    uint8_t* const bytes = reinterpret_cast<uint8_t*>(block);
     const uint32_t left = hal::image_size() - image_done_;
     if (left >= kBlockSize) {
-        hal::image_read(image_done_, bytes, kBlockSize);
+        hal::image_read(image_done_, block, kBlockSize);
         sha256_compress(image_.state, block);
         image_done_ += kBlockSize;
         return;
     }
-    hal::image_read(image_done_, bytes, uint8_t(left));
-    Sha256State state;
-    memcpy(state, image_.state, sizeof state);
-    sha256_finish(state, bytes, uint16_t(left), image_done_, image_.digest);
+    hal::image_read(image_done_, block, uint8_t(left));
+    sha256_finish(image_.state, block, uint16_t(left), image_done_);
     image_ready_ = true;
 }
 

@@ -20,15 +20,17 @@ void chain_start(const uint8_t device[8], uint32_t epoch, Link link) {
 }
 
 void chain_step(Link link, uint32_t seq, const Reading& reading) {
-    uint8_t message[kHashSize + 13];
+    Sha256Block message;
     Writer out(message);
     out.bytes(link, kHashSize);
     out.u32(seq);
     out.u32(reading.time);
     out.u8(reading.channel);
     out.u32(uint32_t(reading.value));
-    static_assert(sizeof message == 45, "one block");
-    sha256(message, sizeof message, link);
+    constexpr uint8_t kSize = kHashSize + 13;
+    static_assert(kSize <= kOneBlock, "one block");
+    sha256_pad(message, kSize);
+    sha256_one(message, link);
 }
 
 }  // namespace qcot

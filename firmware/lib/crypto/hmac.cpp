@@ -6,13 +6,12 @@ namespace qcot {
 namespace {
 
 void absorb_pad(Sha256State state, const uint8_t* secret, uint8_t size, uint8_t pad) {
-    Sha256Block words;
-    uint8_t* const block = reinterpret_cast<uint8_t*>(words);
+    Sha256Block block;
     memset(block, pad, kBlockSize);
     for (uint8_t i = 0; i < size; ++i) block[i] = uint8_t(block[i] ^ secret[i]);
     sha256_init(state);
-    sha256_compress(state, words);
-    wipe(words, sizeof words);
+    sha256_compress(state, block);
+    wipe(block, sizeof block);
 }
 
 }  // namespace
@@ -23,11 +22,11 @@ void hmac_key(HmacKey& key, const uint8_t* secret, uint8_t size) {
 }
 
 void hmac(const HmacKey& key, const uint8_t* data, uint16_t size, uint8_t out[kHashSize]) {
-    Sha256State state;
-    memcpy(state, key.inner, sizeof state);
-    sha256_finish(state, data, size, kBlockSize, out);
-    memcpy(state, key.outer, sizeof state);
-    sha256_finish(state, out, kHashSize, kBlockSize, out);
+    Sha256State inner;
+    memcpy(inner, key.inner, sizeof inner);
+    sha256_finish(inner, data, size, kBlockSize);
+    memcpy(out, key.outer, kHashSize);
+    sha256_finish(out, inner, kHashSize, kBlockSize);
 }
 
 bool equal_bytes(const uint8_t* a, const uint8_t* b, uint8_t size) {

@@ -8,8 +8,8 @@
 namespace qcot {
 namespace {
 
-const uint32_t kInit[8] PROGMEM = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                   0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+const Sha256State kInit PROGMEM = {0x6a, 0x09, 0xe6, 0x67, 0xbb, 0x67, 0xae, 0x85, 0x3c, 0x6e, 0xf3, 0x72, 0xa5, 0x4f, 0xf5, 0x3a,
+                                   0x51, 0x0e, 0x52, 0x7f, 0x9b, 0x05, 0x68, 0x8c, 0x1f, 0x83, 0xd9, 0xab, 0x5b, 0xe0, 0xcd, 0x19};
 
 const uint32_t kRound[64] PROGMEM = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01,
@@ -32,61 +32,65 @@ __attribute__((noinline)) void expand(uint32_t w[16]) {
     for (uint8_t i = 0; i < 16; ++i) w[i] += w[(i + 9) & 15] + sigma0(w[(i + 1) & 15]) + sigma1(w[(i + 14) & 15]);
 }
 
-inline uint32_t swap(uint32_t x) { return __builtin_bswap32(x); }
+inline uint32_t load(const uint8_t* at) {
+    uint32_t x;
+    memcpy(&x, at, 4);
+    return __builtin_bswap32(x);
+}
+
+inline void store(uint8_t* at, uint32_t x) {
+    x = __builtin_bswap32(x);
+    memcpy(at, &x, 4);
+}
 
 }  // namespace
 
 void sha256_init(Sha256State state) { memcpy_P(state, kInit, sizeof kInit); }
 
-void sha256_compress(Sha256State state, Sha256Block block) {
-    for (uint8_t i = 0; i < 16; ++i) block[i] = swap(block[i]);
+extern "C" void sha256_compress(Sha256State state, Sha256Block block) {
+#ifdef __AVR__
+    uint32_t* const w = reinterpret_cast<uint32_t*>(block);
+#else
+    uint32_t w[16];
+#endif
+    for (uint8_t i = 0; i < 16; ++i) w[i] = load(block + 4 * i);
     uint32_t work[kRoundsPerSlide + 8];
     uint32_t* const high = work + kRoundsPerSlide;
-    memcpy(high, state, sizeof(Sha256State));
+    for (uint8_t i = 0; i < 8; ++i) high[i] = load(state + 4 * i);
     for (uint8_t done = 0; done < 64; done = uint8_t(done + kRoundsPerSlide)) {
-        if (done) memcpy(high, work, sizeof(Sha256State));
-        if (done && done % 16 == 0) expand(block);
-        rounds(high - 1, block + done % 16, kRound + done);
+        if (done) memcpy(high, work, 32);
+        if (done && done % 16 == 0) expand(w);
+        rounds(high - 1, w + done % 16, kRound + done);
     }
-    for (uint8_t i = 0; i < 8; ++i) state[i] += work[i];
+    for (uint8_t i = 0; i < 8; ++i) store(state + 4 * i, load(state + 4 * i) + work[i]);
 }
 
-void sha256_digest(const Sha256State state, uint8_t digest[kHashSize]) {
-    for (uint8_t i = 0; i < 8; ++i) {
-        const uint32_t word = swap(state[i]);
-        memcpy(digest + 4 * i, &word, 4);
-    }
-}
-
-void sha256_finish(Sha256State state, const uint8_t* data, uint16_t size, uint32_t before, uint8_t digest[kHashSize]) {
+void sha256_finish(Sha256State state, const uint8_t* data, uint16_t size, uint32_t before) {
     const uint32_t total = before + size;
-    Sha256Block words;
-    uint8_t* const block = reinterpret_cast<uint8_t*>(words);
+    Sha256Block block;
     while (size >= kBlockSize) {
         memcpy(block, data, kBlockSize);
-        sha256_compress(state, words);
+        sha256_compress(state, block);
         data += kBlockSize;
         size = uint16_t(size - kBlockSize);
     }
     memcpy(block, data, size);
     memset(block + size, 0, size_t(kBlockSize - size));
     block[size] = 0x80;
-    if (size >= kBlockSize - 8) {
-        sha256_compress(state, words);
+    if (size > kOneBlock) {
+        sha256_compress(state, block);
         memset(block, 0, kBlockSize);
     }
-    // The bit count is 64 bits wide; nothing here is longer than 2^29 bytes, so its upper half is 0 but for this shift.
-    const uint32_t bits[2] = {swap(total >> 29), swap(total << 3)};
-    memcpy(block + kBlockSize - 8, bits, 8);
-    sha256_compress(state, words);
-    sha256_digest(state, digest);
-    wipe(words, sizeof words);
+    // The bit count is 64 bits wide; a message is shorter than 2^32 bytes.
+    block[kBlockSize - 5] = uint8_t(total >> 29);
+    store(block + kBlockSize - 4, total << 3);
+    sha256_compress(state, block);
+    wipe(block, sizeof block);
 }
 
 void sha256(const uint8_t* data, uint16_t size, uint8_t digest[kHashSize]) {
-    Sha256State state;
-    sha256_init(state);
-    sha256_finish(state, data, size, 0, digest);
+    sha256_init(digest);
+    sha256_finish(digest, data, size, 0);
 }
 
 void wipe(void* secret, uint16_t size) {
