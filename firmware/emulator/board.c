@@ -44,6 +44,7 @@ static void on_eecr_write(avr_t *avr, avr_io_addr_t address, uint8_t value, void
     board->eecr_write(avr, address, value, board->eecr_param);
     for (unsigned i = 0; begins && i < board->worn_count; i++)
         if (board->worn[i] == board->writing.address) eeprom->eeprom[board->worn[i]] = board->writing.before;
+    if (begins && board->serial.stops_at_zero) serial_stop(&board->serial);
 }
 
 /* simavr clears EEPE at once; a program that waits for it is to wait. */
@@ -165,6 +166,21 @@ bool board_run(struct board *board, avr_cycle_count_t until) {
     }
     if (board->cut_at && avr->cycle >= board->cut_at) board_power_off(board);
     return true;
+}
+
+static avr_cycle_count_t wake_up(avr_t *avr, avr_cycle_count_t when, void *param) {
+    (void)avr, (void)when, (void)param;
+    return 0;
+}
+
+bool board_step(struct board *board, avr_cycle_count_t cycles) {
+    board->serial.stopped = false;
+    if (!cycles || !board->powered) return true;
+    /* A timer of our own, as simavr sleeps on to the next one. */
+    avr_cycle_timer_register(board->avr, cycles, wake_up, board);
+    bool goes_on = board_run(board, board->avr->cycle + cycles);
+    avr_cycle_timer_cancel(board->avr, wake_up, board);
+    return goes_on;
 }
 
 bool board_in_bootloader(const struct board *board) {

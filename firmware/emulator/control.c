@@ -107,8 +107,8 @@ static void put_hex(struct request *request, const uint8_t *bytes, size_t length
     for (size_t i = 0; i < length && at + 2 < request->room; i++, at += 2) sprintf(request->answer + at, "%02x", bytes[i]);
 }
 
-/* run CYCLES [HEX]: HEX comes on the line from now on. Goes on to the end of what the board says, or for CYCLES.
- * Answers the cycle, the state, how many EEPROM bytes were begun, since when or until when the last of them takes, and what
+/* run CYCLES [HEX]: HEX comes on the line from now on. Goes on for CYCLES, or to the next zero byte that the board says, or to
+ * where it begins to write an EEPROM byte. Answers the cycle, the state, how many EEPROM bytes were begun, since when or until when the last of them takes, and what
  * the board said. */
 static void do_run(struct request *request) {
     struct board *board = request->board;
@@ -123,8 +123,7 @@ static void do_run(struct request *request) {
     } else if (!serial_feed(serial, bytes, length)) {
         ANSWER(request, "error there is no room for more bytes");
     } else {
-        serial->stopped = false;
-        if (board->powered) board_run(board, board->avr->cycle + cycles);
+        board_step(board, cycles);
         ANSWER(request, "ok %llu %s %u %llu ", (unsigned long long)board->avr->cycle, state_of(board), board->writes,
                (unsigned long long)board->writing.done);
         put_hex(request, serial->out, serial->out_length);

@@ -28,6 +28,11 @@ static void on_xoff(avr_irq_t *irq, uint32_t value, void *param) {
     if (value) ((struct serial *)param)->ready = false;
 }
 
+void serial_stop(struct serial *serial) {
+    serial->stopped = true;
+    serial->avr->run_cycle_count = 0;  /* at the next instruction */
+}
+
 /* A real UART sends whether anybody listens or not. */
 static void on_output(avr_irq_t *irq, uint32_t value, void *param) {
     (void)irq;
@@ -36,10 +41,7 @@ static void on_output(avr_irq_t *irq, uint32_t value, void *param) {
         fail("--uart-log: %s", strerror(errno));
     bool heard = serial->openers || serial->stops_at_zero;
     if (heard && serial->out_length < sizeof serial->out) serial->out[serial->out_length++] = (uint8_t)value;
-    if (serial->stops_at_zero && (!(uint8_t)value || serial->out_length == STEP_BYTES)) {
-        serial->stopped = true;
-        serial->avr->run_cycle_count = 0;  /* at the next instruction */
-    }
+    if (serial->stops_at_zero && (!(uint8_t)value || serial->out_length == STEP_BYTES)) serial_stop(serial);
 }
 
 void serial_attach(struct serial *serial, avr_t *avr, const char *link, FILE *log) {

@@ -22,7 +22,7 @@ struct serial {
     unsigned openers;
     bool was_open;     /* opened since it was plugged in */
     bool ready;        /* the UART's input has room (XON) */
-    bool stops_at_zero;  /* there is no port; the board is to stop at the end of each frame that it says */
+    bool stops_at_zero;  /* there is no port; steps end with each frame that the board says */
     bool stopped;
     uint8_t in[4096], out[4096];
     size_t in_head, in_tail, out_length;
@@ -36,6 +36,9 @@ void serial_unplug(struct serial *serial);
 
 /* The board lost its power or was reset: what was under way on the wire is gone. */
 void serial_clear(struct serial *serial);
+
+/* Let a step end here. */
+void serial_stop(struct serial *serial);
 
 /* Without a port: put bytes on the line to the board; false when there is no room. What it says is in `out`. */
 bool serial_feed(struct serial *serial, const uint8_t *bytes, size_t length);

@@ -64,7 +64,10 @@ class SteppedBoard:
         self._socket.close()
 
     def run(self, cycles: int, data: bytes = b"") -> Step:
-        """Put ``data`` on the line and run: to the next zero byte that the board says, or for ``cycles``."""
+        """Put ``data`` on the line and run for ``cycles``, if nothing ends the step before.
+
+        What does: a zero byte that the board says, and the begin of an EEPROM byte.
+        """
         cycle, state, writes, written, *said = self._ask(f"run {cycles} {data.hex()}").split(" ")
         return Step(int(cycle), state, int(writes), int(written), bytes.fromhex("".join(said)))
 

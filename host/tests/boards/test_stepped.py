@@ -30,7 +30,8 @@ def begin_write(board: SteppedBoard) -> int:
     writes = board.run(0).writes
     step = board.run(1_000, WRITE)
     while step.writes == writes:
-        step = board.run(500)
+        step = board.run(1_000)
+    assert 0 <= step.cycle - (step.written - WRITE_CYCLES) < 8
     step = board.run(WRITE_CYCLES * 3 // 4)  # in its second half bits go to 0
     assert step.writing
     return step.written
@@ -42,7 +43,17 @@ def test_the_same_steps_end_in_the_same_cycles_and_bytes(start: StartBoard) -> N
         with start(stepped=True, seed=7).stepped() as board:
             lives.append([board.run(BOOT), board.run(BOOT, b"e\x03abc"), board.run(50_000, WRITE), board.run(99_999)])
     assert lives[0] == lives[1]
-    assert [step.said for step in lives[0]][1:] == [b"abc", b"", b"w"]
+    assert [step.said for step in lives[0]][1:4] == [b"abc", b"", b"w"]
+
+
+def test_a_step_ends_at_its_very_cycle_asleep_or_awake(start: StartBoard) -> None:
+    with start(stepped=True).stepped() as board:
+        hear(board)
+        for data in (b"", b"s"):
+            board.run(5_000, data)
+            for cycles in (1, 7, 100, 12_345):
+                at = board.run(0).cycle
+                assert 0 <= board.run(cycles).cycle - at - cycles < 8
 
 
 def test_time_stands_still_without_a_step(start: StartBoard) -> None:
@@ -185,22 +196,30 @@ def test_a_board_changes_its_pace_as_it_runs(start: StartBoard) -> None:
     assert board.cycles - at <= (time.monotonic() - began) * 16_000_000 + 2_000_000  # no race, before or after
 
 
-@pytest.mark.parametrize("ppm", [-50_000, 50_000])
-def test_a_crystal_that_is_off_makes_so_much_more_or_less_of_a_second(start: StartBoard, ppm: int) -> None:
-    """Bounds that no load can break: a board in real time may fall behind and never runs ahead."""
-    board = start(ppm=ppm)
-    board.run_cycles(1_000_000)
+def test_a_crystal_that_is_too_fast_gets_ahead_of_the_wall_clock_by_no_more_than_it_is_off(start: StartBoard) -> None:
+    before = time.monotonic()
+    board = start(ppm=100_000)
+    began, at, end = time.monotonic(), board.cycles, time.monotonic() + 60
+    ahead = 0.0
+    while ahead < 1_600_000 and time.monotonic() < end:  # a tenth of a second; on a machine that keeps up, after one
+        cycles = board.cycles
+        assert cycles <= (time.monotonic() - before) * 17_600_000
+        ahead = cycles - at - (time.monotonic() - began) * 16_000_000
+    assert ahead >= 1_600_000
+
+
+def test_a_crystal_that_is_too_slow_falls_behind_the_wall_clock(start: StartBoard) -> None:
+    board = start(ppm=-100_000)
     began, at = time.monotonic(), board.cycles
-    board.run_cycles(8_000_000)
-    seconds = time.monotonic() - began
-    assert board.cycles - at <= seconds * 16_000_000 * (1 + ppm / 1e6) + 200_000
+    board.run_cycles(20_000_000)
+    assert (time.monotonic() - began) * 16_000_000 > board.cycles - at + 1_000_000
 
 
 def test_the_log_of_the_line_has_each_byte_that_was_said_with_its_cycle(start: StartBoard) -> None:
     board = start(dtr=False, uart_log=True, real_time=False)
     with open_port(board) as link:
         link.write(b"e\x03abc")
-        assert link.read(6)[-3:] == b"abc"
+        assert link.read(3) == b"abc"
     log = board.uart_log()
     assert bytes(byte for _, byte in log)[0:1] == b"B"
     assert bytes(byte for _, byte in log)[-3:] == b"abc"
