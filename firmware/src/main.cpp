@@ -13,6 +13,9 @@ void qcot::hal::sampled(const Reading& reading) { board.sampled(reading); }
 int main(int argc, char** argv) {
     qcot::hal::begin(argc, argv);
     board.begin();
-    while (qcot::hal::running()) qcot::hal::idle(board.poll());
+    while (qcot::hal::running()) {
+        qcot::hal::networked(board.enrolled());
+        qcot::hal::idle(board.poll());
+    }
     return 0;
 }

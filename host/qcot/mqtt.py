@@ -76,6 +76,16 @@ def channel_topic(site: str, gateway: str) -> str:
     return f"{_ROOT}/{level(site)}/{level(gateway)}/channel"
 
 
+def board_topic(site: str, bridge: str, board: str, leaf: str) -> str:
+    """One board's frames to its bridge (``up``) or from it (``down``), or whether it is there (``state``, retained)."""
+    return f"{_ROOT}/{level(site)}/{level(bridge)}/boards/{level(board)}/{leaf}"
+
+
+def all_boards(site: str, bridge: str, leaf: str) -> str:
+    """A subscription to ``leaf`` (up, state) of every board of a bridge."""
+    return f"{_ROOT}/{level(site)}/{level(bridge)}/boards/+/{leaf}"
+
+
 def all_bridges(site: str, leaf: str) -> str:
     """A subscription to ``leaf`` (tx, receipt, status) of every bridge of a site."""
     return f"{_ROOT}/{level(site)}/+/{leaf}"

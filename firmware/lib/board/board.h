@@ -22,6 +22,8 @@ public:
     // Does one piece of work, at most some milliseconds of it. Returns how many milliseconds there is nothing to do.
     uint16_t poll();
 
+    bool enrolled() const { return identity_ == store::Identity::good; }
+
     // May be called from an interrupt.
     void sampled(const Reading& reading) { ring_.push(reading); }
 

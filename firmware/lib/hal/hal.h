@@ -29,6 +29,13 @@ bool serial_idle();
 // Sends from `data` while the caller goes on; `data` must stay as it is until serial_idle().
 void serial_send(const uint8_t* data, uint16_t size);
 
+// Once a turn: a network may stand in for the cable, but only where there is an identity. ENROL is for a cable that somebody trusts.
+#ifdef __AVR__
+inline void networked(bool) {}
+#else
+void networked(bool enrolled);
+#endif
+
 // The EEPROM: survives power, may be torn at any byte.
 void storage_read(uint16_t at, void* to, uint8_t size);
 void storage_write(uint16_t at, const void* from, uint8_t size);

@@ -10,6 +10,10 @@ class BoardError(QcotError):
 
 
 NO_PROJECT = Problem("no-project", "Run this inside a clone of the QCoT repository.")
+CABLE_ONLY = Problem(
+    "cable-only",
+    "Give the serial port: a board gets its identity and firmware over a cable, and then goes on the network.",
+)
 UNKNOWN_BOARD = Problem("unknown-board", "Name a board that this machine builds: uno, nano, megaatmega2560, native.")
 NO_PLATFORMIO = Problem("no-platformio", "Run `make setup`, which installs PlatformIO and makes its core folder.")
 BUILD_FAILED = Problem("build-failed", "Mend what the compiler names; `pio run -v` shows each command.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from serial.tools import list_ports
 
-from qcot.boards.errors import BoardError
+from qcot.boards.errors import CABLE_ONLY, BoardError
 from qcot.link.problems import PORT_MISSING
 
 BY_ID = Path("/dev/serial/by-id")
@@ -69,6 +69,8 @@ def serial_ports(folder: Path = BY_ID) -> list[Port]:
 
 def resolve(name: str, folder: Path = BY_ID) -> str:
     """The path to open for ``name``: a path, or the last part of a stable name or of a device."""
+    if name.startswith("mqtt:"):
+        raise BoardError(CABLE_ONLY, f"{name} is a line over the broker")
     candidates = [Path(name), folder / name, Path("/dev") / name]
     for candidate in candidates:
         if candidate.exists() and not candidate.is_dir():

@@ -22,6 +22,7 @@ from typing import Any
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge.config import BridgeConfig, Rates
 from qcot.bridge.intake import Identity, Intake
+from qcot.bridge.mqtt_lines import MqttLines, is_line
 from qcot.bridge.port import BoardPort, Hub
 from qcot.bridge.publisher import Publisher
 from qcot.bridge.snapshot import BridgeView, TroubleView, last_will
@@ -86,6 +87,13 @@ class Bridge:
             outlived=self._statements.outlived,
             settled=self._statements.settled,
         )
+        self._lines = MqttLines(
+            self._mqtt,
+            config.site,
+            config.name,
+            config.ports,
+            lambda where, problem, reason: self._from_thread(self._trouble, where, problem, reason),
+        )
         self._hub = Hub(
             config=config,
             registry=BoardRegistry(config.home),
@@ -96,6 +104,7 @@ class Bridge:
             trouble=self._trouble,
             wall=_wall,
             closing=self._closing,
+            lines=self._lines,
         )
         self._ports: dict[str, BoardPort] = {}
         self._timers: dict[BoardPort, asyncio.TimerHandle] = {}
@@ -230,7 +239,11 @@ class Bridge:
     def _candidates(self) -> list[str]:
         found: list[str] = []
         for pattern in self._config.patterns:
+            if is_line(pattern):
+                continue
             found += sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+        found += [each for each in self._config.patterns if is_line(each) and not glob.has_magic(each)]
+        found += self._lines.present()
         return list(dict.fromkeys(found))
 
     def _readable(self, port: BoardPort) -> None:

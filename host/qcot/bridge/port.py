@@ -10,6 +10,7 @@ from qcot.boards.enroll import DAMAGED
 from qcot.boards.registry import BoardRegistry, EnrolledBoard
 from qcot.bridge.config import BridgeConfig
 from qcot.bridge.intake import Intake
+from qcot.bridge.mqtt_lines import MqttLine, MqttLines, is_line
 from qcot.bridge.problems import (
     BAD_CHANNEL,
     COMMAND_REFUSED,
@@ -36,7 +37,7 @@ from qcot.link.events import (
     Trouble,
 )
 from qcot.link.messages import Code, Hello, Readings, Status
-from qcot.link.problems import PORT_MISSING
+from qcot.link.problems import LINE_AWAY, PORT_MISSING
 from qcot.link.session import Session
 from qcot.link.transport import SerialPort
 
@@ -57,6 +58,7 @@ class Hub:
     trouble: Callable[[str, Problem, str], None]
     wall: Callable[[], int]
     closing: Callable[[BoardPort, int], None]
+    lines: MqttLines
     owners: dict[bytes, BoardPort] = field(default_factory=dict)
 
 
@@ -75,7 +77,7 @@ class BoardPort:
         self.path = path
         self.retry_at = 0.0
         self._hub = hub
-        self._serial: SerialPort | None = None
+        self._serial: SerialPort | MqttLine | None = None
         self._session = Session()
         self._board: EnrolledBoard | None = None
         self._status: Status | None = None
@@ -96,10 +98,12 @@ class BoardPort:
 
     def open(self, now: float) -> bool:
         """Try the port; when that fails it is told as trouble and tried again later."""
-        self._session = Session(listen=self._hub.config.listen_s)
+        over_mqtt = is_line(self.path)
+        # Nothing is reset by opening a line over a network, and no bootloader listens there.
+        self._session = Session(listen=0.0 if over_mqtt else self._hub.config.listen_s)
         self._status = None
         try:
-            self._serial = SerialPort(self.path)
+            self._serial = self._hub.lines.open(self.path) if over_mqtt else SerialPort(self.path)
             self._reason = "waiting for the board"
         except QcotError as error:
             self._left(error, now)
@@ -198,7 +202,7 @@ class BoardPort:
     def _left(self, error: QcotError, now: float) -> None:
         """Close, say why, and come back later: sooner if it may be a cable, later if a person has to act."""
         retry = error.retry if isinstance(error, _LeaveError) else None
-        if error.problem is PORT_MISSING:
+        if error.problem in (PORT_MISSING, LINE_AWAY):
             retry = BACK_OFF[0]  # looking whether it is there costs nothing and resets nobody
         if retry is None:
             retry = self._back_off

@@ -11,6 +11,9 @@ UNKNOWN_BOARD = Problem(
 DUPLICATE = Problem(
     "duplicate-device", "Unplug one of the two: two boards answer to one id; erase and enrol one again."
 )
+LINE_REFUSED = Problem(
+    "line-message-refused", "Find out who publishes on the topics of boards: the broker's rules let nobody but them."
+)
 IMAGE_CHANGED = Problem("image-changed", "Nothing, if you flashed the board; else find out who did.")
 BAD_CHANNEL = Problem("unknown-channel", "Correct the channel's name in the rates of qcot.toml.")
 COMMAND_REFUSED = Problem("command-refused", "Correct the rates in qcot.toml.")

@@ -20,4 +20,7 @@ PORT_MISSING = Problem("port-missing", "Plug the board in, or give the port that
 PORT_BUSY = Problem("port-busy", "Stop the other program that has this port open.")
 PORT_DENIED = Problem("port-denied", "Add yourself to the group that owns the port (dialout on Debian).")
 NOT_A_PORT = Problem("not-a-port", "Give the path of a serial port, such as those that `qcot boards` shows.")
+LINE_AWAY = Problem(
+    "line-away", "Give the board power and its network, and both the right broker; it is served as soon as it is there."
+)
 PORT_LOST = Problem("port-lost", "Plug the board in again.")

@@ -18,6 +18,7 @@
 
 #include "chain/reading.h"
 #include "hal/hal.h"
+#include "hal/posix/network.h"
 #include "hal/posix/port.h"
 #include "hal/posix/waveform.h"
 #include "sensors/channels.h"
@@ -37,7 +38,10 @@ constexpr char kUsage[] =
     "  --log FILE      write `channel value time_ms` for each conversion\n"
     "  --link PATH     symbolic link to the port\n"
     "  --erase         forget identity and rates, as pin D12 does on a Uno\n"
-    "  --until-eof     end when standard input ends\n";
+    "  --until-eof     end when standard input ends\n"
+    "  --mqtt ADDRESS  HOST:PORT of a broker, used while nobody has the port open; the board must be enrolled by then\n"
+    "  --name NAME     of this board on the broker; --site NAME (home) and --bridge NAME (bridge) of whom it serves\n"
+    "  --password-file FILE, --user NAME    for the broker; the user is the board's name where none is given\n";
 
 constexpr uint16_t kStorageSize = 1024;
 constexpr uint64_t kWatchdogUs = 2000000;
@@ -143,15 +147,18 @@ uint64_t sample_due() {
 }  // namespace
 
 void begin(int argc, char** argv) {
-    enum { kEeprom = 256, kSignal, kRate, kOnce, kSeed, kLog, kLink, kErase, kUntilEof, kHelp };
+    enum { kEeprom = 256, kSignal, kRate, kOnce, kSeed, kLog, kLink, kErase, kUntilEof, kMqtt, kName, kSite, kBridge, kUser, kPassword, kHelp };
     static const option names[] = {
         {"eeprom", 1, nullptr, kEeprom}, {"signal", 1, nullptr, kSignal}, {"rate", 1, nullptr, kRate},
         {"once", 0, nullptr, kOnce},     {"seed", 1, nullptr, kSeed},     {"log", 1, nullptr, kLog},
         {"link", 1, nullptr, kLink},     {"erase", 0, nullptr, kErase},   {"help", 0, nullptr, kHelp},
         {"until-eof", 0, nullptr, kUntilEof},
+        {"mqtt", 1, nullptr, kMqtt},     {"name", 1, nullptr, kName},     {"site", 1, nullptr, kSite},
+        {"bridge", 1, nullptr, kBridge}, {"user", 1, nullptr, kUser},     {"password-file", 1, nullptr, kPassword},
         {nullptr, 0, nullptr, 0},
     };
     const char *eeprom = nullptr, *recording = nullptr, *link = nullptr;
+    NetworkOptions network;
     double rate = 100;
     bool once = false;
     for (int c; (c = getopt_long(argc, argv, "", names, nullptr)) != -1;) {
@@ -172,6 +179,12 @@ void begin(int argc, char** argv) {
             case kLink: link = optarg; break;
             case kErase: erase = true; break;
             case kUntilEof: until_eof = true; break;
+            case kMqtt: network.broker = optarg; break;
+            case kName: network.name = optarg; break;
+            case kSite: network.site = optarg; break;
+            case kBridge: network.bridge = optarg; break;
+            case kUser: network.user = optarg; break;
+            case kPassword: network.password_file = optarg; break;
             case kHelp: fputs(kUsage, stdout); exit(0);
             default: fputs(kUsage, stderr); exit(2);
         }
@@ -188,6 +201,7 @@ void begin(int argc, char** argv) {
     sigaction(SIGTERM, &action, nullptr);
     sigaction(SIGINT, &action, nullptr);
     boot_us = clock_us();
+    network_begin(network);
     port_open(link);
     atexit(port_close);
 }

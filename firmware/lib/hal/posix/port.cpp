@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hal/hal.h"
+#include "hal/posix/network.h"
 
 namespace qcot {
 namespace hal {
@@ -95,6 +96,7 @@ void port_open(const char* link) {
 }
 
 void port_close() {
+    network_end();
     if (link_path) unlink(link_path);
     if (master >= 0) close(master);
 }
@@ -104,14 +106,20 @@ void port_wait(uint64_t us) {
     const bool there = listener();
     if (!there && us > kAskAgainUs) us = kAskAgainUs;
     const timespec timeout = {time_t(us / 1000000), long(us % 1000000) * 1000};
-    pollfd fd = {master, short(POLLIN | (out_left ? POLLOUT : 0)), 0};
-    ppoll(&fd, there ? 1 : 0, &timeout, nullptr);
-    if (fd.revents & POLLOUT) flush();
+    bool writes;
+    const int network = network_fd(writes);
+    // A negative one is passed over.
+    pollfd fds[] = {
+        {there ? master : -1, short(POLLIN | (out_left ? POLLOUT : 0)), 0},
+        {network, short(POLLIN | (writes ? POLLOUT : 0)), 0},
+    };
+    ppoll(fds, 2, &timeout, nullptr);
+    if (fds[0].revents & POLLOUT) flush();
 }
 
 int16_t serial_read() {
     if (received_at == received_size) {
-        if (!connected) return -1;
+        if (!connected) return network_read();
         const ssize_t size = read(master, received, sizeof received);
         if (size <= 0) return -1;
         received_at = 0;
@@ -121,16 +129,20 @@ int16_t serial_read() {
 }
 
 bool serial_idle() {
+    if (!connected) return network_ready();
     if (out_left) flush();
     return out_left == 0;
 }
 
 void serial_send(const uint8_t* data, uint16_t size) {
-    if (!connected) return;  // said to nobody
+    if (!connected) return network_send(data, size);  // or said to nobody
     out = data;
     out_left = size;
     flush();
 }
+
+// A cable in which somebody listens comes first.
+void networked(bool enrolled) { network_poll(millis(), enrolled && !connected); }
 
 }  // namespace hal
 }  // namespace qcot

@@ -1,0 +1,198 @@
+"""Boards whose line is the broker: each looks to its port like a cable (docs/link-protocol.md, Over MQTT).
+
+A line is a pair of sockets that keeps messages apart: the broker's thread puts in what comes, the port reads it. What
+does not fit is let go, as a serial line would, since the link repeats what matters; so nothing here grows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from qcot.bridge.problems import LINE_REFUSED
+from qcot.errors import Problem, QcotError
+from qcot.link.problems import LINE_AWAY, PORT_BUSY, LinkError
+from qcot.mqtt import Ack, MqttLink, all_boards, board_topic
+
+SCHEME = "mqtt:"
+MAX_BOARDS = 1024
+MAX_MESSAGE = 512
+"""Bytes; a frame with its delimiter is at most 256."""
+ROOM = 64 * 1024
+"""Bytes that wait for a port at most."""
+MAX_QUEUED = 500
+"""Messages that the broker has not taken: above that boards wait, and transactions go first."""
+_HERE, _AWAY = b"1", b"0"
+
+
+def is_line(path: str) -> bool:
+    """Whether ``path`` names a board on the broker and not a serial port."""
+    return path.startswith(SCHEME)
+
+
+class MqttLine:
+    """One open line, with the methods of a SerialPort."""
+
+    def __init__(
+        self, path: str, end: socket.socket, send: Callable[[bytes], None], closed: Callable[[], None]
+    ) -> None:
+        self.path = path
+        self.fd = end.fileno()
+        self._end = end
+        self._send = send
+        self._closed = closed
+
+    def read(self) -> bytes:
+        """What has come in, a delimiter on either side of each message; raises LinkError `line-away` at its end."""
+        came = bytearray()
+        with contextlib.suppress(BlockingIOError):
+            while len(came) < ROOM:
+                message = self._end.recv(MAX_MESSAGE)
+                if not message:
+                    if came:
+                        break  # it is told next time
+                    raise LinkError(LINE_AWAY, f"{self.path}: the board or the broker went away")
+                came += b"\0" + message + b"\0"
+        return bytes(came)
+
+    def write(self, data: bytes) -> None:
+        """Send each frame in ``data`` as a message of its own."""
+        for frame in data.split(b"\0"):
+            if frame:
+                self._send(frame + b"\0")
+
+    def close(self) -> None:
+        """Give the line back; never raises."""
+        self._closed()
+        self._end.close()
+
+
+@dataclass
+class _Board:
+    present: bool = False
+    inlet: socket.socket | None = None
+    """The broker's end of the line, while it is open."""
+
+
+class MqttLines:
+    """All boards on the broker that ``patterns`` name (``mqtt:NAME``, ``mqtt:*``), which are subscribed to at once.
+
+    ``trouble`` may be called from the link's thread.
+    """
+
+    def __init__(
+        self,
+        link: MqttLink,
+        site: str,
+        bridge: str,
+        patterns: tuple[str, ...],
+        trouble: Callable[[str, Problem, str], None],
+    ) -> None:
+        self._link = link
+        self._names = (site, bridge)
+        self._patterns = tuple(each.removeprefix(SCHEME) for each in patterns if is_line(each))
+        self._trouble = trouble
+        self._boards: dict[str, _Board] = {}
+        self._lock = threading.Lock()
+        if self._patterns:
+            link.subscribe(all_boards(site, bridge, "up"), self._up)
+            link.subscribe(all_boards(site, bridge, "state"), self._state)
+            link.on_disconnect = lambda _reason: self._broker_away()
+
+    def present(self) -> list[str]:
+        """Paths of the boards that are on the broker now."""
+        with self._lock:
+            return sorted(SCHEME + name for name, board in self._boards.items() if board.present)
+
+    def open(self, path: str) -> MqttLine:
+        """Open a line; raises LinkError `line-away` or `port-busy`."""
+        name = path.removeprefix(SCHEME)
+        topic = board_topic(*self._names, name, "down")
+        with self._lock:
+            board = self._boards.get(name)
+            if board is None or not board.present:
+                raise LinkError(LINE_AWAY, f"{path}: no board of that name is on the broker")
+            if board.inlet is not None:
+                raise LinkError(PORT_BUSY, f"{path} is open")
+            # Keeps messages apart, and has an end.
+            outlet, inlet = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            for end in (outlet, inlet):
+                end.setblocking(False)
+            inlet.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
+            board.inlet = inlet
+
+        def send(frame: bytes) -> None:
+            if self._link.connected and self._link.queued < MAX_QUEUED:
+                with contextlib.suppress(QcotError):
+                    self._link.publish(topic, frame)
+
+        return MqttLine(path, outlet, send, lambda: self._hang_up(name))
+
+    def _hang_up(self, name: str) -> None:
+        with self._lock:
+            board = self._boards[name]
+            if board.inlet is not None:
+                board.inlet.close()
+                board.inlet = None
+
+    def _broker_away(self) -> None:
+        with self._lock:
+            for board in self._boards.values():
+                self._set(board, present=False)
+
+    @staticmethod
+    def _set(board: _Board, *, present: bool) -> None:
+        board.present = present
+        if not present and board.inlet is not None:
+            board.inlet.close()
+            board.inlet = None
+
+    def _up(self, topic: str, payload: bytes, ack: Ack) -> None:
+        ack()
+        board = self._board(topic)
+        if board is None:
+            return
+        if not 0 < len(payload) <= MAX_MESSAGE:
+            self._refuse(topic, f"a message of {len(payload)} bytes")
+            return
+        with self._lock:
+            board.present = True
+            if board.inlet is not None:
+                with contextlib.suppress(OSError):  # no room
+                    board.inlet.send(payload)
+
+    def _state(self, topic: str, payload: bytes, ack: Ack) -> None:
+        ack()
+        board = self._board(topic)
+        if board is None:
+            return
+        if payload not in (_HERE, _AWAY):
+            self._refuse(topic, f"a state of {len(payload)} bytes that is neither 0 nor 1")
+            return
+        with self._lock:
+            self._set(board, present=payload == _HERE)
+
+    def _board(self, topic: str) -> _Board | None:
+        """The board of a topic, None if it is not to be served."""
+        name = topic.split("/")[-2]
+        try:
+            board_topic(*self._names, name, "up")
+        except QcotError as error:
+            self._refuse(topic, error.reason)
+            return None
+        if not any(fnmatchcase(name, pattern) for pattern in self._patterns):
+            return None
+        with self._lock:
+            if name not in self._boards and len(self._boards) < MAX_BOARDS:
+                self._boards[name] = _Board()
+            found = self._boards.get(name)
+        if found is None:
+            self._refuse(topic, f"there are {MAX_BOARDS} boards already")
+        return found
+
+    def _refuse(self, topic: str, reason: str) -> None:
+        self._trouble(SCHEME + topic.split("/")[-2][:64], LINE_REFUSED, reason)
