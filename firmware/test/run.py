@@ -223,7 +223,7 @@ def write_headers() -> None:
 
 def sources(suite: Suite, program: Path) -> list[str]:
     files = [program]
-    files += [f for lib in suite.libs for f in sorted((LIB / lib).glob("*.cpp"))]
+    files += [f for lib in suite.libs for kind in ("*.cpp", "*.S") for f in sorted((LIB / lib).glob(kind))]
     if suite.memory_hal:
         files.append(HERE / "support" / "memory_hal.cpp")
     return [str(f) for f in files]
