@@ -32,7 +32,9 @@ from qcot.link.messages import (
     Result,
     Status,
 )
+from qcot.link.messages import decode as decode_message
 from qcot.link.problems import LinkError
+from signer_peer import SignerPeer
 
 IMAGE = bytes(range(32))
 CHANNELS = (
@@ -64,6 +66,7 @@ class Board:
     history: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("forged", "replayed"), 0))
     acks: list[int] = field(default_factory=list)
+    signer: SignerPeer | None = None
 
     def __post_init__(self) -> None:
         self.boot()
@@ -90,6 +93,10 @@ class Board:
         return _hmac(self.key, data)[:16]
 
     @property
+    def firmware(self) -> tuple[int, int, int]:
+        return (1, 1 if self.signer else 0, 0)
+
+    @property
     def head(self) -> int:
         return len(self.sampled)
 
@@ -101,7 +108,7 @@ class Board:
     def hello(self) -> bytes:
         state = (1 if self.key else 0) | (4 if self.damaged else 0)
         body = Hello(
-            state, self.device, self.epoch, self.nonce, (1, 0, 0), self.image, len(CHANNELS), self.model
+            state, self.device, self.epoch, self.nonce, self.firmware, self.image, len(CHANNELS), self.model
         ).encode()
         return wire(seal(Hello.TYPE, body))
 
@@ -185,7 +192,7 @@ class Board:
         if opening.epoch == self.epoch and self.base <= opening.seq <= self.head:
             self.base = opening.seq
         base_link = self.links[self.base]
-        opened = Opened(self.device, self.epoch, self.image, (1, 0, 0), self.base, self.head, base_link, 0)
+        opened = Opened(self.device, self.epoch, self.image, self.firmware, self.base, self.head, base_link, 0)
         self.out += self.auth(opened)
 
     def _command(self, frame: Frame) -> None:
@@ -208,6 +215,11 @@ class Board:
             index = Describe.decode(frame.body).channel
             known = index < len(CHANNELS)
             self.out += self.auth(CHANNELS[index] if known else Result(frame.counter, Code.BAD_CHANNEL, index))
+        elif self.signer is not None:
+            link = self.links[self.base]
+            answer = self.signer.answer(decode_message(frame), self.device, self.epoch, self.base, link)
+            for each in [Result(frame.counter, answer, 0)] if isinstance(answer, Code) else answer:
+                self.out += self.auth(each)
 
 
 class PtyBoard:

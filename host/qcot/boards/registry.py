@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from qcot.boards.nodes import SignerState
 from qcot.crypto import keyfile
 from qcot.errors import Problem, QcotError
 from qcot.link.keys import CHALLENGE_SIZE, DEVICE_SIZE
@@ -84,6 +85,8 @@ class BoardRegistry:
     def __init__(self, home: Path) -> None:
         self._keys = home / "keys" / "boards"
         self._records = home / "boards"
+        self.nodes = self._records
+        """The folder for the leaves of boards' own keys."""
 
     def draw(self) -> tuple[bytes, bytes]:
         """A new device id and its K_device, on disk before this returns."""
@@ -109,7 +112,7 @@ class BoardRegistry:
 
     def keep_proof(self, device: bytes, proof: Proof) -> None:
         """Write the board's proof of possession, which the authority is shown."""
-        _write_whole(self._proof_path(device), proof.challenge + proof.frame)
+        write_whole(self._proof_path(device), proof.challenge + proof.frame)
 
     def proof(self, device: bytes) -> Proof | None:
         """The proof of possession of ``device``, or None where none was kept."""
@@ -121,7 +124,7 @@ class BoardRegistry:
 
     def record(self, board: EnrolledBoard) -> None:
         """Write the public record, whole or not at all: the enrolment has ended."""
-        _write_whole(self._record_path(board.device), (board.to_json() + "\n").encode())
+        write_whole(self._record_path(board.device), (board.to_json() + "\n").encode())
 
     def board(self, device: bytes) -> EnrolledBoard | None:
         """The record of ``device``, or None when it is not enrolled here; raises QcotError `bad-board-record`."""
@@ -135,6 +138,17 @@ class BoardRegistry:
         if board.device != device:
             raise QcotError(BAD_RECORD, f"{self._record_path(device)} is of board {board.device.hex()}")
         return board
+
+    def keep_signer(self, device: bytes, state: SignerState) -> None:
+        """Write how the board's own key stands."""
+        write_whole(self._signer_path(device), (state.to_json() + "\n").encode())
+
+    def signer(self, device: bytes) -> SignerState | None:
+        """How the board's own key stood when it was heard last; None where it has none, or the file can't be read."""
+        try:
+            return SignerState.from_json(self._signer_path(device).read_bytes())
+        except (OSError, ValueError):
+            return None
 
     def boards(self) -> list[EnrolledBoard]:
         """All enrolled boards, by device id."""
@@ -151,11 +165,15 @@ class BoardRegistry:
     def _record_path(self, device: bytes) -> Path:
         return self._records / f"{device.hex()}.json"
 
+    def _signer_path(self, device: bytes) -> Path:
+        return self._records / f"{device.hex()}.signer"
+
     def _proof_path(self, device: bytes) -> Path:
         return self._keys / f"{device.hex()}.proof"
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, whole or not at all and on disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     with part.open("wb") as file:

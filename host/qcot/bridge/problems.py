@@ -73,3 +73,21 @@ STATEMENT_REFUSED = Problem(
 """The gateway's own name and reason stand in the reason."""
 REFUSED = Problem("transaction-refused", "Read the reason; the transaction is kept aside in the outbox.")
 """The gateway's own name and reason stand in the reason."""
+
+SIGNER_EXHAUSTED = Problem(
+    "signer-exhausted",
+    "Stop the bridge and run `qcot signer generate`: the board makes a new key, and its certificate is renewed.",
+)
+SIGNER_NO_KEY = Problem("signer-no-key", "Run `qcot signer generate`: the board makes a key of its own.")
+SIGNER_DAMAGED = Problem(
+    "signer-key-damaged", "Erase the board (hold D12 to GND while it resets), enrol it again and make a new key."
+)
+SIGNER_UNKNOWN = Problem("signer-unknown", "Flash the firmware that belongs to this version of qcot.")
+SIGNER_UNCERTIFIED = Problem(
+    "signer-uncertified", "Run `qcot signer certify`: the board's certificate is renewed, with this key in it."
+)
+NODES_DAMAGED = Problem("signer-nodes-damaged", "Nothing: what is missing is had from the board again.")
+TREE_WRONG = Problem("signer-tree-wrong", "Erase the board and enrol it again: its key does not hold together.")
+SIGN_REFUSED = Problem("sign-refused", "Nothing: it is tried again; if it goes on, look at `qcot signer status`.")
+SIGNATURE_LOST = Problem("signature-lost", "Nothing: the next leaf is used; if it goes on, check the cable.")
+SIGNATURE_BAD = Problem("board-signature-bad", "Nothing: the next leaf is used; if it goes on, replace the board.")

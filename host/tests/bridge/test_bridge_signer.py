@@ -1,0 +1,316 @@
+"""The signer's state machine against a board, with a clock that the test moves; pyhsslms says what a signature is."""
+
+import os
+
+import pyhsslms.pyhsslms as library
+import pytest
+from board_peer import Board
+from qcot.boards.nodes import KeyName, NodeStore
+from qcot.bridge.signer import KeyReady, Progress, Signed, SignerDriver, Told
+from qcot.crypto.lms import checkpoint_message
+from qcot.link.events import Event, Resume, SawHello, SessionOpened, TookReadings, Trouble
+from qcot.link.frames import FrameDecoder
+from qcot.link.messages import Code
+from qcot.link.session import Session
+from qcot.link.signer import Leaf, Phase, Sign, Signature, WantLeaf
+from signer_peer import LEAVES, SignerPeer
+
+DEVICE = bytes.fromhex("0102030405060708")
+
+
+class Site:
+    """A board that signs, a line that can be bent, and a driver; readings go on all the while."""
+
+    def __init__(self, folder, signer=None):
+        self.folder = folder
+        self.signer = signer or SignerPeer()
+        self.board = Board(device=DEVICE, key=os.urandom(32), signer=self.signer)
+        self.disk = Resume()
+        self.now = 0.0
+        self.taken = self.steps = 0
+        self.outcomes = []
+        self.to_host = lambda frame: True
+        self.connect()
+
+    def connect(self):
+        self.session = Session(listen=0.0)
+        self.driver = SignerDriver(DEVICE, self.session, lambda name: NodeStore(self.folder, name))
+
+    def reset(self):
+        self.board.boot()
+        self.disk = Resume()
+        self.connect()
+
+    def step(self):
+        self.now += 0.01
+        self.steps += 1
+        if self.board.mac and self.steps % 7 == 0:
+            self.board.sample(0, 1, round(self.now * 1000))
+        said = FrameDecoder().feed(b"\0" + self.board.say(self.now))
+        events: list[Event] = []
+        for frame in said:
+            if self.to_host(frame):
+                for event in self.session.take([frame], self.now):
+                    self.hear(event)
+        self.board.hear(self.session.poll(self.now, events))
+        for event in events:
+            self.hear(event)
+        self.outcomes += self.driver.tick(self.now)
+
+    def hear(self, event):
+        match event:
+            case SawHello(hello=hello):
+                self.session.open(hello, self.board.key, self.disk, os.urandom(16))
+            case SessionOpened(position=position):
+                self.disk = position
+                self.driver.start()
+            case TookReadings(position=position):
+                self.taken += event.readings.count
+                self.disk = position
+                self.session.acknowledge(position.epoch, position.seq)
+        self.outcomes += self.driver.take(event, self.now)
+
+    def until(self, condition, seconds=200.0):
+        end = self.now + seconds
+        while not condition():
+            assert self.now < end, self.outcomes[-5:]
+            self.step()
+
+    def of(self, kind):
+        return [each for each in self.outcomes if isinstance(each, kind)]
+
+    def told(self):
+        return [each.problem.name for each in self.of(Told)]
+
+    def make_key(self):
+        self.driver.want_key()
+        self.until(lambda: self.of(KeyReady))
+        return self.of(KeyReady)[-1].public
+
+    def sign(self):
+        before = len(self.of(Signed))
+        self.driver.want_signature()
+        self.until(lambda: len(self.of(Signed)) > before)
+        return self.of(Signed)[-1]
+
+
+def holds(signed: Signed) -> bool:
+    proof = signed.proof
+    message = checkpoint_message(DEVICE, proof.epoch, proof.seq, proof.link)
+    return library.LmsPublicKey.deserialize(signed.public).verify(message, proof.signature)
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+@pytest.fixture
+def ready(tmp_path):
+    made = Site(tmp_path, SignerPeer(Phase.READY))
+    made.until(lambda: made.of(KeyReady))
+    return made
+
+
+def test_a_key_is_made_leaf_by_leaf_while_readings_go_on(site):
+    public = site.make_key()
+    assert public == site.signer.public
+    assert site.signer.asked == list(range(LEAVES))
+    assert [each.done for each in site.of(Progress)] == list(range(1, LEAVES + 1))
+    assert site.taken > 0
+    assert site.told() == []
+
+
+def test_nobody_s_board_is_given_a_key_unasked(site):
+    site.until(lambda: site.now > 3)
+    assert site.driver.resting
+    assert site.driver.state.phase is Phase.NONE
+    assert site.signer.generation == 0
+
+
+def test_the_next_leaf_is_asked_for_only_when_the_last_is_on_disk(tmp_path, monkeypatch):
+    site = Site(tmp_path)
+    add = NodeStore.add
+
+    def watched(store, index, leaf):
+        assert site.signer.asked[-1] == index
+        add(store, index, leaf)
+        assert NodeStore(tmp_path, store.name).get(index) == leaf
+
+    monkeypatch.setattr(NodeStore, "add", watched)
+    site.make_key()
+
+
+def test_a_signature_holds_for_another_implementation_and_says_where_the_chain_stands(ready):
+    for leaf in range(3):
+        signed = ready.sign()
+        assert holds(signed)
+        assert signed.public == ready.signer.public
+        assert signed.proof.link == ready.board.links[signed.proof.seq]
+        assert ready.signer.signed == list(range(leaf + 1))
+    assert ready.told() == []
+
+
+def test_a_reset_in_mid_key_goes_on_where_the_board_stands(site):
+    site.driver.want_key()
+    site.until(lambda: len(site.signer.asked) == 10)
+    site.signer.next -= 1  # what was told was not committed: the power went a moment too soon
+    site.reset()
+    site.until(lambda: site.of(KeyReady))
+    assert sorted(set(site.signer.asked)) == list(range(LEAVES))
+    assert holds(site.sign())
+
+
+def test_a_leaf_that_is_lost_on_the_line_is_asked_for_again(site):
+    seen = []
+    site.to_host = lambda frame: not (frame.type == Leaf.TYPE and len(seen) < 3 and not seen.append(1))
+    site.make_key()
+    assert len(seen) == 3
+    assert holds(site.sign())
+
+
+def test_a_signature_of_which_a_part_is_lost_burns_its_leaf_and_the_next_is_used(ready):
+    lost = []
+    ready.to_host = lambda frame: not (frame.type == Signature.TYPE and not lost and not lost.append(1))
+    signed = ready.sign()
+    assert holds(signed)
+    assert ready.signer.signed == [0, 1]
+    assert ready.told() == ["signature-lost"]
+
+
+@pytest.mark.parametrize("kind", ["the end", "all of it", "the checkpoint"])
+def test_whatever_is_lost_of_a_signature_no_leaf_signs_twice(ready, kind):
+    lost = []
+
+    def bend(frame):
+        signing = frame.type in (0x0A, 0x0B)
+        hit = signing and (kind != "the end" or frame.body[4:5] == b"\x30") and (kind != "the checkpoint" or not lost)
+        if hit and not (kind != "the checkpoint" and ready.signer.signed[-1:] == [1]):
+            lost.append(frame)
+            return False
+        return True
+
+    ready.to_host = bend
+    signed = ready.sign()
+    assert holds(signed)
+    assert ready.signer.signed == [0, 1]
+    assert set(ready.told()) <= {"signature-lost", "sign-refused"}
+
+
+def test_sign_is_never_said_twice_even_if_nothing_answers(ready):
+    sent = []
+    hear = ready.board.hear
+    sign = Sign.TYPE
+
+    def listen(data):
+        sent.extend(frame for frame in FrameDecoder().feed(b"\0" + data) if frame.type == sign)
+        if not any(frame.type == sign for frame in FrameDecoder().feed(b"\0" + data)):
+            hear(data)
+
+    ready.board.hear = listen
+    ready.driver.want_signature()
+    ready.until(lambda: any(each.ends for each in ready.of(Told)))
+    assert len(sent) == 3  # in three attempts, each after asking where the board stands
+    assert ready.signer.signed == []
+    assert ready.told() == ["sign-refused"] * 3
+    assert not ready.driver.wants_signature
+
+
+def test_a_tree_that_is_used_up_is_told_once_and_a_new_key_can_be_made(ready):
+    ready.signer.next = LEAVES - 1
+    ready.driver.start()
+    assert holds(ready.sign())
+    ready.until(ready.told)
+    for _ in range(3):
+        ready.driver.want_signature()
+        ready.until(lambda: ready.driver.resting)
+    assert ready.told() == ["signer-exhausted"]
+    assert "generation 1" in ready.of(Told)[0].reason
+    old = ready.signer.public
+    ready.outcomes.clear()
+    assert ready.make_key() != old
+    assert ready.signer.generation == 2
+    assert holds(ready.sign())
+
+
+def test_lost_and_damaged_leaves_are_had_from_the_board_again(ready):
+    (file,) = ready.folder.glob("*.leaves")
+    held = bytearray(file.read_bytes())
+    held[34 + 3 * 32 + 10] ^= 1
+    file.write_bytes(held[:-7])
+    ready.signer.asked.clear()
+    ready.outcomes.clear()
+    ready.reset()
+    ready.until(lambda: ready.of(KeyReady))
+    assert ready.signer.asked == [3, LEAVES - 1]
+    assert ready.told() == ["signer-nodes-damaged"]
+    assert holds(ready.sign())
+
+
+def test_leaves_of_another_key_are_found_out_before_the_board_is_given_a_path(ready):
+    other = SignerPeer(Phase.READY)
+    store = NodeStore(ready.folder, KeyName(DEVICE, bytes.fromhex("0000000a00000007"), 1, ready.signer.key.I))
+    store.add(5, other.leaf(6))
+    ready.reset()
+    ready.outcomes.clear()
+    ready.signer.asked.clear()
+    ready.until(lambda: ready.of(KeyReady))
+    assert ready.told() == ["signer-nodes-damaged"]
+    assert ready.signer.asked == list(range(LEAVES))
+    assert ready.signer.signed == []
+    assert holds(ready.sign())
+
+
+def test_a_board_whose_leaves_never_make_its_root_is_left_alone(ready):
+    ready.signer.leaf = lambda index: bytes([index]) * 24
+    ready.driver.rebuild()
+    ready.until(lambda: ready.driver.resting)
+    assert ready.told() == ["signer-nodes-damaged", "signer-tree-wrong"]
+    ready.until(lambda: ready.now > 100, 200)
+    assert ready.signer.asked[-LEAVES:] == list(range(LEAVES))
+
+
+def test_a_busy_board_is_asked_again_a_second_later(ready):
+    answer, refused = ready.signer.answer, []
+
+    def busy(command, *rest):
+        if isinstance(command, WantLeaf) and len(refused) < 2:
+            refused.append(command)
+            return Code.BUSY
+        return answer(command, *rest)
+
+    ready.signer.answer = busy
+    assert holds(ready.sign())
+    assert len(refused) == 2
+    assert ready.told() == []
+
+
+def test_a_full_disk_stops_the_making_of_a_key_and_not_the_readings(site, monkeypatch):
+    import errno
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        site.driver.want_key()
+        site.until(site.told)
+        before = site.taken
+        site.until(lambda: site.taken > before + 20)
+        assert site.told() == ["signer-nodes-io"]
+        assert len(site.signer.asked) <= 1
+    site.until(lambda: site.of(KeyReady))
+
+
+def test_a_damaged_key_and_a_missing_one_are_told_by_name(tmp_path):
+    site = Site(tmp_path, SignerPeer(Phase.DAMAGED))
+    site.until(site.told)
+    assert site.told() == ["signer-key-damaged"]
+    site = Site(tmp_path)
+    site.driver.want_signature()
+    site.until(site.told)
+    assert site.told() == ["signer-no-key"]
+
+
+def test_a_trouble_that_is_not_the_signer_s_is_none_of_its_business(ready):
+    assert ready.driver.take(Trouble(None, "something else"), 0.0) == []
