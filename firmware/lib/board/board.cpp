@@ -23,9 +23,9 @@ uint16_t until(uint32_t now, uint32_t since, uint16_t period) {
 
 void Board::begin() {
     if (hal::erase_wanted()) store::erase();
-    store::Rates rates;
-    configured_ = store::rates_load(rates);
-    for (uint8_t i = 0; i < kChannels; ++i) hal::sample_every(i, rates[i]);
+    const uint16_t settings = store::settings();
+    configured_ = settings;
+    for (uint8_t i = 0; i < kChannels; ++i) set_rate(i, store::setting(settings, i).rate);
     epoch_ = store::epoch_next();
     uint8_t device[kDeviceSize];
     identity_ = store::identity_read(device, nullptr);
@@ -35,6 +35,14 @@ void Board::begin() {
     renew_nonce();
     sha256_init(image_.state);
     spoke_at_ = hal::millis() - kHelloMs;
+}
+
+void Board::set_rate(uint8_t channel, uint32_t rate) {
+    if (channel < kAdcChannels) {
+        hal::sample_every(channel, rate);
+    } else {
+        sensors_.set_rate(channel, rate);
+    }
 }
 
 void Board::restart_chain() {
@@ -48,6 +56,7 @@ uint16_t Board::poll() {
     if (ring_.head() < kEpochReadings) hal::watchdog_feed();
     show(now);
     listen();
+    if (sensors_.poll(now)) return 0;
     if (!image_ready_) {
         hash_image();
         return 0;
@@ -63,7 +72,7 @@ uint16_t Board::poll() {
         if (transmit(now)) return 0;
     }
     if (identity_ == store::Identity::good && outbox_.chain_one()) return 0;
-    return patience(now);
+    return sensors_.patience(now, patience(now));
 }
 
 void Board::show(uint32_t now) {

@@ -9,6 +9,7 @@
 #include "hal/hal.h"
 #include "limits.h"
 #include "chain/outbox.h"
+#include "sensors/sensors.h"
 #include "store.h"
 
 namespace qcot {
@@ -52,6 +53,7 @@ private:
     void enrol(const uint8_t* body);
     void configure(const uint8_t* body);
     void describe(const uint8_t* body);
+    void calibrate(const uint8_t* body);
     void acknowledge(const uint8_t* body);
     void ask_signer(const uint8_t* body);
     void generate(const uint8_t* body);
@@ -59,6 +61,7 @@ private:
     void path(const uint8_t* body);
     void sign(const uint8_t* body);
 
+    void set_rate(uint8_t channel, uint32_t rate);
     Writer begin_frame(Type type);
     void put_device(Writer& out) const;
     static void put_version(Writer& out);
@@ -70,6 +73,7 @@ private:
 
     Ring<kRingBytes> ring_;
     Outbox<Ring<kRingBytes>, kMaxFrames> outbox_;
+    Sensors sensors_;
     FrameDecoder<kMaxHostRaw> decoder_;
     FrameBuffer frame_;
 

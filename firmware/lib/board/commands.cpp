@@ -38,6 +38,7 @@ void Board::receive() {
         {Type::configure, true, 5, &Board::configure},
         {Type::describe, true, 1, &Board::describe},
         {Type::ack, true, 4, &Board::acknowledge},
+        {Type::calibrate, true, 13, &Board::calibrate},
         {Type::ask_signer, true, 0, &Board::ask_signer},
         {Type::generate, true, 0, &Board::generate},
         {Type::want_leaf, true, 4, &Board::want_leaf},
@@ -174,14 +175,34 @@ void Board::configure(const uint8_t* body) {
     const uint8_t index = body[0];
     const uint32_t rate = read_u32(body + 1);
     if (index >= kChannels) return result(Code::bad_channel);
-    if (rate != 0 && (rate < kMinRate || rate > kMaxRate)) return result(Code::bad_rate, index);
-    store::Rates rates;
-    store::rates_load(rates);
-    if (rates[index] != rate || !configured_) {
-        rates[index] = rate;
-        if (!store::rates_write(rates)) return result(Code::storage_failed);
+    if (!allows(index, rate)) return result(Code::bad_rate, index);
+    const uint16_t settings = store::settings();
+    for (uint8_t other = 0; rate && other < kChannels; ++other) {
+        if (share_pins(index, other) && store::setting(settings, other).rate) return result(Code::pin_taken, other);
+    }
+    store::Setting setting = store::setting(settings, index);
+    if (setting.rate != rate || !configured_) {
+        setting.rate = rate;
+        if (!store::setting_write(index, setting)) return result(Code::storage_failed);
         configured_ = true;
-        hal::sample_every(index, rate);
+        set_rate(index, rate);
+    }
+    result(Code::ok);
+}
+
+void Board::calibrate(const uint8_t* body) {
+    const uint8_t index = body[0];
+    if (index >= kChannels) return result(Code::bad_channel);
+    const int32_t num = int32_t(read_u32(body + 1));
+    const int32_t den = int32_t(read_u32(body + 5));
+    const int32_t offset = int32_t(read_u32(body + 9));
+    const bool none = !num && !den && !offset;
+    if (!none && (!num || num != int16_t(num) || den <= 0 || den != int16_t(den))) return result(Code::bad_calibration, index);
+    const store::Setting before = store::setting(store::settings(), index);
+    const store::Setting setting = {before.rate, int16_t(num), int16_t(den), offset};
+    if (setting.num != before.num || setting.den != before.den || setting.offset != before.offset) {
+        if (!store::setting_write(index, setting)) return result(Code::storage_failed);
+        configured_ = true;
     }
     result(Code::ok);
 }
@@ -189,17 +210,21 @@ void Board::configure(const uint8_t* body) {
 void Board::describe(const uint8_t* body) {
     const uint8_t index = body[0];
     if (index >= kChannels) return result(Code::bad_channel);
-    const Channel record = channel(index);
-    store::Rates rates;
-    store::rates_load(rates);
+    Channel record = channel(index);
+    const store::Setting setting = store::setting(store::settings(), index);
+    if (setting.den) {
+        record.num = setting.num;
+        record.den = setting.den;
+        record.offset = setting.offset;
+    }
     const uint8_t length = uint8_t(strlen(record.name));
 
     Writer out = begin_frame(Type::channel);
     out.u8(index);
-    out.u32(rates[index]);
+    out.u32(setting.rate);
     out.u32(uint32_t(int32_t(record.num)));
     out.u32(uint32_t(int32_t(record.den)));
-    out.u32(uint32_t(int32_t(record.offset)));
+    out.u32(uint32_t(record.offset));
     out.u8(length);
     out.bytes(record.name, length);
     out.bytes(record.unit, uint8_t(strlen(record.unit)));

@@ -24,21 +24,28 @@ struct __attribute__((packed)) EpochRecord {
     uint16_t crc;
 };
 
-struct __attribute__((packed)) RatesRecord {
-    uint8_t turn;  // counts writes, modulo 256
-    Rates rates;
-    uint16_t crc;
+// A settings record is turn (counts writes, modulo 256), an entry for each channel that a board may have, CRC: of one size,
+// so that another firmware finds its channels in it. Entries are kept inverted, so that a channel that nobody set is blank.
+struct __attribute__((packed)) Entry {
+    uint8_t rate[3];
+    int16_t num;
+    int16_t den;
+    int32_t offset;
 };
+constexpr uint8_t kMostChannels = 22;
+constexpr uint8_t kEntriesAt = 1;
+constexpr uint8_t kSettingsCrcAt = kEntriesAt + kMostChannels * sizeof(Entry);
+static_assert(kChannels <= kMostChannels, "a channel too many for the settings record");
 
 constexpr uint16_t kIdentityAt = 0;
 constexpr uint16_t kEpochAt = 48;
 constexpr uint8_t kEpochSlots = 16;
-constexpr uint16_t kRatesAt = 144;
-constexpr uint16_t kRatesStep = 80;
-constexpr uint16_t kEnd = kRatesAt + 2 * kRatesStep;
+constexpr uint16_t kSettingsAt = 144;
+constexpr uint16_t kSettingsStep = 248;
+constexpr uint16_t kEnd = kSettingsAt + 2 * kSettingsStep;
 static_assert(kIdentityAt + sizeof(IdentityRecord) <= kEpochAt, "");
-static_assert(kEpochAt + kEpochSlots * sizeof(EpochRecord) <= kRatesAt, "");
-static_assert(sizeof(RatesRecord) <= kRatesStep && kEnd <= 1024, "");
+static_assert(kEpochAt + kEpochSlots * sizeof(EpochRecord) <= kSettingsAt, "");
+static_assert(kSettingsCrcAt + 2 <= kSettingsStep && kEnd <= 640, "");
 
 constexpr uint8_t kBlank = 0xFF;
 constexpr uint8_t kMarker = 0xA5;
@@ -72,25 +79,21 @@ bool epoch_at(uint8_t slot, uint32_t& epoch) {
     return record.crc == crc_of(record, offsetof(EpochRecord, crc));
 }
 
-uint16_t rates_at(int8_t slot) { return uint16_t(kRatesAt + uint8_t(slot) * kRatesStep); }
-
-bool rates_good(int8_t slot) {
-    const uint16_t at = rates_at(slot), end = uint16_t(at + offsetof(RatesRecord, crc));
+uint16_t settings_crc(uint16_t at) {
+    const uint16_t end = uint16_t(at + kSettingsCrcAt);
     uint16_t crc = kCrcInit;
-    for (uint16_t i = at; i != end; ++i) crc = crc16_step(crc, byte_at(i));
+    while (at != end) crc = crc16_step(crc, byte_at(at++));
+    return crc;
+}
+
+bool settings_end_in(uint16_t at, uint16_t crc) {
+    const uint16_t end = uint16_t(at + kSettingsCrcAt);
     return byte_at(end) == uint8_t(crc) && byte_at(uint16_t(end + 1)) == uint8_t(crc >> 8);
 }
 
-// The slot that holds the newest good rates, or -1; `turn` is its turn.
-int8_t rates_slot(uint8_t& turn) {
-    int8_t best = -1;
-    for (int8_t slot = 0; slot < 2; ++slot) {
-        const uint8_t other = byte_at(rates_at(slot));
-        if (!rates_good(slot) || (best >= 0 && int8_t(other - turn) < 0)) continue;
-        best = slot;
-        turn = other;
-    }
-    return best;
+void invert(Entry& entry) {
+    uint8_t* const bytes = reinterpret_cast<uint8_t*>(&entry);
+    for (uint8_t i = 0; i < sizeof entry; ++i) bytes[i] = uint8_t(~bytes[i]);
 }
 
 void blank(uint16_t at, uint16_t size) {
@@ -135,7 +138,7 @@ bool identity_write(const uint8_t device[kDeviceSize], const uint8_t secret[kSec
 void erase() {
     // The marker is the last byte of its record: cut short, this leaves a damage that shows, and asks to be repeated.
     blank(kIdentityAt, sizeof(IdentityRecord));
-    blank(kRatesAt, 2 * kRatesStep);
+    blank(kSettingsAt, 2 * kSettingsStep);
 }
 
 uint32_t epoch_next() {
@@ -159,23 +162,46 @@ uint32_t epoch_next() {
     return 0;
 }
 
-bool rates_load(Rates rates) {
-    uint8_t turn = 0;
-    const int8_t slot = rates_slot(turn);
-    memset(rates, 0, sizeof(Rates));
-    if (slot < 0) return false;
-    hal::storage_read(uint16_t(rates_at(slot) + offsetof(RatesRecord, rates)), rates, sizeof(Rates));
-    return true;
+uint16_t settings() {
+    uint16_t best = 0;
+    for (uint16_t at = kSettingsAt; at != kEnd; at = uint16_t(at + kSettingsStep)) {
+        if (!settings_end_in(at, settings_crc(at))) continue;
+        if (best == 0 || int8_t(byte_at(at) - byte_at(best)) > 0) best = at;
+    }
+    return best;
 }
 
-bool rates_write(const Rates rates) {
-    RatesRecord record;
-    uint8_t turn = 0;
-    const int8_t newest = rates_slot(turn);
-    record.turn = newest < 0 ? uint8_t(0) : uint8_t(turn + 1);
-    memcpy(record.rates, rates, sizeof(Rates));
-    record.crc = crc_of(record, offsetof(RatesRecord, crc));
-    return write_and_check(rates_at(newest == 0 ? 1 : 0), record);
+Setting setting(uint16_t settings, uint8_t channel) {
+    Entry entry = {};
+    if (settings) {
+        hal::storage_read(uint16_t(settings + kEntriesAt + channel * sizeof entry), &entry, sizeof entry);
+        invert(entry);
+    }
+    const uint32_t rate = entry.rate[0] | uint16_t(entry.rate[1] << 8) | uint32_t(entry.rate[2]) << 16;
+    return {rate, entry.num, entry.den, entry.offset};
+}
+
+// Byte by byte from one slot to the other: a whole record would not fit on the stack.
+bool setting_write(uint8_t channel, const Setting& changed) {
+    static_assert(kMaxRate < 1ul << 24, "a rate has three bytes");
+    Entry entry = {{uint8_t(changed.rate), uint8_t(changed.rate >> 8), uint8_t(changed.rate >> 16)},
+                   changed.num, changed.den, changed.offset};
+    invert(entry);
+    const uint8_t entry_at = uint8_t(kEntriesAt + channel * sizeof entry);
+    const uint16_t from = settings();
+    const uint16_t to = from == kSettingsAt ? kSettingsAt + kSettingsStep : kSettingsAt;
+    uint16_t crc = kCrcInit;
+    for (uint8_t i = 0; i < kSettingsCrcAt; ++i) {
+        const uint8_t in_entry = uint8_t(i - entry_at);
+        uint8_t byte = from ? byte_at(uint16_t(from + i)) : kBlank;
+        if (i == 0) ++byte;
+        if (in_entry < sizeof entry) byte = reinterpret_cast<const uint8_t*>(&entry)[in_entry];
+        crc = crc16_step(crc, byte);
+        hal::storage_write(uint16_t(to + i), &byte, 1);
+    }
+    const uint8_t end[] = {uint8_t(crc), uint8_t(crc >> 8)};
+    hal::storage_write(uint16_t(to + kSettingsCrcAt), end, sizeof end);
+    return settings_crc(to) == crc && settings_end_in(to, crc);
 }
 
 }  // namespace store

@@ -1,4 +1,4 @@
-// What a board keeps in its EEPROM: identity, boot epoch, rates. Each record ends in a CRC, and a write that was cut short
+// What a board keeps in its EEPROM: identity, boot epoch, settings. Each record ends in a CRC, and a write that was cut short
 // leaves either what was there before or a damage that shows. The map is in docs/board.md.
 #pragma once
 
@@ -17,18 +17,27 @@ Identity identity_read(uint8_t device[kDeviceSize], uint8_t* secret);
 // False if it did not read back.
 bool identity_write(const uint8_t device[kDeviceSize], const uint8_t secret[kSecretSize]);
 
-// The identity and the rates; the epoch counts on, as it counts the EEPROM's wear.
+// The identity and the settings; the epoch counts on, as it counts the EEPROM's wear.
 void erase();
 
 // Counts this boot: one record written. 0 if no slot takes it.
 uint32_t epoch_next();
 
-using Rates = uint32_t[kChannels];
+// What a host set of a channel.
+struct Setting {
+    uint32_t rate;  // mHz; 0 is off
+    int16_t num;    // its calibration; `den` 0: none, the channel's own holds
+    int16_t den;
+    int32_t offset;
+};
 
-// What a host stored, and true; else zeros, and false: a board samples what it was told to.
-bool rates_load(Rates rates);
-// Into the older of two slots. False if it did not read back; the newer one still stands then.
-bool rates_write(const Rates rates);
+// Where the settings that hold lie in the EEPROM, or 0: no host has stored any, and a board samples what it was told to.
+uint16_t settings();
+// As stored there; zeros where `settings` is 0.
+Setting setting(uint16_t settings, uint8_t channel);
+// All settings anew, this one changed, into the older of two slots. False if they did not read back; the newer slot still
+// holds then.
+bool setting_write(uint8_t channel, const Setting& changed);
 
 }  // namespace store
 }  // namespace qcot

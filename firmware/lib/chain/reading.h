@@ -4,7 +4,8 @@
 
 namespace qcot {
 
-constexpr uint8_t kLost = 0xFF;  // the channel of a LOST reading
+constexpr uint8_t kLost = 0xFF;   // the channel of a LOST reading
+constexpr uint8_t kFault = 0x7E;  // of a FAULT: a measurement that was due and failed; value = channel | code << 8
 
 // One sample; its seq is its place in the chain.
 struct Reading {

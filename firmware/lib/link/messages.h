@@ -56,6 +56,7 @@ enum class Code : uint8_t {
     bad_calibration = 15,
     key_exists = 16,
     key_damaged = 17,
+    pin_taken = 18,
 };
 
 constexpr uint8_t kStateEnrolled = 1;

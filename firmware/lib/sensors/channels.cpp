@@ -1,39 +1,73 @@
 #include "channels.h"
 
-#include "hal/progmem.h"
-
 namespace qcot {
 namespace {
 
-#define QCOT_ANALOG(n) \
-    { "A" #n, "V", 5, 1024, 0 }
+const Channel kInput PROGMEM = {"A0", "V", 5, 1024, 0};
+const Channel kSupply PROGMEM = {"supply", "V", 1, 1000, 0};
+const Channel kChip PROGMEM = {"chip", "Cel", 1, 100, 0};
 
-const Channel kTable[] PROGMEM = {
-    QCOT_ANALOG(0), QCOT_ANALOG(1), QCOT_ANALOG(2), QCOT_ANALOG(3), QCOT_ANALOG(4), QCOT_ANALOG(5),
-#if defined(ARDUINO_AVR_NANO)
-    QCOT_ANALOG(6), QCOT_ANALOG(7),
-#elif defined(__AVR_ATmega2560__)
-    QCOT_ANALOG(6), QCOT_ANALOG(7), QCOT_ANALOG(8), QCOT_ANALOG(9), QCOT_ANALOG(10), QCOT_ANALOG(11),
-    QCOT_ANALOG(12), QCOT_ANALOG(13), QCOT_ANALOG(14), QCOT_ANALOG(15),
-#endif
-    {"supply", "V", 1, 1000, 0},
-#if defined(__AVR_ATmega328P__)
-    {"chip", "Cel", 1, 100, 0},
-#endif
+struct Row {
+    const Sensor* sensor;
+    const Channel* channels;
+    uint8_t count;
 };
 
-#undef QCOT_ANALOG
-
-static_assert(sizeof kTable == kChannels * sizeof(Channel), "a record for each channel");
+const Row kTable[] PROGMEM = {
+#define SENSOR(name, count) {&name.sensor, name.channels, count},
+#include "table.inc"
+#undef SENSOR
+};
 
 constexpr int32_t kBandgapMillivolts = 1100;
+
+template <typename Record>
+Record from_flash(const Record* at) {
+    Record out;
+    memcpy_P(&out, at, sizeof out);
+    return out;
+}
 
 }  // namespace
 
 Channel channel(uint8_t index) {
-    Channel out;
-    memcpy_P(&out, &kTable[index], sizeof out);
-    return out;
+    if (index < kAnalogInputs) {
+        Channel out = from_flash(&kInput);
+        char* digit = out.name + 1;
+        if (index >= 10) *digit++ = '1';
+        *digit = char('0' + index % 10);
+        return out;
+    }
+    if (index < kAdcChannels) return from_flash(index == kAnalogInputs ? &kSupply : &kChip);
+    const Place place = place_of(index);
+    return from_flash(from_flash(&kTable[place.sensor]).channels + (index - place.first));
+}
+
+Place place_of(uint8_t channel) {
+    Place at = {0, kAdcChannels, 0};
+    for (;; ++at.sensor) {
+        at.count = pgm_read_byte(&kTable[at.sensor].count);
+        if (channel - at.first < at.count) return at;
+        at.first = uint8_t(at.first + at.count);
+    }
+}
+
+Sensor sensor(uint8_t number) { return from_flash(from_flash(&kTable[number]).sensor); }
+
+#if defined(__AVR_ATmega328P__)
+bool share_pins(uint8_t channel, uint8_t other) {
+    const auto is_shared = [](uint8_t index) { return index == 4 || index == 5; };  // SDA and SCL
+    const auto is_on_bus = [](uint8_t index) { return index >= kAdcChannels && sensor(place_of(index).sensor).on_i2c; };
+    return (is_shared(channel) && is_on_bus(other)) || (is_shared(other) && is_on_bus(channel));
+}
+#else
+bool share_pins(uint8_t, uint8_t) { return false; }
+#endif
+
+bool allows(uint8_t channel, uint32_t rate) {
+    if (rate == 0) return true;
+    if (rate < kMinRate || rate > kMaxRate) return false;
+    return channel < kAdcChannels || rate <= 1000000 / sensor(place_of(channel).sensor).least_ms;
 }
 
 int32_t supply_millivolts(uint16_t counts) { return kBandgapMillivolts * 1024 / (counts ? counts : 1); }

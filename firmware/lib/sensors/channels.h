@@ -1,21 +1,14 @@
-// The channels of a board, as a table of records.
+// The channels of a board, as tables of records.
 #pragma once
 
 #include <stdint.h>
+
+#include "sensor.h"
 
 namespace qcot {
 
 constexpr uint32_t kMinRate = 100;  // mHz
 constexpr uint32_t kMaxRate = 200000;
-
-// Value in `unit` = (value + offset) * num / den (SenML, RFC 8428).
-struct Channel {
-    char name[7];
-    char unit[4];
-    int16_t num;
-    int16_t den;
-    int16_t offset;
-};
 
 #if defined(__AVR_ATmega2560__)
 constexpr uint8_t kAnalogInputs = 16;
@@ -35,11 +28,40 @@ constexpr bool kHasChip = false;
 #define QCOT_MODEL "native"
 #endif
 
-constexpr uint8_t kChannels = kAnalogInputs + 1 + (kHasChip ? 1 : 0);
-
 // The analog inputs in order (one conversion against the supply each), then the supply itself (from the bandgap
-// reference), then the chip's own temperature where there is a sensor.
+// reference), then the chip's own temperature where there is a sensor: what the sampler takes, by a timer.
+constexpr uint8_t kAdcChannels = kAnalogInputs + 1 + (kHasChip ? 1 : 0);
+
+// Then the sensors of table.inc, which the main loop takes.
+#define SENSOR(name, count) +1
+constexpr uint8_t kSensors =
+#include "table.inc"
+    ;
+#undef SENSOR
+#define SENSOR(name, count) +count
+constexpr uint8_t kSensorChannels =
+#include "table.inc"
+    ;
+#undef SENSOR
+
+constexpr uint8_t kChannels = kAdcChannels + kSensorChannels;
+
 Channel channel(uint8_t index);
+
+// The sensor that `channel` is of, a number from 0, and which channels are its.
+struct Place {
+    uint8_t sensor;
+    uint8_t first;
+    uint8_t count;
+};
+Place place_of(uint8_t channel);
+Sensor sensor(uint8_t number);
+
+// Whether both channels want the same pins: on the boards that have I2C on A4 and A5, those two and what is on the bus.
+bool share_pins(uint8_t channel, uint8_t other);
+
+// Whether `channel` can be read `rate` times in 1,000 seconds; 0 is off.
+bool allows(uint8_t channel, uint32_t rate);
 
 // From the bandgap (1.1 V nominal, +-10 % from chip to chip) converted against the supply, to mV of the supply.
 int32_t supply_millivolts(uint16_t counts);

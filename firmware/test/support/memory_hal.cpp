@@ -1,5 +1,6 @@
 #include "support/memory_hal.h"
 
+#include "hal/bus.h"
 #include "link/decoder.h"
 #include "support/harness.h"
 
@@ -101,6 +102,38 @@ void image_read(uint32_t at, uint8_t* to, uint8_t size) {
 }
 
 void entropy(uint8_t* to, uint8_t size);  // the suite's
+
+int16_t i2c_write(uint8_t address, const uint8_t* bytes, uint8_t size) {
+    state.bus.address = address;
+    memcpy(state.bus.said, bytes, size);
+    state.bus.said_size = size;
+    return state.bus.i2c;
+}
+
+int16_t i2c_read(uint8_t address, uint8_t* bytes, uint8_t size) {
+    state.bus.address = address;
+    memcpy(bytes, state.bus.answer, size);
+    return state.bus.i2c;
+}
+
+int16_t onewire_reset() {
+    state.bus.bits = state.bus.said_size = 0;
+    return state.bus.onewire;
+}
+
+// Written bytes are kept; after READ SCRATCHPAD the answer is given.
+bool onewire_slot(bool bit) {
+    const uint8_t at = uint8_t(state.bus.bits / 8), in_byte = uint8_t(state.bus.bits % 8);
+    ++state.bus.bits;
+    if (at >= 2 && state.bus.said[1] == 0xBE) return state.bus.answer[at - 2] >> in_byte & 1;
+    uint8_t& byte = state.bus.said[at];
+    byte = uint8_t(byte >> 1 | (bit ? 0x80 : 0));
+    state.bus.said_size = uint8_t(at + 1);
+    return bit;
+}
+
+void pulses_use(bool on) { state.bus.counts = on; }
+uint32_t pulses_counted() { return state.bus.pulses; }
 
 void sample_every(uint8_t channel, uint32_t rate) { state.rates[channel] = rate; }
 bool erase_wanted() { return state.erase_held; }

@@ -6,7 +6,7 @@
 
 namespace machine {
 
-constexpr uint16_t kStorageSize = 320;
+constexpr uint16_t kStorageSize = 1024;
 constexpr uint8_t kImageSize = 200;
 
 struct Machine {
@@ -16,9 +16,19 @@ struct Machine {
     uint16_t writes_left;
     int16_t torn;  // -1: as it was
     uint16_t writes;
-    uint8_t worn_from, worn_to;  // these addresses keep what they hold
+    uint16_t worn_from, worn_to;  // these addresses keep what they hold
     bool erase_held;
     uint32_t rates[qcot::kChannels];
+    struct {
+        int16_t i2c, onewire;  // how a transfer, and a reset, ends: 0 or a fault
+        uint8_t address;
+        uint8_t said[24];  // what was written on either bus since the last look
+        uint8_t said_size;
+        uint8_t answer[9];  // what is read on either bus
+        uint8_t bits;       // slots on the 1-wire line since its reset
+        uint32_t pulses;
+        bool counts;
+    } bus;
     const uint8_t* in;
     uint16_t in_left;
     uint8_t out[256];  // the last frame, raw

@@ -18,12 +18,13 @@ void fill(uint8_t with) {
     memset(secret, with ^ 0x5A, sizeof secret);
 }
 
+uint8_t before[machine::kStorageSize];
+
 // Runs `write` with the power failing after each number of bytes, the byte under way left as each of these, then
 // `verify` on what is there at the next boot.
 template <typename Write, typename Verify>
 uint16_t cut_everywhere(Write write, Verify verify) {
     static const int16_t torn[] = {-1, 0xFF, 0x00, 0x2B};
-    static uint8_t before[machine::kStorageSize];
     memcpy(before, state.storage, sizeof before);
     uint16_t cuts = 0;
     for (int16_t byte : torn) {
@@ -45,14 +46,28 @@ uint16_t cut_everywhere(Write write, Verify verify) {
     return cuts;
 }
 
+bool same(const store::Setting& one, const store::Setting& other) {
+    return one.rate == other.rate && one.num == other.num && one.den == other.den && one.offset == other.offset;
+}
+
+// One for each channel and round, with every byte in use.
+store::Setting some(uint8_t channel, uint16_t round) {
+    return {round * 100u + channel, int16_t(-1 - channel), int16_t(32767 - round), int32_t(-70000) * (round + 1)};
+}
+
+void check_all(uint16_t round) {
+    const uint16_t at = store::settings();
+    CHECK(at != 0);
+    for (uint8_t i = 0; i < kChannels; ++i) CHECK(same(store::setting(at, i), some(i, round)));
+}
+
 }  // namespace
 
 TEST(a_blank_store_has_no_identity_and_samples_nothing) {
     machine::reset();
     CHECK(store::identity_read(device, secret) == store::Identity::none);
-    store::Rates rates;
-    CHECK(!store::rates_load(rates));
-    for (uint8_t i = 0; i < kChannels; ++i) CHECK_EQUAL(rates[i], 0u);
+    CHECK_EQUAL(store::settings(), 0);
+    for (uint8_t i = 0; i < kChannels; ++i) CHECK(same(store::setting(0, i), {0, 0, 0, 0}));
 }
 
 TEST(an_identity_is_whole_or_not_there_or_seen_to_be_damaged) {
@@ -131,40 +146,75 @@ TEST(epochs_wear_all_slots_alike_and_pass_over_a_worn_one) {
     CHECK_EQUAL(store::epoch_next(), 0);
 }
 
-TEST(rates_are_the_old_ones_or_the_new_ones_wherever_the_power_fails) {
+TEST(settings_of_all_channels_are_kept_through_more_writes_than_a_turn_counts) {
     machine::reset();
-    static store::Rates rates;
-    for (uint16_t turn = 0; turn < 300; ++turn) {
-        for (uint32_t& rate : rates) rate = turn * 100;
-        CHECK(store::rates_write(rates));
-        store::Rates have;
-        CHECK(store::rates_load(have));
-        CHECK_BYTES(have, rates, sizeof have);
+    for (uint16_t round = 0; round < 16; ++round) {
+        for (uint8_t i = 0; i < kChannels; ++i) CHECK(store::setting_write(i, some(i, round)));
+        check_all(round);
     }
-    static store::Rates changed;
-    memcpy(changed, rates, sizeof changed);
-    changed[0] = 77777;
-    changed[kChannels - 1] = 0;
-    cut_everywhere([] { store::rates_write(changed); },
+}
+
+TEST(settings_are_the_old_ones_or_the_new_ones_wherever_the_power_fails) {
+    machine::reset();
+    for (uint8_t i = 0; i < kChannels; ++i) CHECK(store::setting_write(i, some(i, 1)));
+    const uint16_t cuts = cut_everywhere([] { store::setting_write(kChannels - 1, some(0, 2)); },
+                                         [](bool whole) {
+                                             const uint16_t at = store::settings();
+                                             CHECK(at != 0);
+                                             for (uint8_t i = 0; i + 1 < kChannels; ++i) {
+                                                 CHECK(same(store::setting(at, i), some(i, 1)));
+                                             }
+                                             const store::Setting have = store::setting(at, kChannels - 1);
+                                             CHECK(same(have, some(0, 2)) || same(have, some(kChannels - 1, 1)));
+                                             if (whole) CHECK(same(have, some(0, 2)));
+                                         });
+    CHECK(cuts > 4 * 10);
+}
+
+TEST(the_first_settings_are_whole_or_not_there_wherever_the_power_fails) {
+    machine::reset();
+    cut_everywhere([] { store::setting_write(1, some(1, 3)); },
                    [](bool whole) {
-                       store::Rates have;
-                       CHECK(store::rates_load(have));
-                       const bool is_new = memcmp(have, changed, sizeof have) == 0;
-                       CHECK(is_new || memcmp(have, rates, sizeof have) == 0);
-                       if (whole) CHECK(is_new);
+                       const uint16_t at = store::settings();
+                       if (whole) CHECK(at != 0);
+                       if (at) CHECK(same(store::setting(at, 1), some(1, 3)));
                    });
 }
 
-TEST(rates_that_do_not_read_back_leave_the_old_ones) {
+TEST(any_byte_of_the_settings_that_changes_is_seen) {
     machine::reset();
-    store::Rates rates = {}, have;
-    CHECK(store::rates_write(rates));
-    rates[0] = 5000;
-    state.worn_from = 144 + 80;
-    state.worn_to = 255;
-    CHECK(!store::rates_write(rates));
-    CHECK(store::rates_load(have));
-    CHECK_EQUAL(have[0], 0);
+    CHECK(store::setting_write(0, some(0, 4)));
+    const uint16_t at = store::settings();
+    for (uint16_t i = 0; i < 1 + 22 * 11 + 2; ++i) {
+        state.storage[at + i] ^= 0x10;
+        CHECK_EQUAL(store::settings(), 0);
+        state.storage[at + i] ^= 0x10;
+    }
+    CHECK_EQUAL(store::settings(), at);
+}
+
+TEST(settings_that_do_not_read_back_leave_the_old_ones) {
+    static const uint16_t cells[] = {0, 1, 4, 8, 243, 244};  // turn, rate, calibration, CRC
+    for (uint16_t cell : cells) {
+        machine::reset();
+        CHECK(store::setting_write(0, some(0, 5)));
+        const uint16_t held = store::settings();
+        state.worn_from = uint16_t(144 + 248 + cell);
+        state.worn_to = uint16_t(state.worn_from + 1);
+        CHECK(!store::setting_write(0, some(0, 6)));
+        CHECK_EQUAL(store::settings(), held);
+        CHECK(same(store::setting(held, 0), some(0, 5)));
+    }
+}
+
+TEST(settings_lie_between_the_epochs_and_the_signer_and_are_erased) {
+    machine::reset();
+    for (uint16_t round = 0; round < 2; ++round) {
+        for (uint8_t i = 0; i < kChannels; ++i) CHECK(store::setting_write(i, some(i, round)));
+    }
+    store::erase();
+    CHECK_EQUAL(store::settings(), 0);
+    for (uint16_t at = 0; at < machine::kStorageSize; ++at) CHECK_EQUAL(state.storage[at], 0xFF);
 }
 
 QCOT_TEST_MAIN("store")

@@ -57,7 +57,7 @@ struct Slot {
     bool due;
 };
 
-Slot slots[kChannels];
+Slot slots[kAdcChannels];
 bool any_due;
 uint16_t scheduled;  // Timer1 when `left` was brought up to date; at most kSoon ticks ahead
 volatile uint32_t now_ms;
@@ -131,7 +131,7 @@ void start_next() {
     phase = Phase::idle;
     if (!any_due) return;
     bool waits = false;
-    for (uint8_t i = 0; i < kChannels; ++i) {
+    for (uint8_t i = 0; i < kAdcChannels; ++i) {
         if (!slots[i].due) continue;
         if (is_input(i) || pause() > (is_chip(i) ? kChipPause : kSupplyPause)) return start(i);
         waits = true;

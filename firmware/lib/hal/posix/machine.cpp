@@ -18,6 +18,7 @@
 
 #include "chain/reading.h"
 #include "hal/hal.h"
+#include "hal/posix/bus.h"
 #include "hal/posix/network.h"
 #include "hal/posix/port.h"
 #include "hal/posix/waveform.h"
@@ -37,6 +38,8 @@ constexpr char kUsage[] =
     "  --seed N        entropy and made-up signal repeat\n"
     "  --log FILE      write `channel value time_ms` for each conversion\n"
     "  --link PATH     symbolic link to the port\n"
+    "  --device NAME=ARGS  values and faults of a sensor, sht31, ds18b20 or pulses: numbers or file:CSV, and\n"
+    "                  fault:absent|crc|held|restart[@FIRST[-LAST]]\n"
     "  --erase         forget identity and rates, as pin D12 does on a Uno\n"
     "  --until-eof     end when standard input ends\n"
     "  --mqtt ADDRESS  HOST:PORT of a broker, used while nobody has the port open; the board must be enrolled by then\n"
@@ -63,7 +66,7 @@ struct Schedule {
     uint64_t period;  // us; 0 is off
     uint64_t due;
 };
-Schedule schedule[kChannels];
+Schedule schedule[kAdcChannels];
 
 void stop(int) { told_to_stop = 1; }
 
@@ -147,12 +150,12 @@ uint64_t sample_due() {
 }  // namespace
 
 void begin(int argc, char** argv) {
-    enum { kEeprom = 256, kSignal, kRate, kOnce, kSeed, kLog, kLink, kErase, kUntilEof, kMqtt, kName, kSite, kBridge, kUser, kPassword, kHelp };
+    enum { kEeprom = 256, kSignal, kRate, kOnce, kSeed, kLog, kLink, kErase, kUntilEof, kDevice, kMqtt, kName, kSite, kBridge, kUser, kPassword, kHelp };
     static const option names[] = {
         {"eeprom", 1, nullptr, kEeprom}, {"signal", 1, nullptr, kSignal}, {"rate", 1, nullptr, kRate},
         {"once", 0, nullptr, kOnce},     {"seed", 1, nullptr, kSeed},     {"log", 1, nullptr, kLog},
         {"link", 1, nullptr, kLink},     {"erase", 0, nullptr, kErase},   {"help", 0, nullptr, kHelp},
-        {"until-eof", 0, nullptr, kUntilEof},
+        {"until-eof", 0, nullptr, kUntilEof}, {"device", 1, nullptr, kDevice},
         {"mqtt", 1, nullptr, kMqtt},     {"name", 1, nullptr, kName},     {"site", 1, nullptr, kSite},
         {"bridge", 1, nullptr, kBridge}, {"user", 1, nullptr, kUser},     {"password-file", 1, nullptr, kPassword},
         {nullptr, 0, nullptr, 0},
@@ -178,6 +181,10 @@ void begin(int argc, char** argv) {
                 break;
             case kLink: link = optarg; break;
             case kErase: erase = true; break;
+            case kDevice:
+                if (device_set(optarg)) break;
+                fprintf(stderr, "--device %s: no such sensor, or its values cannot be understood\n%s", optarg, kUsage);
+                exit(2);
             case kUntilEof: until_eof = true; break;
             case kMqtt: network.broker = optarg; break;
             case kName: network.name = optarg; break;

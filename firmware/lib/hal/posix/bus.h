@@ -1,0 +1,11 @@
+// What hangs on the buses of a native board: the same simulated parts as in the emulator, all there unless told otherwise.
+#pragma once
+
+namespace qcot {
+namespace hal {
+
+// Gives the part that `spec` names, NAME=ARGS (parts.h), other values and faults. False if there is none, or ARGS are wrong.
+bool device_set(const char* spec);
+
+}  // namespace hal
+}  // namespace qcot
