@@ -56,6 +56,7 @@ class Code(IntEnum):
     BAD_CALIBRATION = 15
     KEY_EXISTS = 16
     KEY_DAMAGED = 17
+    PIN_TAKEN = 18
 
     @property
     def label(self) -> str:
