@@ -5,14 +5,10 @@
 #include "hal/progmem.h"
 
 namespace qcot {
-namespace {
 
-const Sha256State kInit PROGMEM = {0x6a, 0x09, 0xe6, 0x67, 0xbb, 0x67, 0xae, 0x85, 0x3c, 0x6e, 0xf3, 0x72, 0xa5, 0x4f, 0xf5, 0x3a,
-                                   0x51, 0x0e, 0x52, 0x7f, 0x9b, 0x05, 0x68, 0x8c, 0x1f, 0x83, 0xd9, 0xab, 0x5b, 0xe0, 0xcd, 0x19};
+extern "C" const uint8_t sha256_initial[kHashSize];  // in flash
 
-}  // namespace
-
-void sha256_init(Sha256State state) { memcpy_P(state, kInit, sizeof kInit); }
+void sha256_init(Sha256State state) { memcpy_P(state, sha256_initial, kHashSize); }
 
 void sha256_finish(Sha256State state, const uint8_t* data, uint16_t size, uint32_t before) {
     const uint32_t total = before + size;

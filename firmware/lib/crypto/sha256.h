@@ -33,10 +33,7 @@ inline void sha256_pad(Sha256Block block, uint8_t used, uint16_t before = 0) {
 }
 
 // The digest of a message that is one padded block, which it spoils. `digest` may be anything but in the block.
-inline void sha256_one(Sha256Block block, uint8_t digest[kHashSize]) {
-    sha256_init(digest);
-    sha256_compress(digest, block);
-}
+extern "C" void sha256_one(Sha256Block block, uint8_t digest[kHashSize]);
 
 // Hash `data` after `before` bytes that `state` has already taken (a multiple of 64), and pad: `state` is then the digest.
 void sha256_finish(Sha256State state, const uint8_t* data, uint16_t size, uint32_t before);

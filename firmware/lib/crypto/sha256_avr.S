@@ -1,6 +1,7 @@
 /* SHA-256's compression function for AVR cores with MUL (ATmega), FIPS 180-4 section 6.2.2.
 
        extern "C" void sha256_compress(uint8_t state[32], uint8_t block[64]);     r25:r24, r23:r22
+       extern "C" void sha256_one(uint8_t block[64], uint8_t digest[32]);         the same of the initial state
 
    Constant time: branches and addresses depend on counts and pointers alone. Interrupts stay on: the frame is made and
    unmade by pushes and pops, so that the stack pointer is never written. Stack: 18 saved registers, the state's address, a frame
@@ -233,8 +234,13 @@
 
 ; -------------------------------------------------------------------------------------------------------------------
 
-.section .progmem.data.sha256_constants, "a", @progbits
-constants:
+.section .progmem.data.sha256_initial, "a", @progbits
+.global sha256_initial
+.type sha256_initial, @object
+sha256_initial:
+    .byte 0x6a, 0x09, 0xe6, 0x67, 0xbb, 0x67, 0xae, 0x85, 0x3c, 0x6e, 0xf3, 0x72, 0xa5, 0x4f, 0xf5, 0x3a
+    .byte 0x51, 0x0e, 0x52, 0x7f, 0x9b, 0x05, 0x68, 0x8c, 0x1f, 0x83, 0xd9, 0xab, 0x5b, 0xe0, 0xcd, 0x19
+constants:                      ; right behind, where Z is after the initial state
     .long 0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5
     .long 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174
     .long 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da
@@ -245,9 +251,21 @@ constants:
     .long 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2
 
 .section .text.sha256_compress, "ax", @progbits
+.global sha256_one
+.type sha256_one, @function
+sha256_one:
+    movw r18, r24
+    movw r24, r22
+    movw r22, r18
+    set
+    rjmp 1f
+.size sha256_one, . - sha256_one
+
 .global sha256_compress
 .type sha256_compress, @function
 sha256_compress:
+    clt                         ; T: the state is the initial one
+1:
 .irp r, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29
     push \r
 .endr
@@ -255,18 +273,29 @@ sha256_compress:
     push r24
     movw r26, r24
     ldi r18, 8
-1:  ; a's first byte goes highest: h, g, f, e, d, c, b, a from the frame's start, little-endian
+    ldi r30, lo8(sha256_initial)
+    ldi r31, hi8(sha256_initial)
+    brtc 2f
+1:
+.rept 4
+    lpm r0, Z+
+    st X+, r0
+    push r0
+.endr
+    dec r18
+    brne 1b
+    rjmp 3f
+2:  ; a's first byte goes highest: h, g, f, e, d, c, b, a from the frame's start, little-endian
 .rept 4
     ld r0, X+
     push r0
 .endr
     dec r18
-    brne 1b
-    in r28, _SFR_IO_ADDR(SPL)
+    brne 2b
+    adiw r30, 32
+3:  in r28, _SFR_IO_ADDR(SPL)
     in r29, _SFR_IO_ADDR(SPH)
     movw r26, r22
-    ldi r30, lo8(constants)
-    ldi r31, hi8(constants)
 
 sixteen:
     load_little 18, E_AT(0, 4)
