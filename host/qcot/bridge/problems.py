@@ -16,6 +16,10 @@ LINE_REFUSED = Problem(
 )
 IMAGE_CHANGED = Problem("image-changed", "Nothing, if you flashed the board; else find out who did.")
 BAD_CHANNEL = Problem("unknown-channel", "Correct the channel's name in the rates of qcot.toml.")
+HOST_CLOCK_STEPPED = Problem(
+    "host-clock-stepped",
+    "Nothing now: board times are fitted anew. Keep the host's clock with NTP, which does not jump.",
+)
 COMMAND_REFUSED = Problem("command-refused", "Correct the rates in qcot.toml.")
 
 OUTBOX_CORRUPT = Problem(
