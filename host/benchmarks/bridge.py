@@ -1,4 +1,4 @@
-"""What one bridge process takes: MAC, chain, signing and a fsynced outbox, without the ports and the broker."""
+"""What one bridge process takes: MAC, chain, clock, signing and a fsynced outbox, without the ports and the broker."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from qcot.bridge.clock import Clocks
 from qcot.bridge.intake import Identity, Intake, Limits
 from qcot.bridge.store import Store
 from qcot.crypto.signing import ML_DSA_65, SigningKey
@@ -48,6 +49,12 @@ def measure(boards: int = 100, frames: int = 60, folder: Path | None = None, bac
     """
     made = [_board(frames) for _ in range(boards)]
     sessions = {device: session for device, session, _ in made}
+    clocks, start_us = Clocks(), time.time_ns() // 1000
+
+    def at_us(frame: int) -> int:
+        """When a board that samples every 10 ms has filled it."""
+        return start_us + (frame * MAX_READINGS + MAX_READINGS) * 10_000
+
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         store = Store(Path(temporary) / "outbox.sqlite", "bench", "bench")
         identity = Identity("bench", "bench", "default", SigningKey(ML_DSA_65, bytes(32)))
@@ -58,7 +65,10 @@ def measure(boards: int = 100, frames: int = 60, folder: Path | None = None, bac
             for device, session, sent in made:
                 for event in session.receive(sent[number], 2.0):
                     assert isinstance(event, TookReadings)
-                    intake.take(device, event.raw, event.readings.count, event.position)
+                    records, epoch = event.readings.records, event.position.epoch
+                    clocks.observe(device, epoch, chain.span(records)[1], (at_us(number), at_us(number)))
+                    said = clocks.of_frame(device, epoch, records, at_us(number) // 1000)
+                    intake.take(device, event.raw, event.readings.count, event.position, said)
                     readings += event.readings.count
                 if time.perf_counter() - committed >= 0.01:
                     for stored, position in intake.commit().items():

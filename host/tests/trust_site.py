@@ -58,8 +58,8 @@ class Authority:
     def witness(self, key: SigningKey, name="witness", **options) -> bytes:
         return self.issue(Role.WITNESS, name, key.public_key, **options)
 
-    def board(self, device: bytes, device_key: bytes, model="uno", image=b"i" * 32, **options) -> bytes:
-        board = BoardClaims(keys.commitment(device, device_key), model, b"\x00\x01\x00", image, ())
+    def board(self, device: bytes, device_key: bytes, model="uno", image=b"i" * 32, lms=None, **options) -> bytes:
+        board = BoardClaims(keys.commitment(device, device_key), model, b"\x00\x01\x00", image, (), lms)
         return self.issue(Role.BOARD, device.hex(), board=board, **options)
 
     def revoke(self, raw: bytes, reason="key-compromise", key=None, time=FROM + 1) -> bytes:

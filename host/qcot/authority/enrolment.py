@@ -2,11 +2,12 @@
 
 The bridge drew the key and the challenge, so the MAC shows that the board stored the key that an honest bridge gave it.
 A bridge that lies can make the frame itself: that is why such a request is signed by a bridge that is certified.
+The board's LMS key no bridge knows: that one is certified only where the key itself has signed for this board.
 """
 
 from __future__ import annotations
 
-from qcot.authority.problems import POSSESSION_UNPROVEN
+from qcot.authority.problems import LMS_UNPROVEN, POSSESSION_UNPROVEN
 from qcot.certificates.claims import BoardClaims
 from qcot.certificates.request import BoardRequest
 from qcot.errors import QcotError
@@ -17,7 +18,7 @@ from qcot.link.problems import LinkError
 
 
 def board_claims(request: BoardRequest) -> BoardClaims:
-    """What is certified of the board; raises QcotError `possession-unproven`."""
+    """What is certified of the board; raises QcotError `possession-unproven` or `lms-unproven`."""
     frame = parse(request.frame)
     if frame is None or frame.type != Enrolled.TYPE:
         raise QcotError(POSSESSION_UNPROVEN, "not an ENROLLED frame with a good CRC")
@@ -29,7 +30,10 @@ def board_claims(request: BoardRequest) -> BoardClaims:
         raise QcotError(POSSESSION_UNPROVEN, error.reason) from error
     if (answer.device, answer.challenge) != (request.device, request.challenge):
         raise QcotError(POSSESSION_UNPROVEN, f"the frame is of board {answer.device.hex()} or another challenge")
+    if request.lms is not None and not request.lms.is_proven(request.device):
+        raise QcotError(LMS_UNPROVEN, f"no signature of board {request.device.hex()} under the LMS key that it names")
     commitment = keys.commitment(request.device, request.device_key)
     return BoardClaims(
-        commitment, request.model, request.firmware, answer.image, request.channels, request.lms
+        commitment, request.model, request.firmware, answer.image, request.channels,
+        None if request.lms is None else request.lms.public,
     )  # fmt: skip

@@ -18,6 +18,12 @@ DEVICE_TAKEN = Problem("device-taken", "Erase the board and enrol it under a new
 POSSESSION_UNPROVEN = Problem(
     "possession-unproven", "Enrol the board again; its ENROLLED frame does not prove that it has the key."
 )
+LMS_UNPROVEN = Problem(
+    "lms-unproven", "Let the board sign a checkpoint again (`qcot signer`), then ask anew; if it goes on, find out why."
+)
+LMS_LEAF_REUSED = Problem(
+    "lms-leaf-reused", "Certify nothing for this key: it signed two things with one leaf. Let the board make a new key."
+)
 NO_SUCH_CERTIFICATE = Problem("no-such-certificate", "Look with `qcot authority list` what was issued.")
 REASON_UNKNOWN = Problem("reason-unknown", "Give one of the reasons that are listed.")
 BAD_VALIDITY = Problem("bad-validity", "Give a validity of one minute to thirty years.")

@@ -38,6 +38,10 @@ _TABLES = (
     """CREATE TABLE anchor (origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, raw BLOB NOT NULL,
         PRIMARY KEY (origin, size)) STRICT, WITHOUT ROWID""",
 )
+_LMS = """CREATE TABLE IF NOT EXISTS lms (key BLOB NOT NULL, leaf INTEGER NOT NULL, device BLOB NOT NULL,
+    signature BLOB NOT NULL, PRIMARY KEY (key, leaf)) STRICT, WITHOUT ROWID"""
+"""What boards' keys have signed for requests: hashes of the public key and of what it signed. Files from before it have
+none."""
 _PROBLEMS: dict[int, Problem] = {
     sqlite3.SQLITE_FULL: AUTHORITY_FULL,
     sqlite3.SQLITE_BUSY: AUTHORITY_BUSY,
@@ -76,6 +80,8 @@ class Records:
             self._db = _connect(path)
             try:
                 schema = self._db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+                if schema == (SCHEMA,):
+                    self._db.execute(_LMS)
             except sqlite3.Error:
                 self._db.close()
                 raise
@@ -116,6 +122,20 @@ class Records:
         with self._named():
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else None
+
+    def signed(self, key: bytes, leaf: int) -> tuple[bytes, bytes | None] | None:
+        """The device that an LMS ``key`` signed for, and what it signed with ``leaf``; None for a key that is new."""
+        with self._named():
+            row = self._db.execute(
+                "SELECT device, iif(leaf = ?1, signature, NULL) FROM lms WHERE key = ?2 ORDER BY leaf != ?1 LIMIT 1",
+                (leaf, key),
+            ).fetchone()
+        return None if row is None else (bytes(row[0]), row[1])
+
+    def put_signed(self, key: bytes, leaf: int, device: bytes, signature: bytes) -> None:
+        """Note what an LMS ``key`` signed with ``leaf``."""
+        with self._named():
+            self._db.execute("INSERT OR IGNORE INTO lms VALUES (?, ?, ?, ?)", (key, leaf, device, signature))
 
     def put(self, key: str, value: str) -> None:
         """Set a value."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +26,8 @@ from qcot.authority.problems import (
     BAD_WINDOW,
     DEVICE_TAKEN,
     ISSUER_UNFIT,
+    LMS_LEAF_REUSED,
+    LMS_UNPROVEN,
     NAME_TAKEN,
     NO_SUCH_CERTIFICATE,
     REASON_UNKNOWN,
@@ -40,6 +43,7 @@ from qcot.certificates import revocation as revocation_
 from qcot.certificates.authority import AuthorityKeys
 from qcot.certificates.certificate import Certificate
 from qcot.certificates.claims import Claims, Role
+from qcot.certificates.possession import SigningBoard
 from qcot.certificates.problems import CERTIFICATE_WRONG_SITE
 from qcot.certificates.register import Register
 from qcot.certificates.request import BoardRequest, KeyRequest
@@ -144,7 +148,7 @@ class AuthorityStore:
         allows a name that another key still holds.
 
         Raises QcotError `window-closed`, `request-...`, `certificate-...`, `name-taken`, `device-taken`,
-        `possession-unproven`, `issuer-...`, `bad-...`.
+        `possession-unproven`, `lms-...`, `issuer-...`, `bad-...`.
         """
         inner = self._opened(raw)
         request = request_.parse(inner)
@@ -283,10 +287,22 @@ class AuthorityStore:
         known = self._register(request.device).board(request.device)
         if known is not None and known.board is not None and known.board.commitment != board.commitment:
             raise QcotError(DEVICE_TAKEN, f"board {request.device.hex()} was certified with another key")
+        if request.lms is not None:
+            self._note_signed(request.device, request.lms)
         return Claims(
             Role.BOARD, self.site, request.device.hex(), None, now, now + 1, request.policy or bridge.policy, board,
             bridge=bridge.name,
         )  # fmt: skip
+
+    def _note_signed(self, device: bytes, said: SigningBoard) -> None:
+        """What a key signed is shown again as it was; a leaf that signs another thing has given the key away."""
+        key, signed = (sha256(each).digest() for each in (said.public, said.signature))
+        holder, before = self._records.signed(key, said.leaf) or (device, None)
+        if holder != device:
+            raise QcotError(LMS_UNPROVEN, f"the LMS key is that of board {holder.hex()}")
+        if before not in (None, signed):
+            raise QcotError(LMS_LEAF_REUSED, f"leaf {said.leaf} of board {device.hex()} signed something else before")
+        self._records.put_signed(key, said.leaf, device, signed)
 
     def _sign(self, claims: Claims, now: int, validity: int | None, request: bytes) -> Certificate:
         """Sign, see that a register would admit it, record."""

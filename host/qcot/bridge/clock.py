@@ -15,6 +15,7 @@ from itertools import pairwise
 from qcot.bridge.problems import HOST_CLOCK_STEPPED
 from qcot.errors import Problem
 from qcot.ledger.clocks import MAX_RATE, Clock, fits
+from qcot.link import chain
 
 LEAST_US = 8_000
 """Of the quickest frames, from the board's look at its clock to the host's: MAC, line, USB."""
@@ -27,6 +28,8 @@ RATE_SPREAD = 5e-3
 WINDOW_US = 120_000_000
 STEP_US = 1_000
 """By how much the host's two clocks may part from one look to the next."""
+LEAST_OVER_MQTT_US = 50_000
+"""Over Wi-Fi and a broker, where nothing bounds it but experience."""
 HOLD_US = 2_000_000
 """For so long a clock is said again as it is, which costs the ledger nothing."""
 _CELL_US = 1_000_000
@@ -193,6 +196,33 @@ class ClockFit:
         zero = round(line.at(line.end) + shift) - since - since * rate // 1_000_000_000
         error = _rounded_up(worst)
         return _Said(Clock(zero, rate, error), turn, start, end) if fits(zero, rate, error) else None
+
+
+class Clocks:
+    """The clocks of all boards that a bridge serves, each in its newest boot."""
+
+    def __init__(self) -> None:
+        self._fits: dict[bytes, tuple[int, ClockFit]] = {}
+
+    def observe(
+        self, device: bytes, epoch: int, board_ms: int, at: tuple[int, int], least_us: int = LEAST_US
+    ) -> Problem | None:
+        """``board_ms`` was heard ``at`` (:func:`look`) of a board in boot ``epoch``; as :meth:`ClockFit.observe`."""
+        known, fit = self._fits.get(device, (None, None))
+        if fit is None or known != epoch:
+            fit = ClockFit(least_us)
+            self._fits[device] = epoch, fit
+        return fit.observe(board_ms, *at)
+
+    def of_frame(self, device: bytes, epoch: int, records: bytes, received_ms: int) -> Clock | None:
+        """What the frame that holds ``records`` says."""
+        known, fit = self._fits.get(device, (None, None))
+        if fit is None or known != epoch:
+            return None
+        first, last = chain.span(records)
+        clock = fit.clock(first, last)
+        # What the ledger would refuse: the host's clock may have been put back since it was fitted.
+        return clock if clock is not None and clock.is_past(last, first, received_ms) else None
 
 
 def look() -> tuple[int, int]:

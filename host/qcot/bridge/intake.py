@@ -12,21 +12,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from qcot.boards.registry import BAD_RECORD, EnrolledBoard
+from qcot.bridge import items
+from qcot.bridge.items import STATEMENTS
 from qcot.bridge.problems import NO_NEXT_KEY
-from qcot.bridge.store import CHAIN, ENROLMENT, FRAME, STATEMENT, Item, Sealed, Store
+from qcot.bridge.store import CHAIN, FRAME, STATEMENT, Item, Sealed, Store
 from qcot.certificates import rotation
-from qcot.certificates.claims import Channel
 from qcot.crypto import cose
 from qcot.crypto.signing import SigningKey
 from qcot.errors import QcotError
 from qcot.ledger import transactions
-from qcot.ledger.transactions import HASH_SIZE, MAX_ENTRIES, EnrolmentEntry, Entry, FrameEntry, StatementEntry
+from qcot.ledger.clocks import Clock
+from qcot.ledger.transactions import MAX_ENTRIES, CheckpointEntry, Entry, FrameEntry, StatementEntry
 from qcot.link.events import Resume
 from qcot.link.messages import Readings
 
 MAX_BODIES = 512 * 1024
 """Bytes of bodies in one transaction; with what it adds to each of them it stays under 1 MiB."""
-_STATEMENTS = (STATEMENT, CHAIN)
 _COUNT_AT = 10  # of a READINGS frame: type, flags, counter, first, then count
 _REFUSED_ENTRY = re.compile(r"entry (\d{1,4}): ")  # docs/evidence.md, What the gateway takes
 
@@ -111,9 +112,9 @@ class Intake:
         record = board.to_json()
         if (self._announced.get(board.device) or self._store.announced(board.device)) == record:
             return
-        item = Item(ENROLMENT, board.device, 0, self._wall(), 0, commitment + record.encode())
+        item = items.of_enrolment(board, commitment, self._wall())
         try:
-            transactions.require_entry(self._entry(item))
+            transactions.require_entry(items.entry_of(item))
         except QcotError as error:
             raise QcotError(BAD_RECORD, f"the record of {board.device.hex()}: {error.reason}") from error
         self._announced[board.device] = record
@@ -129,10 +130,15 @@ class Intake:
         """Whether the statement with this hash was brought since the last commit."""
         return statement in self._bringing
 
-    def take(self, device: bytes, raw: bytes, readings: int, position: Resume) -> None:
+    def take(self, device: bytes, raw: bytes, readings: int, position: Resume, clock: Clock | None = None) -> None:
         """A frame (READINGS or OPENED) after which the chain of ``device`` stands at ``position``."""
-        self._fresh.append(Item(FRAME, device, position.epoch, self._wall(), readings, raw))
+        item = Item(FRAME, device, position.epoch, self._wall(), readings, raw)
+        self._fresh.append(items.clocked(item, clock))
         self._positions[device] = position
+
+    def take_checkpoint(self, entry: CheckpointEntry) -> None:
+        """What a board signed itself; who calls has verified it, and taken the frames before it."""
+        self._fresh.append(items.of_checkpoint(entry, self._wall()))
 
     def commit(self) -> dict[bytes, Resume]:
         """Put all that was taken on disk; gives the boards that may be acknowledged, and up to where.
@@ -157,7 +163,7 @@ class Intake:
             return False
         target = min(self._limits.readings * (1 + backlog), self._limits.most)
         return (
-            self._waiting[0][1].kind in _STATEMENTS
+            self._waiting[0][1].kind in STATEMENTS
             or self._waiting_readings >= target
             or len(self._waiting) >= MAX_ENTRIES
             or self._clock() - self._oldest >= self._limits.wait_s
@@ -173,7 +179,7 @@ class Intake:
         chosen: list[tuple[int, Item]] = []
         readings = size = 0
         for number, item in self._waiting:
-            if chosen and (item.kind in _STATEMENTS or chosen[0][1].kind in _STATEMENTS) and item.kind != CHAIN:
+            if chosen and (item.kind in STATEMENTS or chosen[0][1].kind in STATEMENTS) and item.kind != CHAIN:
                 break
             readings, size = readings + item.readings, size + len(item.body)
             if len(chosen) == MAX_ENTRIES or (chosen and (readings > self._limits.most or size > MAX_BODIES)):
@@ -182,7 +188,7 @@ class Intake:
             chosen.append((number, item))
         if not chosen:
             return None
-        entries = [self._entry(item) for _, item in chosen]
+        entries = [items.entry_of(item) for _, item in chosen]
         sealed = self._sign(self._store.next_sequence, self._wall(), entries, readings, self.key)
         following = self._following(entries)
         rotated = None if following is None else (following.public_key.kid, hashlib.sha256(chosen[0][1].body).digest())
@@ -290,21 +296,12 @@ class Intake:
     def _sign(self, sequence: int, time: int, entries: list[Entry], readings: int, key: SigningKey) -> Sealed:
         return sign(replace(self._identity, key=key), sequence, time, entries, readings)
 
-    def _entry(self, item: Item) -> Entry:
-        if item.kind == FRAME:
-            return FrameEntry(item.device, item.epoch, item.received, item.body)
-        if item.kind in _STATEMENTS:
-            return StatementEntry(item.body)
-        secret, record = item.body[:HASH_SIZE], item.body[HASH_SIZE:]
-        board = EnrolledBoard.from_json(record.decode())
-        channels = tuple(Channel(c.name, c.unit, c.num, c.den, c.offset) for c in board.channels)
-        return EnrolmentEntry(board.device, secret, board.model, bytes(board.firmware), board.image, channels)
-
 
 def parts(entries: Sequence[Entry], reason: str) -> list[list[Entry]]:
     """Two transactions' entries in the place of one that was refused for one board: those of the others, and its own.
 
-    The ``reason`` says which entry it was. One part alone where there is nothing to part.
+    What it signed itself goes alone: its readings stand without. The ``reason`` says which entry it was. One part alone
+    where there is nothing to part.
     """
     found = _REFUSED_ENTRY.match(reason)
     at = int(found[1]) if found else len(entries)
@@ -314,6 +311,8 @@ def parts(entries: Sequence[Entry], reason: str) -> list[list[Entry]]:
     found_in: tuple[list[Entry], list[Entry]] = ([], [])
     for entry in entries:
         is_own = not isinstance(entry, StatementEntry) and entry.device == refused.device
+        if isinstance(refused, CheckpointEntry):
+            is_own = entry is refused
         found_in[is_own].append(entry)
     return [part for part in found_in if part]
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from qcot.boards.enroll import DAMAGED
 from qcot.boards.registry import BoardRegistry, EnrolledBoard
+from qcot.bridge import clock
+from qcot.bridge.clock import Clocks
 from qcot.bridge.config import BridgeConfig
 from qcot.bridge.intake import Intake
 from qcot.bridge.mqtt_lines import MqttLine, MqttLines, is_line
@@ -24,7 +26,7 @@ from qcot.bridge.snapshot import BoardView
 from qcot.bridge.store import Store
 from qcot.crypto.problems import KEY_FILE_MISSING
 from qcot.errors import Problem, QcotError
-from qcot.link import keys
+from qcot.link import chain, keys
 from qcot.link.chain import LOST
 from qcot.link.events import (
     Event,
@@ -60,6 +62,7 @@ class Hub:
     closing: Callable[[BoardPort, int], None]
     lines: MqttLines
     owners: dict[bytes, BoardPort] = field(default_factory=dict)
+    clocks: Clocks = field(default_factory=Clocks)
 
 
 class _LeaveError(QcotError):
@@ -86,6 +89,7 @@ class BoardPort:
         self._readings = 0
         self._lost = 0
         self._last_seen: int | None = None
+        self._read_at = 0, 0
 
     @property
     def fd(self) -> int | None:
@@ -116,7 +120,9 @@ class BoardPort:
         if self._serial is None:
             return
         try:
-            for event in self._session.receive(self._serial.read(), now):
+            data = self._serial.read()
+            self._read_at = clock.look()
+            for event in self._session.receive(data, now):
                 self._handle(event, now)
         except QcotError as error:
             self._left(error, now)
@@ -217,6 +223,7 @@ class BoardPort:
                 self._took(readings, raw, position)
             case SawStatus(status=status):
                 self._status = status
+                self._told_time(status.time)
                 self._seen()
             case SessionOpened():
                 self._opened(event, now)
@@ -293,6 +300,7 @@ class BoardPort:
         self._back_off = BACK_OFF[0]
         self._reason = "silent"
         self._seen()
+        self._told_time(opened.time)
         hub.intake.take(opened.device, event.raw, 0, event.position)
         if opened.image != board.image:
             hub.trouble(self.path, IMAGE_CHANGED, f"{opened.device.hex()} runs {opened.image.hex()}")
@@ -316,8 +324,20 @@ class BoardPort:
         self._readings += readings.count
         if LOST in readings.records[4::9]:
             self._lost += sum(each.value for each in readings.readings() if each.is_loss)
-        self._hub.intake.take(self._board.device, raw, readings.count, position)
+        self._told_time(chain.span(readings.records)[1])
+        device, clocks = self._board.device, self._hub.clocks
+        said = clocks.of_frame(device, position.epoch, readings.records, self._hub.wall())
+        self._hub.intake.take(device, raw, readings.count, position, said)
         self._seen()
+
+    def _told_time(self, board_ms: int) -> None:
+        device, epoch = self._session.device, self._session.epoch
+        if device is None or epoch is None:
+            return
+        least = clock.LEAST_OVER_MQTT_US if is_line(self.path) else clock.LEAST_US
+        problem = self._hub.clocks.observe(device, epoch, board_ms, self._read_at, least)
+        if problem is not None:
+            self._hub.trouble(self.path, problem, f"the times of {device.hex()} are fitted anew")
 
     def _seen(self) -> None:
         self._last_seen = self._hub.wall()

@@ -47,14 +47,14 @@ _PROBLEMS: dict[int, Problem] = {
     sqlite3.SQLITE_NOTADB: OUTBOX_CORRUPT,
 }
 
-FRAME, ENROLMENT, STATEMENT, CHAIN = range(1, 5)
-"""A CHAIN is a statement that goes in one transaction with the CHAIN before it."""
+FRAME, ENROLMENT, STATEMENT, CHAIN, CHECKPOINT, CLOCKED = range(1, 7)
+"""A CHAIN is a statement that goes in one transaction with the CHAIN before it, a CLOCKED a FRAME after its clock."""
 _PENDING, _ON_LEDGER, _REFUSED, _LEFT_OUT = range(4)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An entry that waits to be signed: a FRAME or a statement as ``body``, or an ENROLMENT: commitment and record."""
+    """An entry that waits to be signed; what ``body`` holds for each ``kind`` is in items.py."""
 
     kind: int
     device: bytes

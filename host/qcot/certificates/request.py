@@ -11,9 +11,10 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from qcot.certificates import claims
+from qcot.certificates import claims, possession
 from qcot.certificates.claims import Channel, LogClaims, Role
 from qcot.certificates.envelope import MAX_STATEMENT, Form
+from qcot.certificates.possession import SigningBoard
 from qcot.certificates.problems import BAD_REQUEST, REQUEST_FOR_ANOTHER, REQUEST_FORGED
 from qcot.crypto import cbor, cose, hpke
 from qcot.crypto.kem import KemKey, KemPublicKey
@@ -57,7 +58,8 @@ class KeyRequest:
 class BoardRequest:
     """A parsed request of a bridge, kid ``bridge``, for the board ``device``.
 
-    ``device_key`` is K_device; ``frame`` the raw ENROLLED frame that answered ``challenge``, with CRC, COBS removed.
+    ``device_key`` is K_device; ``frame`` the raw ENROLLED frame that answered ``challenge``, with CRC, COBS removed;
+    ``lms`` the board's own key, where it has one, with the proof that it has.
     """
 
     site: str
@@ -70,7 +72,7 @@ class BoardRequest:
     model: str
     firmware: bytes
     channels: tuple[Channel, ...]
-    lms: bytes | None
+    lms: SigningBoard | None
     bridge: bytes
     signed: cose.Sign1
     raw: bytes
@@ -116,14 +118,14 @@ def for_board(
     model: str,
     firmware: bytes,
     channels: tuple[Channel, ...],
-    lms: bytes | None = None,
+    lms: SigningBoard | None = None,
     policy: str | None = None,
 ) -> bytes:
     """A request of ``bridge`` for a board, not sealed yet; raises QcotError `bad-request`."""
     raw = FORM.sign(bridge, {
         1: VERSION, 2: str(Role.BOARD), 3: site, 4: device.hex(), 5: time, 6: secrets.token_bytes(NONCE_SIZE),
         7: device_key, 8: policy, 9: challenge, 10: frame, 11: model, 12: firmware,
-        13: claims.channels_to_cbor(channels), 14: lms,
+        13: claims.channels_to_cbor(channels), 14: None if lms is None else lms.to_cbor(),
     })  # fmt: skip
     parse(raw)
     return raw
@@ -136,6 +138,8 @@ def parse(raw: bytes) -> KeyRequest | BoardRequest:
         return _parse(raw, signed, payload)
     except QcotError as error:
         raise QcotError(BAD_REQUEST, error.reason) from error
+    except ValueError as error:
+        raise QcotError(BAD_REQUEST, str(error)) from error
 
 
 def _parse(raw: bytes, signed: cose.Sign1, payload: Any) -> KeyRequest | BoardRequest:
@@ -163,18 +167,17 @@ def _parse(raw: bytes, signed: cose.Sign1, payload: Any) -> KeyRequest | BoardRe
     match [device, subject, *rest]:
         case [
             bytes(device), bytes(device_key), bytes(challenge), bytes(frame), str(model), bytes(firmware),
-            channels, (bytes() | None) as lms,
+            channels, lms,
         ] if (
             len(device_key) == KEY_SIZE
             and len(challenge) == CHALLENGE_SIZE
             and len(frame) <= MAX_FRAME
             and 1 <= len(model) <= claims.MAX_MODEL
             and len(firmware) == claims.FIRMWARE_SIZE
-            and (lms is None or 1 <= len(lms) <= claims.MAX_LMS_KEY)
         ):  # fmt: skip
             return BoardRequest(
                 site, device, time, device_key, policy, challenge, frame, model, firmware,
-                claims.channels_from_cbor(channels), lms, signed.kid, signed, raw, digest,
+                claims.channels_from_cbor(channels), possession.from_cbor(lms), signed.kid, signed, raw, digest,
             )  # fmt: skip
     _refuse("a board's request has a member of the wrong kind or length")
 

@@ -31,6 +31,10 @@ class Clock:
         ms = first_ms + (board_ms - first_ms + _WRAP // 2) % _WRAP - _WRAP // 2
         return self.zero + ms * 1000 + ms * self.rate // 1_000_000
 
+    def is_past(self, board_ms: int, first_ms: int, received_ms: int) -> bool:
+        """Whether that reading can have been sampled before ``received_ms``, when the bridge had it."""
+        return self.at(board_ms, first_ms) - self.error <= received_ms * 1000 + 999
+
 
 def is_clock(value: Any) -> bool:
     """Whether an entry may hold ``value`` for a clock."""

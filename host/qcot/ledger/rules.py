@@ -340,7 +340,7 @@ def _require_past(entry: FrameEntry, message: messages.Readings) -> None:
     if entry.clock is None:
         return
     first, last = chain.span(message.records)
-    if entry.clock.at(last, first) - entry.clock.error > entry.received * 1000 + 999:
+    if not entry.clock.is_past(last, first, entry.received):
         raise _NotFollowingError(
             CLOCK_AHEAD, f"reading {message.end - 1} of {entry.device.hex()} would be later than its receipt"
         )

@@ -118,7 +118,7 @@ def test_readings_from_a_long_absence_come_with_an_error_that_grows_and_holds(se
     assert errors
     assert oldest[0] <= oldest[1]
     assert oldest[1] > newest[1]
-    assert newest[0] <= newest[1] < 30_000
+    assert newest[0] <= newest[1] < 100_000
 
 
 def chance_phase(seed: int) -> float:
@@ -134,7 +134,7 @@ def test_a_gap_in_what_is_heard_spoils_nothing(seed, away):
         fit.observe(ms, int(BOOT + elapsed + chance.uniform(1000, 20_000)))
         found = off_by(fit, ms, elapsed)
         assert found is None or found[0] <= found[1]
-    assert off_by(fit, board.ms(again), again)[1] < 30_000
+    assert off_by(fit, board.ms(again), again)[1] < 100_000
 
 
 @settings(max_examples=20)

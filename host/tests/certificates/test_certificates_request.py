@@ -130,6 +130,7 @@ def test_a_sealed_request_that_is_not_of_the_format_is_refused(raw):
     assert name(request.open_sealed, raw, KEM) == "bad-request"
 
 
+LMS = [b"l" * 48, 1, 2, bytes(32), b"s"]
 CHANGES = {
     "version 2": (FOR_BRIDGE, {1: 2}),
     "role unknown": (FOR_BRIDGE, {2: "king"}),
@@ -161,7 +162,23 @@ CHANGES = {
     "firmware short": (FOR_BOARD, {12: b"12"}),
     "channels no array": (FOR_BOARD, {13: 0}),
     "channel divided by 0": (FOR_BOARD, {13: [["A0", "V", 1, 0, 0]]}),
-    "LMS key long": (FOR_BOARD, {14: b"l" * 61}),
+    "LMS key without proof": (FOR_BOARD, {14: b"l" * 48}),
+    **{
+        f"LMS {what}": (FOR_BOARD, {14: [*LMS[:at], value, *LMS[at + 1 :]]})
+        for what, at, value in (
+            ("key empty", 0, b""),
+            ("key long", 0, b"l" * 61),
+            ("key as text", 0, "l"),
+            ("epoch negative", 1, -1),
+            ("epoch long", 1, 1 << 32),
+            ("seq long", 2, 1 << 32),
+            ("seq null", 2, None),
+            ("link short", 3, bytes(31)),
+            ("signature empty", 4, b""),
+            ("signature long", 4, bytes(4097)),
+        )
+    },
+    "LMS proof with more": (FOR_BOARD, {14: [*LMS, 0]}),
 }
 
 

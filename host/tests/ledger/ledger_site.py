@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cache
 
+from lms_board import LmsBoard
 from qcot.certificates.claims import Channel
 from qcot.certificates.register import Register
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
@@ -13,7 +14,7 @@ from qcot.ledger.qblock import Header
 from qcot.ledger.receipts import Answer
 from qcot.ledger.statements import Standing
 from qcot.ledger.store import Ledger
-from qcot.ledger.transactions import EnrolmentEntry, FrameEntry, StatementEntry, Transaction
+from qcot.ledger.transactions import CheckpointEntry, EnrolmentEntry, FrameEntry, StatementEntry, Transaction
 from qcot.ledger.trust import Trust
 from qcot.link import chain, frames, keys, messages
 from trust_site import Authority
@@ -57,6 +58,11 @@ class Board:
     def opened(self, base: int, base_link: bytes) -> FrameEntry:
         head = max(base, self.seq)
         return self.entry(messages.Opened(self.device, self.epoch, b"i" * 32, (0, 1, 0), base, head, base_link, 1234))
+
+    def checkpoint(self, key: LmsBoard, **said) -> CheckpointEntry:
+        """What it signs itself: that its chain stands where it does, or where ``said`` has it."""
+        place = {"device": self.device, "epoch": self.epoch, "seq": self.seq, "link": self.link} | said
+        return CheckpointEntry(**place, signature=key.sign(**place))
 
     @property
     def certificate(self) -> bytes:

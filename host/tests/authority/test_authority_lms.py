@@ -1,0 +1,85 @@
+"""A board's own key is certified only where it has signed for that board: no bridge can have a key of its choice."""
+
+import pytest
+from authority_site import BRIDGE, DEVICE, NOW, OTHER, board_request, bridge_request, enrolled, name
+from lms_board import LmsBoard
+from qcot.authority.store import AuthorityStore
+from qcot.certificates import request
+from qcot.certificates.possession import SigningBoard
+
+PLACE = {"epoch": 3, "seq": 40, "link": b"l" * 32}
+
+
+def proof(key: LmsBoard, device=DEVICE, public=None, **said) -> SigningBoard:
+    place = PLACE | said
+    return SigningBoard(public or key.public, **place, signature=key.sign(device, **place))
+
+
+@pytest.fixture
+def asks(store):
+    """Ask for a board with ``lms``; requests are different each time."""
+    store.issue(bridge_request(), NOW)
+
+    def issue(lms, now=NOW, **changes):
+        return store.issue(request.seal(board_request(lms=lms, **changes), store.public.kem), now)
+
+    return issue
+
+
+def test_a_board_that_signs_itself_is_certified_with_its_key(asks):
+    key = LmsBoard()
+    assert asks(proof(key)).board.lms == key.public
+    assert asks(None).board.lms is None
+
+
+def test_a_signature_of_another_key_or_for_another_board_proves_nothing(asks):
+    key, other = LmsBoard(1), LmsBoard(2)
+    for lms in (
+        proof(other, public=key.public),
+        proof(key, device=b"\x01" * 8),
+        SigningBoard(key.public, 3, 41, PLACE["link"], proof(key).signature),
+        SigningBoard(key.public, **PLACE, signature=proof(key).signature[:-1]),
+        proof(key, public=b"no LMS key"),
+        proof(key, public=key.public + b"\0"),
+    ):
+        assert name(asks, lms) == "lms-unproven"
+
+
+def test_a_certificate_is_renewed_with_the_same_proof_or_with_a_new_one(asks):
+    key = LmsBoard()
+    first = proof(key)
+    serials = {asks(lms, NOW + at).serial for at, lms in enumerate((first, first, proof(key, seq=41)))}
+    assert len(serials) == 3
+
+
+def test_a_key_that_signed_twice_with_one_leaf_is_not_certified(asks, folder):
+    key = LmsBoard()
+    asks(proof(key))
+    key.leaf = 0
+    assert name(asks, proof(key, seq=41)) == "lms-leaf-reused"
+    with AuthorityStore(folder) as again:  # which remembers
+        raw = request.seal(board_request(lms=proof(LmsBoard(), seq=42)), again.public.kem)
+        assert name(again.issue, raw, NOW) == "lms-leaf-reused"
+
+
+def test_the_key_of_one_board_is_not_certified_for_another(asks):
+    key, other = LmsBoard(), b"\x07" * 8
+    asks(proof(key))
+    lms = proof(key, device=other)
+    assert name(asks, lms, device=other, frame=enrolled(device=other)) == "lms-unproven"
+
+
+def test_a_new_generation_of_the_boards_key_is_certified_beside_the_old_one(asks):
+    old, new = LmsBoard(1), LmsBoard(2)
+    assert [asks(proof(key), NOW + at).board.lms for at, key in enumerate((old, new))] == [old.public, new.public]
+
+
+def test_a_proof_that_another_bridge_shows_is_that_boards_proof_still(store, asks):
+    key = LmsBoard()
+    said = proof(key)
+    asks(said)
+    store.issue(bridge_request(OTHER, "cellar"), NOW)
+    raw = request.seal(board_request(OTHER, lms=said), store.public.kem)
+    found = store.issue(raw, NOW + 1)
+    assert (found.board.lms, found.bridge) == (key.public, "cellar")
+    assert BRIDGE.public_key.kid != OTHER.public_key.kid

@@ -1,0 +1,28 @@
+"""A board's own key as pyhsslms has it: it signs checkpoints in the board's stead, a leaf at a time."""
+
+from functools import cache
+
+import pyhsslms.pyhsslms as library
+from qcot.crypto import lms
+
+
+@cache
+def _key(number: int) -> library.LmsPrivateKey:
+    """The smallest tree that a board may have, n 24, W 4, H 5: made once in a process, of fixed secrets."""
+    seed, identifier = bytes([number]) * 24, bytes([number]) * 16
+    return library.LmsPrivateKey(library.lms_sha256_m24_h5, library.lmots_sha256_n24_w4, SEED=seed, I=identifier)
+
+
+class LmsBoard:
+    """Key ``number``; ``leaf`` is the next that signs, and a test may put it back."""
+
+    def __init__(self, number: int = 1) -> None:
+        self._private = _key(number)
+        self.public = self._private.publicKey().serialize()
+        self.leaf = 0
+
+    def sign(self, device: bytes, epoch: int, seq: int, link: bytes) -> bytes:
+        self._private.q = self.leaf
+        self._private.ots_priv[self.leaf]._signatures_remaining = 1  # a test may sign twice with one leaf
+        self.leaf += 1
+        return self._private.sign(lms.checkpoint_message(device, epoch, seq, link))
