@@ -255,15 +255,15 @@ def build(command: list[str], out: Path) -> None:
 def run_native(suite: Suite) -> str:
     out = BUILD / suite.name / "native"
     sanitize = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    epoch = "-DQCOT_EPOCH_READINGS=9000"  # more than a native ring holds
-    build(["g++", *COMMON, *sanitize, epoch, f"-I{out.parent}", *test_sources(suite)], out)
+    limits = ["-DQCOT_RING_BYTES=0x8000", "-DQCOT_EPOCH_READINGS=9000"]  # more than the ring holds
+    build(["g++", *COMMON, *sanitize, *limits, f"-I{out.parent}", *test_sources(suite)], out)
     return sh([str(out)]).stdout
 
 
 def run_avr(suite: Suite) -> str:
     out = BUILD / suite.name / f"{suite.mcu}.elf"
     flags = ["-Os", "-DF_CPU=16000000UL", "-ffunction-sections", "-fno-exceptions", "-fno-threadsafe-statics"]
-    flags.append("-DQCOT_EPOCH_READINGS=1500")
+    flags += ["-DQCOT_RING_BYTES=2048", "-DQCOT_EPOCH_READINGS=1500"]
     build(
         [
             "avr-g++",

@@ -23,6 +23,7 @@ uint16_t until(uint32_t now, uint32_t since, uint16_t period) {
 
 void Board::begin() {
     if (hal::erase_wanted()) store::erase();
+    ring_.begin();
     const uint16_t settings = store::settings();
     configured_ = settings;
     for (uint8_t i = 0; i < kChannels; ++i) set_rate(i, store::setting(settings, i).rate);
@@ -53,9 +54,11 @@ void Board::restart_chain() {
 
 uint16_t Board::poll() {
     const uint32_t now = hal::millis();
-    if (ring_.head() < kEpochReadings) hal::watchdog_feed();
+    if (ring_.head() < kEpochReadings && !ring_.store_broken()) hal::watchdog_feed();
     show(now);
     listen();
+    while (ring_.carry()) {
+    }
     if (sensors_.poll(now)) return 0;
     if (!image_ready_) {
         hash_image();
@@ -76,12 +79,15 @@ uint16_t Board::poll() {
 }
 
 void Board::show(uint32_t now) {
+    const uint8_t step = uint8_t(uint16_t(now) / kLedStepMs);
+    if (step == shown_) return;
+    shown_ = step;
     const uint16_t pattern = identity_ == store::Identity::damaged ? kLedDamaged
                              : identity_ == store::Identity::none  ? kLedNotEnrolled
                              : ring_.overflowing()                 ? kLedRingFull
                              : open_                               ? kLedRunning
                                                                    : kLedNoSession;
-    hal::led((pattern >> ((now / kLedStepMs) & 15)) & 1);
+    hal::led((pattern >> (step & 15)) & 1);
 }
 
 void Board::hash_image() {
@@ -180,7 +186,8 @@ void Board::identify(const uint8_t*) {
     Writer out = frame_.begin(Type::hello, 0);
     out.u8(kProtocol);
     out.u8(uint8_t((identity_ == store::Identity::good ? kStateEnrolled : 0) | (configured_ ? kStateConfigured : 0) |
-                   (identity_ == store::Identity::damaged ? kStateDamaged : 0)));
+                   (identity_ == store::Identity::damaged ? kStateDamaged : 0) |
+                   (ring_.store_missing() ? kStateNoStore : 0)));
     put_device(out);
     out.u32(epoch_);
     out.bytes(nonce_, kNonceSize);

@@ -71,8 +71,8 @@ private:
     void send_readings(uint8_t index, uint32_t now);
     void send_status(uint32_t now);
 
-    Ring<kRingBytes> ring_;
-    Outbox<Ring<kRingBytes>, kMaxFrames> outbox_;
+    ReadingRing ring_;
+    Outbox<ReadingRing, kMaxFrames> outbox_;
     Sensors sensors_;
     FrameDecoder<kMaxHostRaw> decoder_;
     FrameBuffer frame_;
@@ -82,6 +82,7 @@ private:
         Sha256State state;
         uint8_t digest[kHashSize];
     } image_;
+    uint8_t shown_ = 0xFF;  // the LED's step
     uint32_t image_done_ = 0;
     bool image_ready_ = false;
 

@@ -134,9 +134,7 @@ void Board::open(const uint8_t* body) {
     renew_nonce();
     const uint32_t epoch = read_u32(body + kNonceSize);
     const uint32_t seq = read_u32(body + kNonceSize + 4);
-    const uint32_t head = ring_.head();
-    const bool resumes = epoch == epoch_ && seq - outbox_.base() <= head - outbox_.base();
-    outbox_.resume(resumes ? seq : outbox_.base());
+    outbox_.resume(epoch == epoch_ && outbox_.can_resume(seq) ? seq : outbox_.base());
     spoke_at_ = hal::millis();
 
     Writer out = begin_frame(Type::opened);

@@ -3,18 +3,38 @@
 
 #include <stdint.h>
 
+#include "chain/ring.h"
+#include "chain/staged_ring.h"
+
 namespace qcot {
 
-// Readings kept for the host; 4 bytes each at 4 Hz and more.
-#if defined(__AVR_ATmega328P__)
-constexpr uint16_t kRingBytes = 400;  // 99 readings; a host may stall for 0.8 s at 100 Hz, and the stack keeps a margin
-constexpr uint8_t kMaxFrames = 3;     // the protocol allows 4; each is 35 B, which are 8 readings more in the ring
-#elif defined(__AVR_ATmega2560__)
-constexpr uint16_t kRingBytes = 3072;  // 768: rehashing all of it after a resume stays under the watchdog's 2 s
-constexpr uint8_t kMaxFrames = 4;
+// Readings kept for the host; 4 bytes each at 4 Hz and more. With QCOT_FRAM this is the stage, or all there is where the
+// part does not answer.
+#ifndef QCOT_RING_BYTES
+#if defined(__AVR_ATmega2560__)
+#define QCOT_RING_BYTES 5120  // 1,279 readings, of 8 KB of RAM
+#elif defined(__AVR__)
+#define QCOT_RING_BYTES 400  // 99 readings; a host may stall for 0.8 s at 100 Hz, and the stack keeps a margin
+#elif defined(__unix__)
+#define QCOT_RING_BYTES 0x100000  // 262,143 readings: 22 minutes at 200 Hz
 #else
-constexpr uint16_t kRingBytes = 32768;
+#define QCOT_RING_BYTES 0x8000
+#endif
+#endif
+constexpr uint32_t kRingBytes = QCOT_RING_BYTES;
+
+#if defined(__AVR__) && !defined(__AVR_ATmega2560__)
+constexpr uint8_t kMaxFrames = 3;  // the protocol allows 4; each is 35 B, which are 8 readings more in the ring
+#else
 constexpr uint8_t kMaxFrames = 4;
+#endif
+
+#ifdef QCOT_FRAM
+using ReadingRing = StagedRing<RamStorage<kRingBytes, uint32_t>, PartStorage>;
+#elif defined(__AVR__)
+using ReadingRing = Ring<RamStorage<kRingBytes>>;
+#else
+using ReadingRing = Ring<RamStorage<kRingBytes, uint32_t>>;
 #endif
 
 // An epoch ends before seq would wrap. Tests have shorter ones.

@@ -6,34 +6,38 @@
 // channel set, time and value in full. At 4 Hz and more every analog reading fits.
 #pragma once
 
+#include <string.h>
+
 #include "hal/critical.h"
 #include "reading.h"
+#include "storage.h"
 
 namespace qcot {
 
-template <uint16_t kBytes>
-class Ring {
-    static_assert(kBytes >= 64 && kBytes <= 0x8000, "positions are 16 bits and are added before they wrap");
+template <typename Position>
+struct RingCursor {
+    Position at = 0;
+    uint32_t time = 0;  // of the record before
+    uint32_t seq = 0;
+};
 
+template <typename Storage>
+class Ring {
 public:
-    struct Cursor {
-        uint16_t at = 0;
-        uint32_t time = 0;  // of the record before
-        uint32_t seq = 0;
-    };
+    using Position = typename Storage::Position;
+    using Cursor = RingCursor<Position>;
 
     // Interrupt side. `seq` of a stored reading is head() before the call, or one more if a LOST went in first.
     void push(const Reading& reading) {
-        const uint8_t need = is_short(reading) ? kShort : kLong;
         if (missed_ && room() >= kLong + kLong) store_lost();
-        if (missed_ || room() < need) {
-            if (missed_ == 0) missed_since_ = reading.time;
-            if (missed_ < INT32_MAX) ++missed_;
-            if (lost_ < UINT32_MAX) ++lost_;
-            return;
-        }
-        store(reading);
+        if (missed_ == 0 && store(reading)) return;
+        if (missed_ == 0) missed_since_ = reading.time;
+        if (missed_ < INT32_MAX) ++missed_;
+        if (lost_ < UINT32_MAX) ++lost_;
     }
+
+    // Whether any reading would be stored.
+    bool has_room() const { return room() >= kLong; }
 
     uint32_t head() const {
         const Critical guard;
@@ -53,18 +57,14 @@ public:
     // Reads the record at `cursor`, which must be before head(), and moves on.
     void read(Cursor& cursor, Reading& out) const {
         uint8_t record[kLong];
-        const uint8_t first = bytes_[cursor.at];
-        const uint8_t size = first & kFull ? kLong : kShort;
-        for (uint8_t i = 0; i < size; ++i) {
-            record[i] = bytes_[cursor.at];
-            advance(cursor.at);
-        }
-        if (first & kFull) {
-            out.channel = first == kLost ? kLost : uint8_t(first & ~kFull);
+        storage_.read(cursor.at, record, kShort);
+        if (record[0] & kFull) {
+            storage_.read(cursor.at, record + kShort, kLong - kShort);
+            out.channel = record[0] == kLost ? kLost : uint8_t(record[0] & ~kFull);
             out.time = word(record + 1);
             out.value = int32_t(word(record + 5));
         } else {
-            out.channel = first;
+            out.channel = record[0];
             out.time = cursor.time + record[1];
             out.value = int16_t(record[2] | (uint16_t(record[3]) << 8));
         }
@@ -72,62 +72,77 @@ public:
         ++cursor.seq;
     }
 
+    // Moves on as read() does.
+    void skip(Cursor& cursor) const {
+        uint8_t record[kLong];
+        storage_.read(cursor.at, record, kShort);
+        if (record[0] & kFull) {
+            storage_.read(cursor.at, record + kShort, kLong - kShort);
+            cursor.time = word(record + 1);
+        } else {
+            cursor.time += record[1];
+        }
+        ++cursor.seq;
+    }
+
     // Frees all before `cursor`, and tells of readings that were given up while there was no room for that either.
     void release(const Cursor& cursor) {
         const Critical guard;
-        used_ = uint16_t(used_ - (cursor.at >= base_ ? cursor.at - base_ : kBytes - base_ + cursor.at));
+        used_ = Position(used_ - (cursor.at >= base_ ? cursor.at - base_ : storage_.size() - base_ + cursor.at));
         base_ = cursor.at;
         if (missed_ && room() >= kLong) store_lost();
     }
+
+    Storage& storage() { return storage_; }
+
+    // What a StagedRing has to do and can tell; here there is no store that could be missing or fail.
+    static void begin() {}
+    static bool carry() { return false; }
+    static constexpr bool store_missing() { return false; }
+    static constexpr bool store_broken() { return false; }
 
 private:
     static constexpr uint8_t kShort = 4;
     static constexpr uint8_t kLong = 9;
     static constexpr uint8_t kFull = 0x80;
 
-    bool is_short(const Reading& r) const {
-        return r.channel < kFull && r.time - head_.time < 256 && r.value == int16_t(r.value);
-    }
     // One byte stays free: a cursor that stands at the base has read nothing, and never everything.
-    uint16_t room() const { return uint16_t(kBytes - 1 - used_); }
-    static void advance(uint16_t& at) {
-        if (++at == kBytes) at = 0;
-    }
+    Position room() const { return Position(storage_.size() - 1 - used_); }
     static uint32_t word(const uint8_t* at) {
-        return at[0] | (uint32_t(at[1]) << 8) | (uint32_t(at[2]) << 16) | (uint32_t(at[3]) << 24);
+        uint32_t x;
+        memcpy(&x, at, sizeof x);  // little endian, as link/bytes.h wants it
+        return x;
     }
-    void put(uint8_t byte) {
-        bytes_[head_.at] = byte;
-        advance(head_.at);
-        ++used_;
-    }
-    void put_word(uint32_t x) {
-        for (uint8_t i = 0; i < 4; ++i, x >>= 8) put(uint8_t(x));
-    }
-    void store(const Reading& r) {
-        if (is_short(r)) {
-            put(r.channel);
-            put(uint8_t(r.time - head_.time));
-            put(uint8_t(r.value));
-            put(uint8_t(uint16_t(r.value) >> 8));
+    // False if there is no room for it or the storage did not take it: then nothing has changed.
+    bool store(const Reading& r) {
+        uint8_t record[kLong], size = kShort;
+        const uint32_t passed = r.time - head_.time;
+        record[0] = r.channel;
+        if (r.channel < kFull && passed < 256 && r.value == int16_t(r.value)) {
+            record[1] = uint8_t(passed);
+            memcpy(record + 2, &r.value, 2);
         } else {
-            put(uint8_t(r.channel | kFull));
-            put_word(r.time);
-            put_word(uint32_t(r.value));
+            size = kLong;
+            record[0] = uint8_t(record[0] | kFull);
+            memcpy(record + 1, &r.time, 4);
+            memcpy(record + 5, &r.value, 4);
         }
+        if (room() < size) return false;
+        Position at = head_.at;
+        if (!storage_.write(at, record, size)) return false;
+        used_ = Position(used_ + size);
+        head_.at = at;
         head_.time = r.time;
         ++head_.seq;
+        return true;
     }
     void store_lost() {
-        const Reading lost = {missed_since_, kLost, int32_t(missed_)};
-        missed_ = 0;
-        store(lost);
+        if (store({missed_since_, kLost, int32_t(missed_)})) missed_ = 0;
     }
-
-    uint8_t bytes_[kBytes];
+    Storage storage_;
     Cursor head_;
-    uint16_t base_ = 0;
-    uint16_t used_ = 0;
+    Position base_ = 0;
+    Position used_ = 0;
     uint32_t missed_ = 0;  // given up since the last LOST
     uint32_t missed_since_ = 0;
     uint32_t lost_ = 0;

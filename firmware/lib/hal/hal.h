@@ -40,6 +40,12 @@ void networked(bool enrolled);
 void storage_read(uint16_t at, void* to, uint8_t size);
 void storage_write(uint16_t at, const void* from, uint8_t size);
 
+// A memory part on its own bus, where the program is built for one. begin() looks for it, once: its size, or 0 if none answers
+// and keeps what it is given. write() is false if it did not read back, and tries more than once.
+uint32_t part_begin();
+void part_read(uint32_t at, void* to, uint8_t size);
+bool part_write(uint32_t at, const void* from, uint8_t size);
+
 // The program as it lies in flash (or the executable file).
 uint32_t image_size();
 void image_read(uint32_t at, uint8_t* to, uint8_t size);

@@ -9,7 +9,7 @@ constexpr uint16_t kCrcInit = 0xFFFF;
 
 // The polynomial taken a byte at a time, in bytes: shifts by 3, 4 and 5 of a byte are a few instructions of an AVR, and of
 // a word they are loops. As fast as a table, and needs none.
-inline uint16_t crc16_step(uint16_t crc, uint8_t byte) {
+inline __attribute__((always_inline)) uint16_t crc16_step(uint16_t crc, uint8_t byte) {
     uint8_t x = uint8_t(uint8_t(crc >> 8) ^ byte);
     x = uint8_t(x ^ (x >> 4));
     const uint8_t high = uint8_t(uint8_t(crc) ^ uint8_t(x << 4) ^ (x >> 3));

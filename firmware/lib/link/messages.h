@@ -62,6 +62,7 @@ enum class Code : uint8_t {
 constexpr uint8_t kStateEnrolled = 1;
 constexpr uint8_t kStateConfigured = 2;
 constexpr uint8_t kStateDamaged = 4;
+constexpr uint8_t kStateNoStore = 8;
 
 constexpr uint8_t kHeadSize = 6;  // type, flags, counter
 constexpr uint8_t kDeviceSize = 8;

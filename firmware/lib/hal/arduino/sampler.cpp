@@ -54,11 +54,20 @@ static_assert(kTickRate * 1000 / kMinRate < 1UL << 24, "the longest period fits"
 struct Slot {
     Ticks period;  // 0 is off
     Ticks left;    // from `scheduled` until it is due
-    bool due;
 };
 
+template <bool kWide>
+struct Mask {
+    using Type = uint8_t;
+};
+template <>
+struct Mask<true> {
+    using Type = uint32_t;
+};
+using Channels = Mask<(kAdcChannels > 8)>::Type;  // a bit for each
+
 Slot slots[kAdcChannels];
-bool any_due;
+Channels due;
 uint16_t scheduled;  // Timer1 when `left` was brought up to date; at most kSoon ticks ahead
 volatile uint32_t now_ms;
 
@@ -111,7 +120,7 @@ int32_t pause() {
 }
 
 void start(uint8_t index) {
-    slots[index].due = false;
+    due = Channels(due & ~(Channels(1) << index));
     present = index;
 #ifdef MUX5
     ADCSRB = is_input(index) && index & 8 ? 1 << MUX5 : 0;
@@ -129,14 +138,11 @@ void start(uint8_t index) {
 // Inputs first; one of the chip's own channels if there is time.
 void start_next() {
     phase = Phase::idle;
-    if (!any_due) return;
-    bool waits = false;
-    for (uint8_t i = 0; i < kAdcChannels; ++i) {
-        if (!slots[i].due) continue;
-        if (is_input(i) || pause() > (is_chip(i) ? kChipPause : kSupplyPause)) return start(i);
-        waits = true;
+    uint8_t index = 0;
+    for (Channels left = due; left; left = Channels(left >> 1), ++index) {
+        if (!(left & 1)) continue;
+        if (is_input(index) || pause() > (is_chip(index) ? kChipPause : kSupplyPause)) return start(index);
     }
-    any_due = waits;
 }
 
 int32_t scaled(uint8_t index, uint16_t counts) {
@@ -154,12 +160,15 @@ void look() {
         const uint16_t passed = uint16_t(at - scheduled);
         scheduled = at;
         uint16_t next = kFarthest;
+        Channels channel = 1;
         for (Slot& slot : slots) {
+            const Channels self = channel;
+            channel = Channels(channel << 1);
             if (!slot.period) continue;
             Ticks left = slot.left;
             if (left <= passed) {
                 left += slot.period;
-                slot.due = any_due = true;
+                due = Channels(due | self);
             }
             left -= passed;
             slot.left = left;
