@@ -119,6 +119,7 @@ def make_bridge(home: Home, *, ports: tuple[str, ...] | None = None, rates: Rate
         ports=settings.bridge.ports if ports is None else ports,
         rates=settings.bridge.rates if rates is None else rates,
         limits=Limits(settings.bridge.readings, settings.bridge.wait_ms / 1000),
+        checkpoint_every=settings.bridge.checkpoint_every,
         gateway_name=settings.gateway.name,
         sealing=_sealing(home),
     )

@@ -41,7 +41,7 @@ class SignerPeer:
 
     def _begin(self) -> None:
         self.generation += 1
-        self.phase, self.next = Phase.GENERATING, 0
+        self.phase, self.next, self.signed = Phase.GENERATING, 0, []
         seed = hashlib.sha256(struct.pack("<H", self.generation)).digest()
         self.key = library.LmsPrivateKey(LMS, OTS, SEED=seed[:N], I=seed[N:] + bytes(8))
 

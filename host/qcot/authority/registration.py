@@ -17,6 +17,7 @@ from qcot.boards.registry import BoardRegistry, EnrolledBoard
 from qcot.certificates import certificate, request, rotation
 from qcot.certificates.authority import AuthorityKeys
 from qcot.certificates.certificate import Certificate, Channel, LogClaims, Role
+from qcot.certificates.possession import SigningBoard
 from qcot.certificates.problems import CERTIFICATE_REVOKED, CERTIFICATE_WRONG_SITE
 from qcot.certificates.register import Register
 from qcot.crypto import keyfile
@@ -128,11 +129,14 @@ def certify(home: Home, part: str, now: int) -> Outcome:
 def register_board(home: Home, board: EnrolledBoard, now: int) -> Outcome:
     """A certificate for an enrolled ``board``: one that is here and fits this bridge, issued here, or asked for.
 
+    A board that has made a key of its own is certified anew for it.
+
     Raises QcotError `possession-not-shown`, `key-...`, `no-authority`, or what the authority refuses.
     """
     registry, settings, part = BoardRegistry(home.path), home.settings(), f"boards/{board.device.hex()}"
-    known = standing(home, part, now)
-    if known is not None and known.bridge in (None, settings.bridge.name):
+    known, own = standing(home, part, now), _own_key(registry, board.device)
+    is_named = own is None or (known is not None and known.board is not None and known.board.lms == own.public)
+    if known is not None and known.bridge in (None, settings.bridge.name) and is_named:
         return known
     proof = registry.proof(board.device)
     if proof is None:
@@ -143,6 +147,7 @@ def register_board(home: Home, board: EnrolledBoard, now: int) -> Outcome:
         home.bridge_key(), site=settings.site, device=board.device, time=now, device_key=registry.key(board.device),
         challenge=proof.challenge, frame=proof.frame, model=board.model, firmware=bytes(board.firmware),
         channels=tuple(Channel(c.name, c.unit, c.num, c.den, c.offset) for c in board.channels), policy=settings.policy,
+        lms=own,
     )  # fmt: skip
     if not has_authority(home):
         return _ask(home, part, raw)
@@ -153,6 +158,15 @@ def register_board(home: Home, board: EnrolledBoard, now: int) -> Outcome:
         raise QcotError(BOARD_REVOKED, error.reason) if error.problem is CERTIFICATE_REVOKED else error from error
     keep(home, part, made)
     return made
+
+
+def _own_key(registry: BoardRegistry, device: bytes) -> SigningBoard | None:
+    """The board's own key, once the board has signed with it."""
+    signer = registry.signer(device)
+    if signer is None or signer.public is None or signer.proof is None:
+        return None
+    proof = signer.proof
+    return SigningBoard(signer.public, proof.epoch, proof.seq, proof.link, proof.signature)
 
 
 def rotate(home: Home, part: str, now: int) -> Outcome:

@@ -52,6 +52,8 @@ class BridgeConfig:
     limits: Limits = field(default_factory=Limits)
     listen_s: float = LISTEN
     """How long a port is only listened to after it was opened; 0 where no board has a bootloader."""
+    checkpoint_every: int = 0
+    """After how many readings a board that has a certified key of its own signs its chain; 0 is never."""
     gateway_name: str = "gateway"
     sealing: Sealing | None = None
     """How the keys come about under which transactions are sealed; None sends them as they are."""

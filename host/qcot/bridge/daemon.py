@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import glob
 import logging
 import os
 import signal
@@ -22,15 +21,19 @@ from typing import Any
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge.config import BridgeConfig, Rates
 from qcot.bridge.intake import Identity, Intake
-from qcot.bridge.mqtt_lines import MqttLines, is_line
+from qcot.bridge.loop import every, hand_over
+from qcot.bridge.mqtt_lines import MqttLines, candidates
 from qcot.bridge.port import BoardPort, Hub
 from qcot.bridge.publisher import Publisher
-from qcot.bridge.snapshot import BridgeView, TroubleView, last_will
+from qcot.bridge.signing import SigningDesk
+from qcot.bridge.snapshot import BridgeView, last_will
 from qcot.bridge.statements import Statements
 from qcot.bridge.store import Store
+from qcot.bridge.troubles import Troubles
 from qcot.channel.sealer import Sealer
 from qcot.channel.secret import Names
-from qcot.errors import Problem, QcotError
+from qcot.errors import QcotError
+from qcot.ledger.transactions import CheckpointEntry
 from qcot.mqtt import Ack, MqttLink, channel_topic, receipt_topic, status_topic, tx_topic
 
 COMMIT_DELAY = 0.01
@@ -40,8 +43,6 @@ LOOK_EVERY = 0.5
 PUMP_EVERY = 0.25
 STATUS_EVERY = 2.0
 SEALS_AT_ONCE = 4
-MAX_TROUBLES = 200
-LOG_AGAIN = 30_000
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +63,8 @@ class Bridge:
         self._store = Store(config.outbox, config.site, config.name)
         identity = Identity(config.site, config.name, config.policy, config.key, config.next_key)
         self._intake = Intake(self._store, identity, config.limits, clock=time.monotonic, wall=_wall)
-        self._troubles: dict[tuple[str, str], TroubleView] = {}
+        self._troubles = Troubles(_wall)
+        self._trouble = self._troubles.tell
         self._statements = Statements(config, self._store, self._intake, partial(self._trouble, "statements"))
         self._mqtt = MqttLink(
             config.broker.host,
@@ -94,6 +96,13 @@ class Bridge:
             config.ports,
             lambda where, problem, reason: self._from_thread(self._trouble, where, problem, reason),
         )
+        self._desk = SigningDesk(
+            config.home,
+            config.checkpoint_every,
+            certified=self._statements.signing_key,
+            queue=self._take_checkpoint,
+            trouble=self._trouble,
+        )
         self._hub = Hub(
             config=config,
             registry=BoardRegistry(config.home),
@@ -105,6 +114,7 @@ class Bridge:
             wall=_wall,
             closing=self._closing,
             lines=self._lines,
+            desk=self._desk,
         )
         self._ports: dict[str, BoardPort] = {}
         self._timers: dict[BoardPort, asyncio.TimerHandle] = {}
@@ -160,21 +170,21 @@ class Bridge:
         if signals:
             for each in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(each, ended.set)
-        self._mqtt.on_connect = lambda: _hand_over(loop, self._connected)
+        self._mqtt.on_connect = lambda: hand_over(loop, self._connected)
         self._mqtt.subscribe(
             receipt_topic(self._config.site, self._config.name),
-            lambda _topic, payload, ack: _hand_over(loop, self._receipt, payload, ack),
+            lambda _topic, payload, ack: hand_over(loop, self._receipt, payload, ack),
         )
         if self._sealer:
             self._mqtt.subscribe(
                 channel_topic(self._config.site, self._config.gateway_name),
-                lambda _topic, payload, ack: _hand_over(loop, self._offered, payload, ack),
+                lambda _topic, payload, ack: hand_over(loop, self._offered, payload, ack),
             )
         else:
             _log.warning("the channel is off: the broker can read what this bridge sends")
         self._mqtt.start()
         tasks = [
-            asyncio.create_task(_every(seconds, call))
+            asyncio.create_task(every(seconds, call))
             for seconds, call in (
                 (LOOK_EVERY, self._look),
                 (DISCOVER_EVERY, self._discover),
@@ -222,7 +232,7 @@ class Bridge:
             return
         now = time.monotonic()
         taken = {os.path.realpath(port.path) for port in self._ports.values() if port.fd is not None}
-        for path in self._candidates():
+        for path in candidates(self._config.patterns, self._lines):
             real = os.path.realpath(path)
             port = self._ports.get(path)
             if port is None:
@@ -235,16 +245,6 @@ class Bridge:
                 assert port.fd is not None
                 self._loop.add_reader(port.fd, self._readable, port)
                 self._arm(port)
-
-    def _candidates(self) -> list[str]:
-        found: list[str] = []
-        for pattern in self._config.patterns:
-            if is_line(pattern):
-                continue
-            found += sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
-        found += [each for each in self._config.patterns if is_line(each) and not glob.has_magic(each)]
-        found += self._lines.present()
-        return list(dict.fromkeys(found))
 
     def _readable(self, port: BoardPort) -> None:
         port.readable(time.monotonic())
@@ -294,6 +294,13 @@ class Bridge:
                     self._publisher.recount()
                 self._seal()
             self._check_boards()
+
+            for port in self._desk.look(self._hub.owners):
+                self._after(port)
+
+    def _take_checkpoint(self, entry: CheckpointEntry) -> None:
+        self._intake.take_checkpoint(entry)
+        self._commit()
 
     def _check_boards(self) -> None:
         """End the sessions of boards whose certificate has ended."""
@@ -398,7 +405,7 @@ class Bridge:
 
     def _from_thread(self, call: Callable[..., None], *arguments: Any) -> None:
         if self._loop:
-            _hand_over(self._loop, call, *arguments)
+            hand_over(self._loop, call, *arguments)
 
     def _beat(self) -> None:
         self._pump()
@@ -429,30 +436,5 @@ class Bridge:
             outbox=self._publisher.backlog,
             refused=self._publisher.refused,
             channel=self._sealer.state if self._sealer else "off",
-            troubles=tuple(self._troubles.values()),
+            troubles=self._troubles.views,
         )
-
-    def _trouble(self, where: str, problem: Problem, reason: str) -> None:
-        now = _wall()
-        before = self._troubles.pop((where, problem.name), None)
-        times = before.times + 1 if before else 1
-        if before is None or before.reason != reason or now - before.time > LOG_AGAIN:
-            _log.warning("%s: %s: %s (%s)", where, problem.name, reason, problem.remedy)
-        self._troubles[where, problem.name] = TroubleView(where, problem.name, reason, problem.remedy, now, times)
-        if len(self._troubles) > MAX_TROUBLES:
-            del self._troubles[next(iter(self._troubles))]
-
-
-async def _every(seconds: float, call: Callable[[], None]) -> None:
-    while True:
-        try:
-            call()
-        except Exception:
-            # One round that failed must not be the last: ports come and go, and boards wait.
-            _log.exception("the bridge goes on after")
-        await asyncio.sleep(seconds)
-
-
-def _hand_over(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: Any) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop has ended; what it did not see is sent again
-        loop.call_soon_threadsafe(call, *arguments)

@@ -7,6 +7,7 @@ does not fit is let go, as a serial line would, since the link repeats what matt
 from __future__ import annotations
 
 import contextlib
+import glob
 import socket
 import threading
 from collections.abc import Callable
@@ -196,3 +197,15 @@ class MqttLines:
 
     def _refuse(self, topic: str, reason: str) -> None:
         self._trouble(SCHEME + topic.split("/")[-2][:64], LINE_REFUSED, reason)
+
+
+def candidates(patterns: tuple[str, ...], lines: MqttLines) -> list[str]:
+    """The paths that may be opened now: of serial ports, and of boards on the broker."""
+    found: list[str] = []
+    for pattern in patterns:
+        if is_line(pattern):
+            continue
+        found += sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+    found += [each for each in patterns if is_line(each) and not glob.has_magic(each)]
+    found += lines.present()
+    return list(dict.fromkeys(found))

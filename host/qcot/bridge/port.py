@@ -22,6 +22,7 @@ from qcot.bridge.problems import (
     UNENROLLED,
     UNKNOWN_BOARD,
 )
+from qcot.bridge.signing import PortSigner, SigningDesk
 from qcot.bridge.snapshot import BoardView
 from qcot.bridge.store import Store
 from qcot.crypto.problems import KEY_FILE_MISSING
@@ -61,6 +62,7 @@ class Hub:
     wall: Callable[[], int]
     closing: Callable[[BoardPort, int], None]
     lines: MqttLines
+    desk: SigningDesk
     owners: dict[bytes, BoardPort] = field(default_factory=dict)
     clocks: Clocks = field(default_factory=Clocks)
 
@@ -82,6 +84,7 @@ class BoardPort:
         self._hub = hub
         self._serial: SerialPort | MqttLine | None = None
         self._session = Session()
+        self._signer = PortSigner(hub.desk, path)
         self._board: EnrolledBoard | None = None
         self._status: Status | None = None
         self._back_off = BACK_OFF[0]
@@ -135,6 +138,7 @@ class BoardPort:
             return
         events: list[Event] = []
         try:
+            self._signer.tick(now)
             self._serial.write(self._session.poll(now, events))
             for event in events:
                 self._handle(event, now)
@@ -143,7 +147,11 @@ class BoardPort:
 
     def wake(self, now: float) -> float:
         """When to ``tick`` next."""
-        return self._session.wake(now)
+        return min(self._session.wake(now), max(self._signer.deadline, now))
+
+    def asked(self, what: str) -> bool:
+        """A person wants the board to ``sign`` its chain or to ``generate`` a key; gives whether it can hear that."""
+        return self._serial is not None and self._signer.asked(what)
 
     def acknowledge(self, position: Resume, now: float) -> None:
         """All before ``position`` is on disk."""
@@ -162,6 +170,7 @@ class BoardPort:
             require(device)
         except QcotError as error:
             self._session = Session(listen=0.0)
+            self._signer.closed()
             self._reason = str(error)
             self._disown()
             self._hub.trouble(self.path, error.problem, error.reason)
@@ -174,6 +183,7 @@ class BoardPort:
             self._hub.closing(self, self._serial.fd)
             self._serial.close()
             self._serial = None
+            self._signer.closed()
         self._reason = reason
         self._disown()
 
@@ -203,6 +213,7 @@ class BoardPort:
             board_forged=status.forged if status else 0,
             board_replayed=status.replayed if status else 0,
             free_ram=status.free_ram if status else None,
+            signer=self._signer.view,
         )
 
     def _left(self, error: QcotError, now: float) -> None:
@@ -221,6 +232,8 @@ class BoardPort:
         match event:
             case TookReadings(readings=readings, raw=raw, position=position):
                 self._took(readings, raw, position)
+            case _ if self._signer.take(event, now):
+                pass
             case SawStatus(status=status):
                 self._status = status
                 self._told_time(status.time)
@@ -305,6 +318,7 @@ class BoardPort:
         if opened.image != board.image:
             hub.trouble(self.path, IMAGE_CHANGED, f"{opened.device.hex()} runs {opened.image.hex()}")
         self.set_rates()
+        self._signer.opened(self._session, event)
 
     def set_rates(self) -> None:
         """Ask the board for the rates that are wished for it, if it is served."""
@@ -322,6 +336,7 @@ class BoardPort:
     def _took(self, readings: Readings, raw: bytes, position: Resume) -> None:
         assert self._board is not None
         self._readings += readings.count
+        self._signer.took(readings.count)
         if LOST in readings.records[4::9]:
             self._lost += sum(each.value for each in readings.readings() if each.is_loss)
         self._told_time(chain.span(readings.records)[1])

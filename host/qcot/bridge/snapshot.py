@@ -11,6 +11,33 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
+class SignerView:
+    """A board's own key: its ``phase`` in the words of the link, ``done`` of ``total`` leaves computed, or used.
+
+    ``certified`` is whether it was in the board's certificate when that was last looked at.
+    """
+
+    phase: str
+    done: int
+    total: int
+    certified: bool = False
+
+    @property
+    def words(self) -> str:
+        """For people, in a few words."""
+        match self.phase:
+            case "generating":
+                return f"making its key, {100 * self.done // self.total} %"
+            case "ready":
+                return f"{self.total - self.done:,} signatures left" + ("" if self.certified else ", not certified")
+            case "exhausted":
+                return "key used up"
+            case "damaged":
+                return "key damaged"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
 class BoardView:
     """One port. ``device`` is None until a board proved itself; times are ms since 1970, seqs are of ``epoch``."""
 
@@ -31,6 +58,7 @@ class BoardView:
     board_forged: int = 0
     board_replayed: int = 0
     free_ram: int | None = None
+    signer: SignerView | None = None
 
 
 @dataclass(frozen=True, slots=True)

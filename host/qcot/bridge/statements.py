@@ -109,6 +109,14 @@ class Statements:
         if device in self._set_aside:
             raise QcotError(BOARD_WAITS, f"readings of board {device.hex()} were refused for its certificate")
 
+    def signing_key(self, device: bytes) -> bytes | None:
+        """The LMS key that the board's certificate names, if that holds now and goes to the ledger first."""
+        newest, holds = self._of_board(device, self.certificates())
+        if newest is None or newest.board is None or not holds:
+            return None
+        taken = self._store.taken(newest.hash)
+        return newest.board.lms if taken is not None and not taken.is_refused else None
+
     def _of_board(self, device: bytes, known: list[Certificate]) -> tuple[Certificate | None, bool]:
         """The newest certificate of the board, of those that hold now where there are any; and whether it does."""
         now = self._clock()

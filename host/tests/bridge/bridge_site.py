@@ -54,6 +54,7 @@ class Ledger:
         self.accepted = []
         self.readings = defaultdict(list)
         self.opened = []
+        self.leaves, self.links, self.signed = {}, {}, []
 
     def take(self, raw):
         parsed = transactions.parse(raw)
@@ -63,11 +64,14 @@ class Ledger:
             if each.kid == parsed.kid:
                 parsed.verify(each.key)
         state = rules.State(
-            SITE, self.next, self.devices, self.standing, time.time_ns() // 1_000_000 + self.ahead_s * 1000
-        )
+            SITE, self.next, self.devices, self.standing, time.time_ns() // 1_000_000 + self.ahead_s * 1000,
+            self.leaves, lambda *end: self.links.get(end),
+        )  # fmt: skip
         match rules.judge(state, parsed, self.hashes.get(parsed.sequence)):
-            case rules.Accept(devices=devices, standing=standing):
+            case rules.Accept(devices=devices, standing=standing, signed=signed):
                 self.devices.update(devices)
+                self.leaves.update({each.key: each.leaf + 1 for each in signed})
+                self.signed += signed
                 self.standing = standing
                 self.next = parsed.sequence + 1
                 self.hashes[parsed.sequence] = parsed.hash
@@ -94,6 +98,7 @@ class Ledger:
         else:
             kept = self.readings[entry.device, entry.epoch]
             assert message.first == len(kept)
+            self.links[entry.device, entry.epoch, message.end] = message.link
             kept += [(each.time, each.channel, each.value) for each in message.readings()]
 
 
@@ -171,8 +176,8 @@ class Home:
         self.certify_board(device)
         return device
 
-    def certify_board(self, device):
-        self.certify(f"boards/{device.hex()}", AUTHORITY.board(device, self.registry.key(device)))
+    def certify_board(self, device, lms=None):
+        self.certify(f"boards/{device.hex()}", AUTHORITY.board(device, self.registry.key(device), lms=lms))
 
     def config(self, broker, **options):
         values = {
