@@ -37,7 +37,7 @@ AVR_SECONDS = 120
 
 @dataclass(frozen=True)
 class Suite:
-    """A folder with a test.cpp, the library files it links, and the AVR whose memory it needs."""
+    """A folder with a test.cpp, the library files it links, and the AVR whose memory it needs (none: it runs natively only)."""
 
     name: str
     libs: tuple[str, ...]
@@ -52,8 +52,9 @@ SUITES = (
     Suite("chain", ("crypto", "link", "chain")),
     Suite("store", CORE, "atmega2560", memory_hal=True),
     Suite("board", CORE, "atmega2560", memory_hal=True),
+    Suite("mqtt", ("mqtt",), ""),
 )
-FUZZERS = (Suite("decoder", ("crypto",)), Suite("board", CORE, memory_hal=True))
+FUZZERS = (Suite("decoder", ("crypto",)), Suite("board", CORE, memory_hal=True), Suite("mqtt", ("mqtt",)))
 
 
 # --- vectors as C++ ---------------------------------------------------------------------------------------------
@@ -204,7 +205,14 @@ def board_header(header: Header) -> None:
     )
 
 
-HEADERS = {"crypto": crypto_header, "link": link_header, "chain": chain_header, "store": None, "board": board_header}
+HEADERS = {
+    "crypto": crypto_header,
+    "link": link_header,
+    "chain": chain_header,
+    "store": None,
+    "mqtt": None,
+    "board": board_header,
+}
 
 
 def write_headers() -> None:
@@ -290,7 +298,7 @@ LAST_LINE = re.compile(r"^(\w+) cases (\d+) checks (\d+) failed (\d+)$", re.MULT
 
 def run_suites(target: str, only: list[str]) -> int:
     write_headers()
-    chosen = [s for s in SUITES if not only or s.name in only]
+    chosen = [s for s in SUITES if (not only or s.name in only) and (s.mcu or target == "native")]
     failed = 0
     with ThreadPoolExecutor(2) as pool:
         for suite, printed in zip(chosen, pool.map(run_native if target == "native" else run_avr, chosen), strict=True):
@@ -337,12 +345,31 @@ def run_fuzz(runs: int) -> int:
     return 1 if failed else 0
 
 
+def mqtt_seeds() -> dict[str, bytes]:
+    """Scripts for fuzz/mqtt.cpp: a count of bytes and those bytes; from 0x80 time passes, the socket fills, a frame goes out."""
+
+    def hears(*packets: str) -> bytes:
+        return b"".join(bytes([len(packet) // 2]) + bytes.fromhex(packet) for packet in packets)
+
+    up = b"\x80\x80" + hears("20020000", "9003000100")
+    topic = b"q/d".hex()
+    return {
+        "up-heard-and-said": up + hears(f"30070003{topic}0078") + bytes([0xE3, 0x88, 0x05]),
+        "qos-1-and-a-full-socket": up + bytes([0xC0]) + hears(f"32090003{topic}0007797a") + bytes([0xFF, 0xFF, 0xC9]),
+        "too-long": up + hears(f"30c4130003{topic}" + "79" * 100),
+        "refused": b"\x80\x80" + hears("20020005") + b"\x9f\x80" + hears("20020000"),
+        "length-broken": up + hears("30ffffffff01") + b"\x90\x80\x80",
+    }
+
+
 def write_seeds() -> int:
     """The decoder's seeds are streams; the board's are scripts (fuzz/board.cpp says how they read)."""
     for suite in FUZZERS:
         folder = HERE / "fuzz" / "corpus" / suite.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+    for name, script in mqtt_seeds().items():
+        (HERE / "fuzz" / "corpus" / "mqtt" / name).write_bytes(script)
     for v in VECTORS["streams"]:
         (HERE / "fuzz" / "corpus" / "decoder" / v["name"]).write_bytes(bytes.fromhex(v["bytes"])[:256])
 
