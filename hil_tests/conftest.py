@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from air import Air
 from qcot.boards.build import TARGETS
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.recording import Signal
 from qcot.boards.registry import BoardRegistry
+from qcot.bridge.mqtt_lines import MqttLine
 from qcot.link.session import LISTEN
+from qcot.link.transport import SerialPort
 
 from host import Host
 
@@ -41,11 +44,16 @@ HAS = {
 }
 REAL_PORT = {"resets_on_open"}
 
+OVER_MQTT = "native-mqtt"
+"""The native board with a broker for a cable, where its test has enrolled it."""
+
 RAMP = Signal("ramp", tuple(i / 100 for i in range(1000)), tuple((i * 7) % 1024 for i in range(1000)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--board", default=os.environ.get("QCOT_BOARD", "native"), help=f"{', '.join(TARGETS)} or a port")
+    parser.addoption(
+        "--board", default=os.environ.get("QCOT_BOARD", "native"), help=f"{', '.join(TARGETS)}, {OVER_MQTT} or a port"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    has = HAS.get(config.getoption("--board"), REAL_PORT)
+    has = HAS.get(config.getoption("--board").removesuffix("-mqtt"), REAL_PORT)
     wanting = [item for item in items if {mark.name for mark in item.iter_markers()} & set(CAPABILITIES) - has]
     config.hook.pytest_deselected(items=wanting)
     items[:] = [item for item in items if item not in wanting]
@@ -63,7 +71,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def env(request: pytest.FixtureRequest) -> str:
     """The kind of board, or the port of a real one."""
-    return str(request.config.getoption("--board"))
+    return str(request.config.getoption("--board")).removesuffix("-mqtt")
+
+
+@pytest.fixture(scope="session")
+def air(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Air | None]:
+    """The broker, where the board under test has one for its cable."""
+    if request.config.getoption("--board") != OVER_MQTT:
+        yield None
+        return
+    running = Air(tmp_path_factory.mktemp("air"))
+    yield running
+    running.close()
 
 
 class RealBoard:
@@ -74,12 +93,12 @@ class RealBoard:
 
 
 @pytest.fixture
-def board(env: str, tmp_path: Path) -> Iterator[EmulatedBoard | RealBoard]:
+def board(env: str, air: Air | None, tmp_path: Path) -> Iterator[EmulatedBoard | RealBoard]:
     """The board under test with the built firmware on it and a ramp on A0."""
     if env not in TARGETS:
         yield RealBoard(env)
         return
-    with EmulatedBoard.start(env, state_dir=tmp_path / "board", signal=RAMP) as running:
+    with EmulatedBoard.start(env, state_dir=tmp_path / "board", signal=RAMP, network=air and air.network()) as running:
         yield running
 
 
@@ -99,14 +118,20 @@ def registry(tmp_path: Path) -> BoardRegistry:
 
 @pytest.fixture
 def connect(
-    env: str, board: EmulatedBoard | RealBoard, registry: BoardRegistry, tmp_path: Path
+    env: str, board: EmulatedBoard | RealBoard, air: Air | None, registry: BoardRegistry, tmp_path: Path
 ) -> Iterator[Callable[[], Host]]:
     """Opens the board's port; what went over it stays in line.log."""
     opened: list[Host] = []
 
     def open_port() -> Host:
         listen = 0.0 if env == "native" else LISTEN  # no bootloader, no reset
-        opened.append(Host(board.port, registry, tmp_path / "line.log", listen))
+        if air and registry.boards():
+            assert isinstance(board, EmulatedBoard)
+            assert board.setup.network
+            line: SerialPort | MqttLine = air.open(board.setup.network.name)
+        else:
+            line = SerialPort(board.port)
+        opened.append(Host(line, registry, tmp_path / "line.log", listen))
         return opened[-1]
 
     yield open_port

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from qcot.boards.registry import BoardRegistry
+from qcot.bridge.mqtt_lines import MqttLine
 from qcot.link.events import Event, Resume, SawHello, SawResult, SawStatus, SessionOpened, TookReadings
 from qcot.link.frames import wire
 from qcot.link.messages import Hello, Status
@@ -23,10 +24,10 @@ PATIENCE_S = 30.0
 class Host:
     """Reads, writes and remembers. ``acknowledges`` off plays a host that has no disk."""
 
-    def __init__(self, port: str, registry: BoardRegistry, log: Path, listen: float = LISTEN) -> None:
+    def __init__(self, port: SerialPort | MqttLine, registry: BoardRegistry, log: Path, listen: float = LISTEN) -> None:
         self._registry = registry
         self._log = log.open("a")
-        self.serial = SerialPort(port)
+        self.serial = port
         self.session = Session(listen=listen)
         self.resume = Resume()
         self.acknowledges = True

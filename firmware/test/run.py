@@ -37,7 +37,7 @@ AVR_SECONDS = 120
 
 @dataclass(frozen=True)
 class Suite:
-    """A folder with a test.cpp, the library files it links, and the AVR whose memory it needs (none: it runs natively only)."""
+    """A folder with a test.cpp, the library files it links, and the AVR whose memory it needs, if it runs on one."""
 
     name: str
     libs: tuple[str, ...]
@@ -210,7 +210,6 @@ HEADERS = {
     "link": link_header,
     "chain": chain_header,
     "store": None,
-    "mqtt": None,
     "board": board_header,
 }
 
@@ -346,7 +345,7 @@ def run_fuzz(runs: int) -> int:
 
 
 def mqtt_seeds() -> dict[str, bytes]:
-    """Scripts for fuzz/mqtt.cpp: a count of bytes and those bytes; from 0x80 time passes, the socket fills, a frame goes out."""
+    """Scripts for fuzz/mqtt.cpp: a count and so many bytes; 0x80 and up: time passes, room shrinks, a frame goes."""
 
     def hears(*packets: str) -> bytes:
         return b"".join(bytes([len(packet) // 2]) + bytes.fromhex(packet) for packet in packets)

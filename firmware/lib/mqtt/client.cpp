@@ -124,7 +124,7 @@ void Client::receive() {
                     if (phase_ < Phase::greeting) return;
                     break;
                 case PacketDecoder::Event::skipped:
-                    count(counters_.dropped);
+                    pass_over();
                     break;
                 case PacketDecoder::Event::broken:
                     return fail(counters_.broken);
@@ -178,11 +178,23 @@ void Client::take() {
 void Client::deliver(const Publish& message) {
     const bool mine = message.topic_size == length(account_.down) && !memcmp(message.topic, account_.down, message.topic_size);
     if (!mine || message.retained) return count(counters_.foreign);
+    if (message.size > kMaxPayload) return pass_over();
+    hand_on(message.payload, message.size);
+}
+
+// The board is to count it: what comes of it is noise.
+void Client::pass_over() {
+    static const uint8_t noise = 1;
+    count(counters_.dropped);
+    if (phase_ == Phase::up) hand_on(&noise, 1);
+}
+
+void Client::hand_on(const uint8_t* payload, uint16_t size) {
     if (inbox_at_ == inbox_size_) inbox_at_ = inbox_size_ = 0;
-    if (message.size > kMaxPayload || message.size + 2u > sizeof inbox_ - inbox_size_) return count(counters_.dropped);
+    if (size + 2u > sizeof inbox_ - inbox_size_) return count(counters_.dropped);
     inbox_[inbox_size_++] = 0;
-    memcpy(inbox_ + inbox_size_, message.payload, message.size);
-    inbox_size_ = uint16_t(inbox_size_ + message.size);
+    if (size) memcpy(inbox_ + inbox_size_, payload, size);
+    inbox_size_ = uint16_t(inbox_size_ + size);
     inbox_[inbox_size_++] = 0;
 }
 

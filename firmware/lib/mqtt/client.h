@@ -51,7 +51,8 @@ public:
 
     bool up() const { return phase_ == Phase::up; }
 
-    // The next byte of what came, or -1. A message begins and ends with a delimiter, whatever is in it.
+    // The next byte of what came, or -1. A message begins and ends with a delimiter, whatever is in it; one that is too long
+    // comes as noise.
     int16_t read();
 
     // Whether a frame can be published.
@@ -72,6 +73,8 @@ private:
     void receive();
     void take();
     void deliver(const Publish& message);
+    void hand_on(const uint8_t* payload, uint16_t size);
+    void pass_over();
     void greet();
     void subscribe();
     void tell_state(char state);

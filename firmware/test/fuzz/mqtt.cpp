@@ -76,7 +76,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         std::string message;
         for (int16_t byte; (byte = client.read()) >= 0;) message += char(byte);
         // The topic, and only it, brings something here.
-        if (!message.empty() && everything.find("q/d") == std::string::npos) abort();
+        const bool noise = message.find_first_not_of(std::string("\0\1", 2)) == std::string::npos;  // a message too long
+        if (!noise && everything.find("q/d") == std::string::npos) abort();
         if (!message.empty() && (message.front() != 0 || message.back() != 0)) abort();
     }
     return 0;

@@ -50,6 +50,17 @@ class Conversion:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """A broker that a native board uses while nobody has its port open: ``broker`` is HOST:PORT."""
+
+    broker: str
+    name: str
+    site: str = "home"
+    bridge: str = "bridge"
+    password_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """How a board is started; see :meth:`EmulatedBoard.start`."""
 
@@ -67,6 +78,7 @@ class Setup:
     devices: tuple[str, ...] = ()
     uart_log: bool = False
     stepped: bool = False
+    network: Network | None = None
 
 
 class EmulatedBoard(ABC):
@@ -101,6 +113,7 @@ class EmulatedBoard(ABC):
         devices: Sequence[str] = (),
         uart_log: bool = False,
         stepped: bool = False,
+        network: Network | None = None,
         say: Say = say_nothing,
     ) -> EmulatedBoard:
         """Start a board of kind ``env`` ('uno', 'megaatmega2560', 'native').
@@ -116,12 +129,15 @@ class EmulatedBoard(ABC):
         devices: simulated parts on the pins, each NAME or NAME=ARGS (firmware/emulator/devices.c).
         uart_log: keep the cycle of each byte that the board says (:meth:`AvrBoard.uart_log`).
         stepped: no port; time passes by :class:`~qcot.boards.stepped.SteppedBoard` alone.
+        network: a broker that stands in for the cable, on a native board that has an identity.
         """
         target = target_of(env)
         if target.mcu is None and blank:
             raise BoardError(UNKNOWN_BOARD, f"{env} has no bootloader: it cannot start blank")
         if target.mcu is None and (ppm or devices or uart_log or stepped):
             raise BoardError(UNKNOWN_BOARD, f"{env} has neither crystal, pins nor UART: it runs on this machine's")
+        if target.mcu is not None and network:
+            raise BoardError(UNKNOWN_BOARD, f"{env} has no network")
         state_dir.mkdir(parents=True, exist_ok=True)
         _claim(state_dir).close()  # before anything in it changes
         if not blank:
@@ -141,6 +157,7 @@ class EmulatedBoard(ABC):
             devices=tuple(devices),
             uart_log=uart_log,
             stepped=stepped,
+            network=network,
         )
         # Here, since both are kinds of this class.
         from qcot.boards.avr import AvrBoard

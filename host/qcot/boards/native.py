@@ -26,6 +26,10 @@ class NativeBoard(EmulatedBoard):
         options += ["--once"] if setup.once else []
         for path in setup.signals.values():
             options += ["--signal", path]
+        if network := setup.network:
+            options += ["--mqtt", network.broker, "--name", network.name]
+            options += ["--site", network.site, "--bridge", network.bridge]
+            options += ["--password-file", network.password_file] if network.password_file else []
         self._boots += 1
         self._launch([str(setup.elf), *map(str, options)])
 

@@ -55,19 +55,29 @@ def adapt(conf: str, settings: Mapping[str, str | None]) -> str:
 class Mosquitto:
     """Mosquitto with its state in ``folder``; with ``certificates`` (a folder of make-certificates.sh) TLS and ACL too.
 
+    With ``boards``, a file of mosquitto_passwd, boards with a password may connect to ``boards_port``.
+
     ``port`` 0 takes a free one at the first start and keeps it after that. Without certificates anybody on this
     machine may connect, as with the embedded broker.
     """
 
     def __init__(
-        self, folder: Path, *, host: str = "127.0.0.1", port: int = 0, certificates: Path | None = None
+        self,
+        folder: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        certificates: Path | None = None,
+        boards: Path | None = None,
     ) -> None:
         self.host = host
         self.port = port
+        self.boards_port = 0
         self.log = folder / "mosquitto.log"
         self.database = folder / "mosquitto.db"
         self._folder = folder
         self._certificates = certificates
+        self._boards = boards
         self._process: subprocess.Popen[bytes] | None = None
 
     def client_files(self, name: str) -> TlsFiles:
@@ -83,9 +93,13 @@ class Mosquitto:
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
         if program is None:
             raise QcotError(NOT_INSTALLED, "there is no program mosquitto")
-        self.port = self._reserve()
+        self.port = self._reserve(self.port)
         conf = self._folder / "mosquitto.conf"
-        conf.write_text(adapt((SITE_FILES / "mosquitto.conf").read_text(), self._settings()))
+        text = adapt((SITE_FILES / "mosquitto.conf").read_text(), self._settings())
+        if self._boards:
+            self.boards_port = self._reserve(self.boards_port)
+            text += adapt((SITE_FILES / "boards.conf").read_text(), self._board_settings(self._boards))
+        conf.write_text(text)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen([program, "-c", conf], stdout=log, stderr=log)
         end = time.monotonic() + _START_S
@@ -112,14 +126,14 @@ class Mosquitto:
     def __exit__(self, *_exc: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.stop()
 
-    def _reserve(self) -> int:
+    def _reserve(self, port: int) -> int:
         # Asked here, because a connection to whoever has the port would look like a broker that is ready.
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((self.host, self.port))
+                probe.bind((self.host, port))
             except OSError as error:
-                raise QcotError(NOT_STARTED, f"{self.host}:{self.port}: {error.strerror}") from error
+                raise QcotError(NOT_STARTED, f"{self.host}:{port}: {error.strerror}") from error
             return int(probe.getsockname()[1])
 
     def _end(self, number: signal.Signals) -> None:
@@ -127,6 +141,13 @@ class Mosquitto:
             self._process.send_signal(number)
             self._process.wait()
             self._process = None
+
+    def _board_settings(self, passwords: Path) -> dict[str, str | None]:
+        return {
+            "listener": f"{self.boards_port} {self.host}",
+            "password_file": str(passwords),
+            "acl_file": str(SITE_FILES / "boards.acl"),
+        }
 
     def _settings(self) -> dict[str, str | None]:
         # Started as root it would become user mosquitto, who cannot read this folder.

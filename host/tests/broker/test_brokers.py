@@ -11,7 +11,18 @@ import pytest
 from qcot.broker import EmbeddedBroker, Mosquitto, make_certificates
 from qcot.broker.mosquitto import SITE_FILES, adapt
 from qcot.errors import QcotError
-from qcot.mqtt import MqttLink, TlsFiles, all_bridges, checkpoint_topic, receipt_topic, status_topic, tx_topic
+from qcot.mqtt import (
+    MqttLink,
+    TlsFiles,
+    all_boards,
+    all_bridges,
+    board_topic,
+    channel_topic,
+    checkpoint_topic,
+    receipt_topic,
+    status_topic,
+    tx_topic,
+)
 
 WAIT_S = 20.0
 
@@ -99,6 +110,71 @@ def test_a_bridge_does_not_read_what_another_bridge_sends_or_is_sent(join):
     gateway.publish(receipt_topic("s", "bridge-1"), b"own")
     assert spied.get(timeout=WAIT_S) == (receipt_topic("s", "bridge-1"), b"own")
     assert spied.empty()
+
+
+@pytest.fixture
+def ward(certificates, tmp_path):
+    """The site's broker with the listener for boards, and who bed-1 and bed-2 are."""
+    passwords = tmp_path / "boards.passwd"
+    for flags, name in ((("-c", "-b"), "bed-1"), (("-b",), "bed-2"), (("-b",), "bridge-2")):
+        subprocess.run(["mosquitto_passwd", *flags, passwords, name, f"of {name}"], check=True)
+    with Mosquitto(tmp_path, certificates=certificates, boards=passwords) as broker:
+        yield broker
+
+
+def test_a_board_says_only_its_own_frames_and_hears_only_what_is_for_it(ward):
+    bridge, told = MqttLink(ward.host, ward.port, "bridge-1", tls=ward.client_files("bridge-1")), queue.Queue()
+    for leaf in ("up", "state"):
+        bridge.subscribe(all_boards("s", "bridge-1", leaf), lambda topic, data, ack: (told.put((topic, data)), ack()))
+    heard = queue.Queue()
+    # A password lets nobody in as a bridge, whatever he is called.
+    boards = [
+        MqttLink(ward.host, ward.boards_port, name, username=name, password=f"of {name}")
+        for name in ("bed-1", "bed-2", "bridge-2")
+    ]
+    for name, link in zip(("bed-1", "bed-2", "bridge-2"), boards, strict=True):
+        for topic in (board_topic("s", "bridge-1", "bed-1", "down"), receipt_topic("s", "bridge-2"), "#"):
+            link.subscribe(topic, lambda _topic, data, ack, name=name: (heard.put((name, data)), ack()))
+    links = [bridge, *boards]
+    try:
+        for link in links:
+            link.start()
+            assert link.wait_connected(WAIT_S), link.last_error
+        bed_1, up_1 = boards[0], board_topic("s", "bridge-1", "bed-1", "up")
+        for link in boards[1:]:
+            for leaf in ("up", "state", "down"):
+                link.publish(board_topic("s", "bridge-1", "bed-1", leaf), b"forged")
+            link.publish(tx_topic("s", "bridge-2"), b"forged")
+        boards[1].publish(board_topic("s", "bridge-1", "bed-2", "up"), b"of bed-2")
+        assert told.get(timeout=WAIT_S) == (board_topic("s", "bridge-1", "bed-2", "up"), b"of bed-2")
+        bed_1.publish(up_1, b"of bed-1")
+        assert told.get(timeout=WAIT_S) == (up_1, b"of bed-1")
+        bridge.publish(board_topic("s", "bridge-1", "bed-1", "down"), b"for bed-1")
+        assert heard.get(timeout=WAIT_S) == ("bed-1", b"for bed-1")
+        assert told.empty()
+        assert heard.empty()
+    finally:
+        for link in links:
+            link.stop(flush_s=0)
+
+
+def test_a_board_without_its_password_is_not_let_in(ward):
+    for user, password in (("bed-1", "of bed-2"), ("bed-9", "of bed-9"), (None, None)):
+        link = MqttLink(ward.host, ward.boards_port, "x", username=user, password=password, back_off_s=(0.05, 0.1))
+        link.start()
+        end = time.monotonic() + WAIT_S
+        while link.last_error is None:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert not link.connected
+        link.stop(flush_s=0)
+
+
+def test_a_gateways_offer_of_a_channel_reaches_the_bridges(join):
+    gateway, _ = join("gateway")
+    gateway.publish(channel_topic("s", "gateway"), b"offer", retain=True)
+    _, offers = join("bridge-1", channel_topic("s", "gateway"))
+    assert offers.get(timeout=WAIT_S) == (channel_topic("s", "gateway"), b"offer")
 
 
 def test_a_client_id_cannot_be_taken_from_another_client(join):
