@@ -31,7 +31,7 @@
    change names each step with a period of four steps, and two more for s0 and s1. Y writes W[t], X reads W[t - 15], Z reads
    W[t - 7]; the latter two come to the block's end half a block apart. */
 
-#ifdef __AVR__
+#if defined(__AVR__) && !defined(QCOT_PORTABLE_SHA256)
 
 #include <avr/io.h>
 
@@ -385,8 +385,9 @@ words:
     rjmp sixteen
 .size sha256_compress, . - sha256_compress
 
-#else
+#elif !defined(__AVR__)
 
+/* Without it some linkers take the program for one that wants an executable stack. */
 .section .note.GNU-stack, "", %progbits
 
 #endif
