@@ -21,8 +21,8 @@ void chain_start(const uint8_t device[8], uint32_t epoch, Link link) {
 
 void chain_step(Link link, uint32_t seq, const Reading& reading) {
     Sha256Block message;
-    Writer out(message);
-    out.bytes(link, kHashSize);
+    sha256_copy(message, link, kHashSize / 8);
+    Writer out(message + kHashSize);
     out.u32(seq);
     out.u32(reading.time);
     out.u8(reading.channel);

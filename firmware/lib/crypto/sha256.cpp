@@ -14,7 +14,7 @@ void sha256_finish(Sha256State state, const uint8_t* data, uint16_t size, uint32
     const uint32_t total = before + size;
     Sha256Block block;
     while (size >= kBlockSize) {
-        memcpy(block, data, kBlockSize);
+        sha256_copy(block, data, kBlockSize / 8);
         sha256_compress(state, block);
         data += kBlockSize;
         size = uint16_t(size - kBlockSize);
@@ -43,8 +43,8 @@ void sha256(const uint8_t* data, uint16_t size, uint8_t digest[kHashSize]) {
 }
 
 void wipe(void* secret, uint16_t size) {
-    volatile uint8_t* at = static_cast<volatile uint8_t*>(secret);
-    while (size--) *at++ = 0;
+    memset(secret, 0, size);
+    asm volatile("" : : "r"(secret) : "memory");  // which may read it: the zeros must be there
 }
 
 }  // namespace qcot

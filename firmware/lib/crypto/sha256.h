@@ -35,6 +35,9 @@ inline void sha256_pad(Sha256Block block, uint8_t used, uint16_t before = 0) {
 // The digest of a message that is one padded block, which it spoils. `digest` may be anything but in the block.
 extern "C" void sha256_one(Sha256Block block, uint8_t digest[kHashSize]);
 
+// Copies `eights` times 8 bytes, at least 8: in half of the time of memcpy on an AVR, where a block of these is 3 % of its hash.
+extern "C" void sha256_copy(uint8_t* to, const uint8_t* from, uint8_t eights);
+
 // Hash `data` after `before` bytes that `state` has already taken (a multiple of 64), and pad: `state` is then the digest.
 void sha256_finish(Sha256State state, const uint8_t* data, uint16_t size, uint32_t before);
 

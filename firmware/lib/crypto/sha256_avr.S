@@ -2,6 +2,7 @@
 
        extern "C" void sha256_compress(uint8_t state[32], uint8_t block[64]);     r25:r24, r23:r22
        extern "C" void sha256_one(uint8_t block[64], uint8_t digest[32]);         the same of the initial state
+       extern "C" void sha256_copy(uint8_t* to, const uint8_t* from, uint8_t eights);    r25:r24, r23:r22, r20
 
    Constant time: branches and addresses depend on counts and pointers alone. Interrupts stay on: the frame is made and
    unmade by pushes and pops, so that the stack pointer is never written. Stack: 18 saved registers, the state's address, a frame
@@ -384,6 +385,22 @@ words:
     in r29, _SFR_IO_ADDR(SPH)
     rjmp sixteen
 .size sha256_compress, . - sha256_compress
+
+.section .text.sha256_copy, "ax", @progbits
+.global sha256_copy
+.type sha256_copy, @function
+sha256_copy:
+    movw r26, r24
+    movw r30, r22
+1:
+.rept 8
+    ld r0, Z+
+    st X+, r0
+.endr
+    dec r20
+    brne 1b
+    ret
+.size sha256_copy, . - sha256_copy
 
 #elif !defined(__AVR__)
 

@@ -16,6 +16,8 @@ extern "C" void sha256_one(Sha256Block block, uint8_t digest[kHashSize]) {
     sha256_compress(digest, block);
 }
 
+extern "C" void sha256_copy(uint8_t* to, const uint8_t* from, uint8_t eights) { memcpy(to, from, size_t(eights) * 8); }
+
 }  // namespace qcot
 
 #endif
