@@ -1,16 +1,14 @@
 """Check a QCoT evidence file with nothing of QCoT: python verify_evidence.py FILE [ROOT_KEY_ID [REVOCATION_FILE]...]
 
 Written from docs/evidence.md, docs/certificates.md, docs/link-protocol.md and docs/quantum/walk-hash.md alone. Needs
-Python 3.11, cryptography 50, pqcrypto 1.0 and cbor2. Prints what holds, up to the first that does not; exit status 0
-only where all holds. The root's key id must come from somewhere you trust.
+Python 3.11, cryptography 50, pqcrypto 1.0, cbor2, and verify_board.py beside it. Prints what holds, up to the first
+that does not; exit status 0 only where all holds. The root's key id must come from somewhere you trust.
 """
 
 import re
 import struct
 import sys
 from base64 import b64decode, b64encode
-from binascii import crc_hqx
-from datetime import UTC, datetime
 from hashlib import sha256
 from operator import mul
 from pathlib import Path
@@ -18,26 +16,14 @@ from pathlib import Path
 import cbor2
 from cryptography.hazmat.primitives.asymmetric import mldsa
 from pqcrypto.sign import slh_dsa_sha2_128s
+from verify_board import MAX_TIME, hashes, is_signed, is_uint, need, read, when
 
 KEYS = {-48: (mldsa.MLDSA44PublicKey, 1312), -49: (mldsa.MLDSA65PublicKey, 1952), -50: (mldsa.MLDSA87PublicKey, 2592)}
 SLH_DSA, SIGNATURE_SIZE = -65600, {-48: 2420, -49: 3309, -50: 4627, -65600: 7856}
 ALGORITHMS = {"issuer": (-48, -49, -50), "bridge": (-49,), "gateway": (-48,), "witness": (-48,)}
 ROLE, POLICY, BOARD, LOG, BRIDGE, ALWAYS = *range(-65537, -65542, -1), {*range(1, 8), -65537}  # of a certificate
 CLAIMS = {"issuer": {8}, "bridge": {8, POLICY}, "gateway": {8, LOG}, "witness": {8}, "board": {BOARD}}
-NAME, COSIGNER, MAX_TIME = r"[A-Za-z0-9_-]{1,64}", r"[A-Za-z0-9._/-]{1,255}", 253_402_300_799
-
-
-def need(condition: object, why: str) -> None:
-    if not condition:
-        raise ValueError(why)
-
-
-def is_uint(*values: object, most: int = (1 << 63) - 1) -> bool:
-    return all(type(value) is int and 0 <= value <= most for value in values)
-
-
-def hashes(values: object, size: int = 32) -> bool:
-    return isinstance(values, list) and all(type(value) is bytes and len(value) == size for value in values)
+NAME, COSIGNER = r"[A-Za-z0-9_-]{1,64}", r"[A-Za-z0-9._/-]{1,255}"
 
 
 def decode(raw: bytes, last: int | None = None):
@@ -45,7 +31,7 @@ def decode(raw: bytes, last: int | None = None):
     value = cbor2.loads(raw)
     need(cbor2.dumps(value, canonical=True) == raw, "not one item of deterministic CBOR")
     need(last is None or repr([*value]) == repr([*range(1, last + 1)]), f"not a map of the keys 1 to {last}")
-    need(last in (None, 8) or repr(value[1]) == "1", "not of version 1")
+    need(last in (None, 8, 9) or repr(value[1]) == "1", "not of version 1")
     return value if last is None else list(value.values())
 
 
@@ -61,10 +47,6 @@ def verify(algorithm: int, key: bytes, signature: bytes, message: bytes, what: s
             need(slh_dsa_sha2_128s.verify(key, message, signature, b"") is not False, "signature")
     except Exception as error:
         raise ValueError(f"{what} is not signed by key {kid(key).hex()}") from error
-
-
-def when(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(min(seconds, MAX_TIME), UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 class Signed:  # a COSE_Sign1 (RFC 9052), not yet verified
@@ -195,25 +177,6 @@ class Proof:  # a C2SP tlog-proof, and the checkpoint in it
         return int.from_bytes(raw[4:12], "big")
 
 
-def read_frame(entry: list, place: list) -> str:
-    """The reading that is meant, in words; its frame and chain are checked (link-protocol.md)."""
-    _, device, epoch, _, frame = entry
-    body, link = frame[6:-18], place[2]
-    need(entry[0] == 1 and frame[:2] == b"\2\1", "the entry is no frame of readings")
-    need(crc_hqx(frame[:-2], 0xFFFF) == int.from_bytes(frame[-2:], "little"), "the frame's CRC is wrong")
-    first, count = struct.unpack_from("<IB", body)
-    need(1 <= count <= 14 and len(body) == 5 + 9 * count + 32 and place[1] < count, "frame: no such reading")
-    records = [body[5 + 9 * i : 14 + 9 * i] for i in range(count)]
-    if link is not None:
-        genesis = sha256(b"qcot/chain/v1" + device + struct.pack("<I", epoch)).digest()
-        need(first > 0 or link == genesis, "the link before the first reading is not the genesis link")
-        for i, record in enumerate(records):
-            link = sha256(link + struct.pack("<I", first + i) + record).digest()
-        need(link == body[-32:], "the readings do not lead to the frame's link")
-    _, channel, value = struct.unpack("<IBi", records[place[1]])
-    return f"reading {first + place[1]} of epoch {epoch} of board {device.hex()}: value {value} on channel {channel}"
-
-
 def walk_hash(message: bytes) -> bytes:
     """docs/quantum/walk-hash.md, in whole numbers; no security rests on it."""
     bits = f"{int.from_bytes(message, 'big'):0{8 * len(message)}b}1{8 * len(message):064b}" + "10" * 32
@@ -235,7 +198,9 @@ def walk_hash(message: bytes) -> bytes:
 
 def check(data: bytes, root_kid: str | None, revocations: list[bytes]):
     """Yield what holds, step by step; whatever it raises says that the next thing does not."""
-    form, raw, place, proof, closing, certificates, root, anchor = decode(data, 8)
+    members = decode(data, 9 if data[:1] == b"\xa9" else 8)
+    form, raw, place, proof, closing, certificates, root, anchor, signed = members if members[8:] else [*members, None]
+    need((signed is None) == (len(members) == 8) and (signed is None or place is not None), "a signature of nothing")
     need({*map(type, (place or [], closing, certificates, root, anchor or []))} == {list}, "no array where one belongs")
     need(len(data) <= 2 << 20 and len(certificates) <= 32, "too long, or too many certificates")
     (block, index, path), (family, root), (statement, anchor_path) = closing, root, anchor or (None, [])
@@ -256,12 +221,14 @@ def check(data: bytes, root_kid: str | None, revocations: list[bytes]):
     yield f"transaction: bridge {bridge} of site {site} signed it at {when(time // 1000)}"
     if place is not None:
         need(len(place) == 3 and is_uint(*place[:2]) and hashes([place[2] or bytes(32)]), "place of another form")
-        entry = entries[place[0]]
-        yield f"reading: {read_frame(entry, place)}"
+        (told, own), entry = read(entries, place, signed), entries[place[0]]
+        yield f"reading: {told}"
         held = register.find(entry[1], "board", at)
         need(held.bridge in (None, bridge), f"{held.what} is for bridge {held.bridge}")
         need({each[2] for each in entries if each[:2] == [2, entry[1]]} <= {held.board[1]}, "board enrolled otherwise")
         yield f"board: certified, a {held.board[2]}"
+        need(own is None or is_signed(held.board[6], own), "the board did not sign that itself")
+        yield "own signature: " + (f"of the board's LMS key, up to reading {own[3]}" if own else "none is here")
     for leaf, where, way in ((raw, proof.index, proof.path), (block, index, path)):
         need(is_uint(where, most=proof.size - 1), f"no leaf {where} in a tree of {proof.size}")
         need(climb(sha256(b"\0" + leaf).digest(), where, proof.size, way) == proof.root, f"not leaf {where} of the log")

@@ -18,6 +18,7 @@ from qcot.crypto import merkle
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.database import transaction
 from qcot.ledger import anchor, attachments, checkpoint, proving, qblock, report, schema, transactions
+from qcot.ledger.case import Given
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.reader import Reader, write_authority
 from qcot.ledger.transactions import FrameEntry
@@ -69,7 +70,7 @@ def _evidence(path: Path, authority: Authority) -> list[Figure]:
     witnessed = made()
     attachments.store_anchor(path, anchor.build(authority.root_key, **whole, time=NOW), authority.root)
     both = made()
-    given = report.Given(authority.root)
+    given = Given(authority.root)
     assert all(report.check(each, given).holds for each in (alone, witnessed, both))
     say = "with a witness beside the gateway {:,}, and with an anchor too {:,}"
     return [

@@ -15,6 +15,7 @@ from qcot.errors import Problem, QcotError
 from qcot.ledger import checkpoint as checkpoints
 from qcot.ledger import evidence, policies, proving, transactions
 from qcot.ledger import report as reports
+from qcot.ledger.case import Given
 from qcot.ledger.checkpoint import VerifierKey
 from qcot.ledger.problems import NOT_CLOSED_YET
 from qcot.ledger.reader import Reader
@@ -51,6 +52,12 @@ def prove(
     epoch: Annotated[int | None, typer.Argument(min=0, help="Which boot of the board.", show_default=False)] = None,
     seq: Annotated[int | None, typer.Argument(min=0, help="Which reading of that boot.", show_default=False)] = None,
     leaf: Annotated[int | None, typer.Option(min=0, help="A transaction as a whole, by its leaf.")] = None,
+    signed: Annotated[
+        bool, typer.Option("--signed", help="With what the board signed itself of it, whatever that adds to the file.")
+    ] = False,
+    own: Annotated[
+        bool, typer.Option("--checkpoint", help="What the board signed itself at this reading or next after it.")
+    ] = False,
     home: HomeOption = None,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="The file to write.", show_default="DEVICE-EPOCH-SEQ.qcot")
@@ -67,8 +74,11 @@ def prove(
         if leaf is not None and device is None:
             made, path = proving.for_transaction(ledger, trust, leaf), Path(f"leaf-{leaf}.qcot")
         elif leaf is None and device is not None and epoch is not None and seq is not None:
-            made = proving.for_reading(ledger, trust, device_id(device), epoch, seq)
-            path = Path(f"{device}-{epoch}-{seq}.qcot")
+            if own:
+                made = proving.for_checkpoint(ledger, trust, device_id(device), epoch, seq)
+            else:
+                made = proving.for_reading(ledger, trust, device_id(device), epoch, seq, signed=signed)
+            path = Path(f"{device}-{epoch}-{seq}{'-checkpoint' if own else ''}.qcot")
         else:
             raise QcotError(WHICH_READING, "neither a reading nor a leaf alone was named")
     path, data = out_file or path, made.encode()
@@ -181,6 +191,7 @@ def verify_evidence(
     witnesses: Annotated[
         int, typer.Option(min=0, max=15, help="How many witnesses must have cosigned, whatever the log asks for.")
     ] = 0,
+    signed: Annotated[bool, typer.Option("--signed", help="Insist on a signature of the board itself.")] = False,
     anchored: Annotated[
         bool, typer.Option("--anchored", help="Insist on an anchor by the root key that covers the reading.")
     ] = False,
@@ -190,9 +201,8 @@ def verify_evidence(
 
     Example: `qcot verify reading.qcot --root authority.pub`
     """
-    given = reports.Given(
-        _root(root) if root else None, tuple(read_file(each) for each in revocation or ()), witnesses, anchored
-    )
+    brought = tuple(read_file(each) for each in revocation or ())
+    given = Given(_root(root) if root else None, brought, witnesses, anchored, signed)
     report = reports.check(read_file(file, evidence.MAX_BYTES), given)
     if as_json:
         steps = [

@@ -30,8 +30,9 @@ from qcot.gateway.events import Snapshot
 from qcot.gateway.gateway import Gateway
 from qcot.home import Home
 from qcot.ledger import proving
+from qcot.ledger.case import Given
 from qcot.ledger.reader import Reader
-from qcot.ledger.report import Given, Report, check
+from qcot.ledger.report import Report, check
 from qcot.ledger.verify import Result, verify
 from qcot.services import make_bridge, make_gateway
 from qcot.settings import BridgeSettings, BrokerSettings, GatewaySettings, Settings

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from qcot.errors import Problem, QcotError
 from qcot.ledger import evidence, qblock, transactions
+from qcot.ledger.case import Given
 from qcot.ledger.reader import Reader
-from qcot.ledger.report import Given, check
+from qcot.ledger.report import check
 from qcot.ledger.transactions import FrameEntry
 from qcot.ledger.trust import Trust
 from qcot.ledger.verify import verify

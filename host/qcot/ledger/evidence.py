@@ -12,7 +12,8 @@ from qcot.errors import QcotError
 from qcot.ledger import checkpoint
 from qcot.ledger.checkpoint import MAX_PATH, MAX_SIZE, Proof
 from qcot.ledger.problems import BAD_EVIDENCE
-from qcot.link.chain import LINK_SIZE
+from qcot.ledger.transactions import MAX_SIGNATURE
+from qcot.link.chain import LINK_SIZE, RECORD_SIZE
 
 FORMAT = "qcot-evidence/v2"
 MAX_BYTES = 2 << 20
@@ -20,7 +21,12 @@ MAX_CERTIFICATES = 32
 MEMBERS = (
     "format", "transaction", "place", "proof", "qblock", "certificates", "root", "anchor"
 )  # fmt: skip
-"""What the keys 1 to 8 of the map stand for."""
+"""What the keys 1 to 8 of the map stand for; where the board itself signed for the reading, 9 is that."""
+MAX_RECORDS = 4096
+"""Readings between the one that is meant and the checkpoint that covers it."""
+
+
+_KEYS, _SIGNED = list(range(1, len(MEMBERS) + 1)), len(MEMBERS) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,17 @@ class Place:
     entry: int
     reading: int
     link_before: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardProof:
+    """The board's own ``signature`` over its chain, and the ``records`` (9 bytes each) that lead there from the frame.
+
+    What it is over follows: the link after those records, which begin where the frame ends.
+    """
+
+    signature: bytes
+    records: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +77,12 @@ class Evidence:
     certificates: tuple[bytes, ...]
     root: PublicKey
     anchor: AnchorProof | None = None
+    signed: BoardProof | None = None
 
     def encode(self) -> bytes:
         """The file's bytes."""
         place, qblock, anchor = self.place, self.qblock, self.anchor
-        values = (
+        values: list[Any] = [
             FORMAT,
             self.transaction,
             place and [place.entry, place.reading, place.link_before],
@@ -73,7 +91,9 @@ class Evidence:
             list(self.certificates),
             [self.root.algorithm.name, self.root.raw],
             anchor and [anchor.statement, list(anchor.path)],
-        )
+        ]
+        if self.signed is not None:
+            values.append([self.signed.signature, self.signed.records])
         return cbor.encode(dict(enumerate(values, 1)))
 
 
@@ -82,16 +102,16 @@ def parse(data: bytes) -> Evidence:
     members = cbor.decode(data, max_bytes=MAX_BYTES)
     if not isinstance(members, dict) or members.get(1) != FORMAT:
         _refuse(f"not a map that begins with {FORMAT}")
-    if list(members) != list(range(1, len(MEMBERS) + 1)):
-        _refuse(f"members must be those of the keys 1 to {len(MEMBERS)} and no other")
-    _, transaction, place, proof, qblock, certificates, root, anchor = members.values()
+    if list(members) not in (_KEYS, [*_KEYS, _SIGNED]):
+        _refuse(f"members must be those of the keys 1 to {len(MEMBERS)}, or to 9, and no other")
+    _, transaction, place, proof, qblock, certificates, root, anchor, *signed = members.values()
     if not isinstance(transaction, bytes) or not isinstance(proof, str):
         _refuse("transaction must be bytes and proof text")
     if not _all_bytes(certificates) or len(certificates) > MAX_CERTIFICATES:
         _refuse(f"certificates must be an array of at most {MAX_CERTIFICATES} byte strings")
     return Evidence(
         transaction, _place(place), checkpoint.parse_proof(proof), _qblock(qblock), tuple(certificates), _root(root),
-        _anchor(anchor),
+        _anchor(anchor), _signed(signed[0]) if signed else None,
     )  # fmt: skip
 
 
@@ -128,6 +148,16 @@ def _anchor(value: Any) -> AnchorProof | None:
         case [bytes(statement), list(path)]:
             return AnchorProof(statement, _path(path))
     _refuse("anchor must be null, or a statement and a path")
+
+
+def _signed(value: Any) -> BoardProof:
+    match value:
+        case [bytes(signature), bytes(records)] if (
+            1 <= len(signature) <= MAX_SIGNATURE and len(records) % RECORD_SIZE == 0
+            and len(records) <= MAX_RECORDS * RECORD_SIZE
+        ):  # fmt: skip
+            return BoardProof(signature, records)
+    _refuse(f"signed must be a signature and at most {MAX_RECORDS} records of {RECORD_SIZE} bytes")
 
 
 def _path(value: list[Any]) -> tuple[bytes, ...]:

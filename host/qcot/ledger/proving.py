@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from qcot.certificates.certificate import Certificate, Role
 from qcot.certificates.problems import CERTIFICATE_UNKNOWN
@@ -11,18 +12,32 @@ from qcot.crypto import merkle
 from qcot.errors import QcotError
 from qcot.ledger import anchor, checkpoint, qblock, transactions
 from qcot.ledger.checkpoint import Checkpoint, Consistency, Proof, VerifierKey
-from qcot.ledger.evidence import AnchorProof, Evidence, Place, QblockProof
-from qcot.ledger.problems import INDEX_DIFFERS, NO_SUCH_READING, NOT_CLOSED_YET, NOT_CONSISTENT, QUORUM_MISSING
+from qcot.ledger.evidence import MAX_RECORDS, AnchorProof, BoardProof, Evidence, Place, QblockProof
+from qcot.ledger.problems import (
+    INDEX_DIFFERS,
+    NO_SUCH_CHECKPOINT,
+    NO_SUCH_READING,
+    NOT_CLOSED_YET,
+    NOT_CONSISTENT,
+    QUORUM_MISSING,
+)
 from qcot.ledger.qblock import Header
-from qcot.ledger.reader import Reader, StoredRun
+from qcot.ledger.reader import Reader, StoredRun, StoredSigned
 from qcot.ledger.rules import message_in
-from qcot.ledger.transactions import FrameEntry
+from qcot.ledger.signed import is_signed
+from qcot.ledger.transactions import CheckpointEntry, FrameEntry
 from qcot.ledger.trust import Trust
 from qcot.link.messages import Readings
 
+CHEAP = 32 * 1024
+"""Bytes of a file that the board's own signature may make of it unasked."""
 
-def for_reading(ledger: Reader, trust: Trust, device: bytes, epoch: int, seq: int) -> Evidence:
+
+def for_reading(ledger: Reader, trust: Trust, device: bytes, epoch: int, seq: int, *, signed: bool = False) -> Evidence:
     """Evidence for reading ``seq`` of ``device`` in ``epoch``.
+
+    The board's own signature over it comes along where the file stays below :data:`CHEAP` with it, or, with ``signed``,
+    in any case: then `no-such-checkpoint` is raised where there is none, or none within 4,096 readings.
 
     Raises `no-such-reading`, `not-closed-yet` where no checkpoint covers it, `quorum-missing` where too few have
     cosigned one, `certificate-unknown` or `index-differs`.
@@ -32,7 +47,29 @@ def for_reading(ledger: Reader, trust: Trust, device: bytes, epoch: int, seq: in
         if run is None:
             raise QcotError(NO_SUCH_READING, f"no reading {seq} of device {device.hex()} in epoch {epoch}")
         _require_run(ledger, run)
-        return _make(ledger, trust, run.leaf, device, Place(run.entry, seq - run.first, run.link_before))
+        place = Place(run.entry, seq - run.first, run.link_before)
+        found = _signature_over(ledger, run)
+        if found is not None:
+            entry, records = found
+            with suppress(QcotError):  # such as where the key's certificate had not begun when the reading was closed
+                made = _make(ledger, trust, run.leaf, place, entry)
+                whole = replace(made, signed=BoardProof(entry.signature, records))
+                return whole if signed or len(whole.encode()) <= CHEAP else made
+        if signed:
+            raise QcotError(NO_SUCH_CHECKPOINT, f"board {device.hex()} itself has signed nothing that covers this")
+        return _make(ledger, trust, run.leaf, place)
+
+
+def for_checkpoint(ledger: Reader, trust: Trust, device: bytes, epoch: int, seq: int) -> Evidence:
+    """Evidence for what ``device`` signed itself first of its chain before reading ``seq`` of ``epoch`` or a later one.
+
+    Raises `no-such-checkpoint`, or as :func:`for_reading` does.
+    """
+    with ledger.snapshot():
+        found = ledger.signed_after(device, epoch, seq - 1)
+        if found is None:
+            raise QcotError(NO_SUCH_CHECKPOINT, f"none of {device.hex()} at reading {seq} of epoch {epoch} or after it")
+        return _make(ledger, trust, found.leaf, Place(found.entry, 0, None), _checkpoint_at(ledger, found))
 
 
 def for_transaction(ledger: Reader, trust: Trust, leaf: int) -> Evidence:
@@ -40,7 +77,7 @@ def for_transaction(ledger: Reader, trust: Trust, leaf: int) -> Evidence:
     with ledger.snapshot():
         if not 0 <= leaf < ledger.size() or ledger.leaf(leaf)[0] == qblock.FIRST_BYTE:
             raise QcotError(NO_SUCH_READING, f"no transaction at leaf {leaf}")
-        return _make(ledger, trust, leaf, None, None)
+        return _make(ledger, trust, leaf, None)
 
 
 def consistency(ledger: Reader, old: int, text: str | None = None) -> Consistency:
@@ -84,19 +121,46 @@ def log_key(register: Register, given: Checkpoint) -> VerifierKey:
     return VerifierKey(given.origin, gateway.key)
 
 
-def _require_run(ledger: Reader, run: StoredRun) -> None:
-    """Raise `index-differs` unless the readings are where the table has them: none shall stand for another."""
-    found = None
+def _require_run(ledger: Reader, run: StoredRun) -> Readings:
+    """What is said there; raises `index-differs` unless the readings are where the table has them."""
     with suppress(LookupError):
         entry = transactions.parse(ledger.leaf(run.leaf)).entries[run.entry]
         if isinstance(entry, FrameEntry) and isinstance(message := message_in(entry), Readings):
             found = (entry.device, entry.epoch, message.first, message.count)
-    if found != (run.device, run.epoch, run.first, run.count):
-        reason = f"readings {run.first} to {run.first + run.count - 1} of {run.device.hex()} are not at leaf {run.leaf}"
-        raise QcotError(INDEX_DIFFERS, reason)
+            if found == (run.device, run.epoch, run.first, run.count):
+                return message
+    reason = f"readings {run.first} to {run.first + run.count - 1} of {run.device.hex()} are not at leaf {run.leaf}"
+    raise QcotError(INDEX_DIFFERS, reason)
 
 
-def _make(ledger: Reader, trust: Trust, leaf: int, device: bytes | None, place: Place | None) -> Evidence:
+def _checkpoint_at(ledger: Reader, found: StoredSigned) -> CheckpointEntry:
+    """Raises `index-differs` where the table has one that the leaf has not."""
+    with suppress(LookupError):
+        entry = transactions.parse(ledger.leaf(found.leaf)).entries[found.entry]
+        if isinstance(entry, CheckpointEntry) and (entry.device, entry.epoch, entry.seq) == found.place:
+            return entry
+    raise QcotError(INDEX_DIFFERS, f"no checkpoint of {found.device.hex()} is entry {found.entry} of leaf {found.leaf}")
+
+
+def _signature_over(ledger: Reader, run: StoredRun) -> tuple[CheckpointEntry, bytes] | None:
+    """What the board itself signed first of its chain from that frame on, and the records of the readings between."""
+    end = run.first + run.count
+    found = ledger.signed_after(run.device, run.epoch, end - 1)
+    if found is None or found.seq - end > MAX_RECORDS:
+        return None
+    records = []
+    while end < found.seq:
+        between = ledger.find_reading(run.device, run.epoch, end)
+        if between is None:
+            raise QcotError(INDEX_DIFFERS, f"reading {end} of {run.device.hex()} is missing before what it signed")
+        message = _require_run(ledger, between)
+        records.append(message.records)
+        end = message.end
+    return _checkpoint_at(ledger, found), b"".join(records)
+
+
+def _make(ledger: Reader, trust: Trust, leaf: int, place: Place | None, by: CheckpointEntry | None = None) -> Evidence:
+    """With the board's certificate that holds then and, with ``by``, names the key that signed that."""
     header = ledger.header_closing(leaf)
     if header is None:
         raise QcotError(NOT_CLOSED_YET, f"no Qblock with a checkpoint covers leaf {leaf}")
@@ -108,8 +172,11 @@ def _make(ledger: Reader, trust: Trust, leaf: int, device: bytes | None, place: 
     at_s = header.core.time // 1000
     signed_by = transactions.parse(raw)
     used = [_holding(register, Role.BRIDGE, signed_by.kid, at_s, name=(signed_by.bridge,), policy=(signed_by.policy,))]
-    if device is not None:
-        used.append(_holding(register, Role.BOARD, device, at_s, bridge=(signed_by.bridge, None)))
+    if place is not None:
+        entry = signed_by.entries[place.entry]
+        assert isinstance(entry, FrameEntry | CheckpointEntry)  # who calls saw to it
+        keys = None if by is None else _keys(register, by, at_s)
+        used.append(_holding(register, Role.BOARD, entry.device, at_s, bridge=(signed_by.bridge, None), raw=keys))
     used += keepers
     chain = dict.fromkeys([_issuer(register, each).raw for each in used] + [each.raw for each in used])
     proof, closing = (_path(ledger, index, signed) for index in (leaf, header.core.tree_size))
@@ -162,10 +229,18 @@ def _gateway(register: Register, given: Checkpoint) -> tuple[Certificate, int]:
     raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of the gateway that signed the log {given.origin}")
 
 
-def _holding(register: Register, role: Role, kid: bytes, at_s: int, **claims: tuple[str | None, ...]) -> Certificate:
+def _keys(register: Register, by: CheckpointEntry, at_s: int) -> tuple[bytes, ...]:
+    """The certificates of the board, valid at ``at_s``, whose key signed ``by``."""
+    held = [each for each in register.of_role(Role.BOARD) if each.kid == by.device and _held(each, at_s)]
+    return tuple(each.raw for each in held if each.board and each.board.lms and is_signed(by, each.board.lms))
+
+
+def _holding(
+    register: Register, role: Role, kid: bytes, at_s: int, **claims: tuple[str | bytes | None, ...] | None
+) -> Certificate:
     """The newest certificate of a holder that was valid at ``at_s`` and claims one of these, also if revoked since."""
     for each in reversed(register.of_role(role)):
-        fits = all(getattr(each, claim) in values for claim, values in claims.items())
+        fits = all(values is None or getattr(each, claim) in values for claim, values in claims.items())
         if each.kid == kid and _held(each, at_s) and fits:
             return each
     raise QcotError(CERTIFICATE_UNKNOWN, f"no certificate of {role} {kid.hex()} that was valid at {at_s}")

@@ -53,6 +53,11 @@ class StoredSigned:
     leaf: int
     entry: int
 
+    @property
+    def place(self) -> tuple[bytes, int, int]:
+        """What it is over: device, epoch, seq."""
+        return self.device, self.epoch, self.seq
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:

@@ -10,6 +10,7 @@ from qcot.certificates.register import Register
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.ledger import closing, transactions
 from qcot.ledger.checkpoint import VerifierKey
+from qcot.ledger.clocks import Clock
 from qcot.ledger.qblock import Header
 from qcot.ledger.receipts import Answer
 from qcot.ledger.statements import Standing
@@ -31,7 +32,8 @@ GATEWAY_CERTIFICATE = AUTHORITY.gateway(GATEWAY_KEY)
 class Board:
     """The host's view of a board: it chains readings and frames them as the firmware does."""
 
-    def __init__(self, number: int, epoch: int = 1) -> None:
+    def __init__(self, number: int, epoch: int = 1, lms: LmsBoard | None = None) -> None:
+        self.lms = lms
         self.device = bytes([number]) * 8
         self.key = bytes([number]) * 32
         self.boot(epoch)
@@ -45,13 +47,13 @@ class Board:
         self.counter += 1
         return frames.seal(message.TYPE, message.encode(), self.counter, self.mac)
 
-    def entry(self, message) -> FrameEntry:
-        return FrameEntry(self.device, self.epoch, START + self.seq, self.seal(message))
+    def entry(self, message, clock: Clock | None = None) -> FrameEntry:
+        return FrameEntry(self.device, self.epoch, START + self.seq, self.seal(message), clock)
 
-    def readings(self, count: int = 14) -> FrameEntry:
+    def readings(self, count: int = 14, clock: Clock | None = None) -> FrameEntry:
         records = chain.pack([chain.Reading(i, 10 * i, 0, 500 + i % 7) for i in range(self.seq, self.seq + count)])
         self.link = chain.extend(self.link, self.seq, records)
-        entry = self.entry(messages.Readings(self.seq, records, self.link))
+        entry = self.entry(messages.Readings(self.seq, records, self.link), clock)
         self.seq += count
         return entry
 
@@ -59,14 +61,14 @@ class Board:
         head = max(base, self.seq)
         return self.entry(messages.Opened(self.device, self.epoch, b"i" * 32, (0, 1, 0), base, head, base_link, 1234))
 
-    def checkpoint(self, key: LmsBoard, **said) -> CheckpointEntry:
+    def checkpoint(self, key: LmsBoard | None = None, **said) -> CheckpointEntry:
         """What it signs itself: that its chain stands where it does, or where ``said`` has it."""
         place = {"device": self.device, "epoch": self.epoch, "seq": self.seq, "link": self.link} | said
-        return CheckpointEntry(**place, signature=key.sign(**place))
+        return CheckpointEntry(**place, signature=(key or self.lms).sign(**place))
 
     @property
     def certificate(self) -> bytes:
-        return _board_certificate(self.device, self.key)
+        return _board_certificate(self.device, self.key, self.lms and self.lms.public)
 
     def certified(self) -> StatementEntry:
         return StatementEntry(self.certificate)
@@ -79,8 +81,8 @@ class Board:
 
 
 @cache
-def _board_certificate(device: bytes, key: bytes) -> bytes:
-    return AUTHORITY.board(device, key)
+def _board_certificate(device: bytes, key: bytes, lms: bytes | None) -> bytes:
+    return AUTHORITY.board(device, key, lms=lms)
 
 
 @cache

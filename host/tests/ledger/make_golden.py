@@ -15,13 +15,15 @@ from pathlib import Path
 
 from cbor2 import CBORTag
 from ledger_site import AUTHORITY, BRIDGE_KEY, CHAIN, GATEWAY_CERTIFICATE, GATEWAY_KEY, SITE, START, Board, Site
+from lms_board import LmsBoard
 from qcot.certificates import certificate
 from qcot.certificates.certificate import Claims, Role
 from qcot.crypto import cbor, cose, merkle
 from qcot.crypto.signing import ML_DSA_44, SigningKey
 from qcot.ledger import anchor, attachments, checkpoint, evidence, proving, qblock, transactions
 from qcot.ledger.checkpoint import Proof, VerifierKey
-from qcot.ledger.evidence import Evidence, Place, QblockProof
+from qcot.ledger.clocks import Clock
+from qcot.ledger.evidence import BoardProof, Evidence, Place, QblockProof
 from qcot.ledger.qblock import Header
 from qcot.ledger.trust import Trust
 from qcot.ledger.witness import Witness
@@ -48,6 +50,9 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "good-anchored": None,
     "good-anchor-before": None,
     "good-board-of-bridge": None,
+    "good-signed": None,
+    "good-checkpoint": None,
+    "good-clock": None,
     # The file
     "format-unknown": ("format", "bad-evidence"),
     "cut-off": ("format", "bad-cbor"),
@@ -63,6 +68,9 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "certificates-too-many": ("format", "bad-evidence"),
     "root-algorithm-other": ("format", "bad-evidence"),
     "transaction-header-critical": ("format", "bad-cose"),
+    "signed-records-cut": ("format", "bad-evidence"),
+    "signed-null": ("format", "bad-evidence"),
+    "clock-out-of-bounds": ("format", "bad-transaction"),
     "transaction-member-missing": ("format", "bad-transaction"),
     "qblock-member-missing": ("format", "bad-qblock"),
     "checkpoint-without-signature": ("format", "bad-checkpoint"),
@@ -90,6 +98,8 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "reading-out-of-range": ("reading", "bad-evidence"),
     "entry-out-of-range": ("reading", "bad-evidence"),
     "entry-is-no-frame": ("reading", "bad-evidence"),
+    "signed-without-reading": ("reading", "bad-evidence"),
+    "checkpoint-with-reading": ("reading", "bad-evidence"),
     "link-before-other": ("reading", "chain-broken"),
     "frame-crc-wrong": ("reading", "bad-frame"),
     "board-missing": ("board", "certificate-unknown"),
@@ -97,6 +107,12 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "board-not-yet-valid": ("board", "certificate-not-yet-valid"),
     "board-of-another-bridge": ("board", "board-of-another-bridge"),
     "board-commitment-other": ("board", "commitment-differs"),
+    "signed-by-another-key": ("own signature", "board-unsigned"),
+    "signed-over-other-readings": ("own signature", "board-unsigned"),
+    "signed-less-one-reading": ("own signature", "board-unsigned"),
+    "signed-cut-off": ("own signature", "board-unsigned"),
+    "signed-without-key": ("own signature", "no-lms-key"),
+    "checkpoint-of-another-link": ("own signature", "board-unsigned"),
     # The log
     "inclusion-path-changed": ("inclusion", "not-included"),
     "inclusion-path-longer": ("inclusion", "not-included"),
@@ -200,10 +216,28 @@ class Made:
                 proving.for_reading(ledger, site.trust, device, 1, 40),
             )
 
+    @cached_property
+    def signed(self) -> tuple[Evidence, Evidence]:
+        """Evidence for a reading that the board itself signed for 17 readings later, and for what it signed then.
+
+        The bridge has fitted the board's clock.
+        """
+        board, clock = Board(1, lms=LmsBoard()), Clock((START - 5000) * 1000, 4_000_000, 2300)
+        site = Site([board])
+        with site.open(self.folder / "signed") as ledger:
+            site.append(ledger, [site.enrolment()])
+            frames = [board.readings(14, clock), board.readings(3, clock), board.readings(14, clock)]
+            site.append(ledger, [site.transaction(*frames, board.checkpoint())])
+            site.close(ledger)
+            return (
+                proving.for_reading(ledger, site.trust, board.device, 1, 5),
+                proving.for_checkpoint(ledger, site.trust, board.device, 1, 5),
+            )
+
     def quick(self) -> dict[str, bytes]:
         """All files by name but those that the root key signs in, for a third of a second each time."""
         good = {"good-reading": self.good, "good-transaction": self.honest[1], "good-quorum": self.quorum}
-        return _encoded(good, self._file(), self._certificates(), self._readings(), self._log())
+        return _encoded(good, self._file(), self._certificates(), self._readings(), self._signed(), self._log())
 
     def all(self) -> dict[str, bytes]:
         """All files by name."""
@@ -296,6 +330,41 @@ class Made:
             "link-before-other": replace(good, place=replace(place, link_before=last_byte_changed(place.link_before))),
             "frame-crc-wrong": self.told(Site().raw(broken), Place(0, 3, None)),
             "board-commitment-other": self.told(Site().raw(enrolled, frame), Place(1, 3, None)),
+        }
+
+    def _signed(self) -> dict[str, Evidence | bytes]:
+        good, checkpointed = self.signed
+        own, board, other = good.signed, certificate.parse(good.certificates[2]), LmsBoard(2)
+        place = {"device": board.kid, "epoch": 1, "seq": 31, "link": bytes(32)}
+        keyless = AUTHORITY.board(*BOARD)
+        bare = (*good.certificates[:2], keyless, *good.certificates[3:])
+        entry = transactions.parse(checkpointed.transaction).entries[-1]
+        elsewhere = Site().raw(replace(entry, link=bytes(32)))
+        clocked = cbor.decode(cose.parse(good.transaction, transactions.KIND).payload)
+        clocked[6][0][5] = [0, 20_000_001, 0]
+        fast = cose.sign(BRIDGE_KEY, transactions.KIND, cbor.encode(clocked), "default")
+        members = cbor.decode(good.encode(), max_bytes=evidence.MAX_BYTES)
+
+        def with_(signature: bytes = own.signature, records: bytes = own.records) -> Evidence:
+            return replace(good, signed=BoardProof(signature, records))
+
+        return {
+            "good-signed": good,
+            "good-checkpoint": checkpointed,
+            "good-clock": replace(good, signed=None),
+            "signed-records-cut": with_(records=own.records[:-1]),
+            "signed-null": cbor.encode(members | {9: None}),
+            "clock-out-of-bounds": replace(good, transaction=fast),
+            "signed-without-reading": replace(good, place=None),
+            "checkpoint-with-reading": replace(checkpointed, place=replace(checkpointed.place, reading=1)),
+            "signed-by-another-key": with_(other.sign(**place)),
+            "signed-over-other-readings": with_(records=last_byte_changed(own.records)),
+            "signed-less-one-reading": with_(records=own.records[:-9]),
+            "signed-cut-off": with_(own.signature[:-1]),
+            "signed-without-key": replace(good, certificates=bare),
+            "checkpoint-of-another-link": replace(
+                self.told(elsewhere, Place(0, 0, None)), certificates=good.certificates
+            ),
         }
 
     def told(
