@@ -192,6 +192,7 @@ int main(int argc, char **argv) {
         if (options.signals[i]) analog.inputs[i] = recording_read(options.signals[i], options.format);
     board_make(&board, options.mcu, options.files, options.seed);
     analog_attach(&analog, board.avr);
+    devices_begin(board.avr);
     for (const char **spec = options.devices; *spec; spec++) attach_device(*spec, board.avr);
     struct machine machine = {.board = &board, .analog = &analog, .pace = &options.pace};
     control_open(&control, options.control, machine);

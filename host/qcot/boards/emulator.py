@@ -126,7 +126,7 @@ class EmulatedBoard(ABC):
         elf: run this program and not the one that ``build(env)`` makes.
         powered: False leaves the board off until :meth:`power_on`.
         ppm: how many parts per million the crystal is too fast, or below 0 too slow, on the wall's clock.
-        devices: simulated parts on the pins, each NAME or NAME=ARGS (firmware/emulator/devices.c).
+        devices: simulated parts on the pins, each NAME or NAME=ARGS (docs/board.md, Simulated sensors).
         uart_log: keep the cycle of each byte that the board says (:meth:`AvrBoard.uart_log`).
         stepped: no port; time passes by :class:`~qcot.boards.stepped.SteppedBoard` alone.
         network: a broker that stands in for the cable, on a native board that has an identity.
@@ -134,8 +134,8 @@ class EmulatedBoard(ABC):
         target = target_of(env)
         if target.mcu is None and blank:
             raise BoardError(UNKNOWN_BOARD, f"{env} has no bootloader: it cannot start blank")
-        if target.mcu is None and (ppm or devices or uart_log or stepped):
-            raise BoardError(UNKNOWN_BOARD, f"{env} has neither crystal, pins nor UART: it runs on this machine's")
+        if target.mcu is None and (ppm or uart_log or stepped):
+            raise BoardError(UNKNOWN_BOARD, f"{env} has neither crystal nor UART: it runs on this machine's")
         if target.mcu is not None and network:
             raise BoardError(UNKNOWN_BOARD, f"{env} has no network")
         state_dir.mkdir(parents=True, exist_ok=True)

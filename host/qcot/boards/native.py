@@ -30,6 +30,8 @@ class NativeBoard(EmulatedBoard):
             options += ["--mqtt", network.broker, "--name", network.name]
             options += ["--site", network.site, "--bridge", network.bridge]
             options += ["--password-file", network.password_file] if network.password_file else []
+        for spec in setup.devices:
+            options += ["--device", spec]
         self._boots += 1
         self._launch([str(setup.elf), *map(str, options)])
 

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from enum import IntEnum
 from hashlib import sha256
 
 LINK_SIZE = 32
 RECORD_SIZE = 9
 LOST = 0xFF
+FAULT = 0x7E
 
 _RECORD = struct.Struct("<IBi")
 _SEQ = struct.Struct("<I")
+
+
+class Fault(IntEnum):
+    """Why a measurement that was due has no reading."""
+
+    SILENT = 1
+    HELD = 2
+    CHECKSUM = 3
+    RESTARTED = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One sample: ``time`` in ms since the board's boot modulo 2^32, ``value`` as sampled.
 
-    On channel :data:`LOST`, ``value`` readings from ``time`` on were not stored since the ring was full.
+    On channel :data:`LOST`, ``value`` readings from ``time`` on were not stored since the ring was full. On channel
+    :data:`FAULT`, a measurement that was begun at ``time`` failed: of which channel, and why, is in ``value``.
     """
 
     seq: int
@@ -30,6 +42,22 @@ class Reading:
     def is_loss(self) -> bool:
         """Whether this tells of readings that were given up, rather than of a sample."""
         return self.channel == LOST
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether this tells of a measurement that failed, rather than of a sample."""
+        return self.channel == FAULT
+
+    @property
+    def failed_channel(self) -> int:
+        """Of a fault: the channel that was measured."""
+        return self.value & 0xFF
+
+    @property
+    def fault(self) -> Fault | None:
+        """Of a fault: why, where this host knows that reason."""
+        code = self.value >> 8
+        return Fault(code) if code in Fault.__members__.values() else None
 
 
 def genesis(device: bytes, epoch: int) -> bytes:

@@ -132,8 +132,15 @@ int16_t transfer(uint8_t first, uint8_t* bytes, uint8_t size) {
 
 // ---- 1-wire ----
 
-void pull_low() { QCOT_ONEWIRE_DDR |= kOnewire; }
-void let_go() { QCOT_ONEWIRE_DDR &= uint8_t(~kOnewire); }
+// The chip's pull-up is too weak for the line, and enough for a line with nothing on it to be seen.
+void pull_low() {
+    QCOT_ONEWIRE_PORT &= uint8_t(~kOnewire);
+    QCOT_ONEWIRE_DDR |= kOnewire;
+}
+void let_go() {
+    QCOT_ONEWIRE_DDR &= uint8_t(~kOnewire);
+    QCOT_ONEWIRE_PORT |= kOnewire;
+}
 bool is_high() { return QCOT_ONEWIRE_PIN & kOnewire; }
 
 // ---- pulses ----
@@ -151,7 +158,6 @@ int16_t i2c_read(uint8_t address, uint8_t* bytes, uint8_t size) {
 }
 
 int16_t onewire_reset() {
-    QCOT_ONEWIRE_PORT &= uint8_t(~kOnewire);
     pull_low();
     Ticks().wait(125);
     {
