@@ -464,7 +464,7 @@ def verdicts() -> list[dict[str, object]]:
     opened = struct.pack("<8sI32s3sII32sI", DEVICE, EPOCH, IMAGE, bytes([1, 0, 0]), 4, 3, link, 0)
     host_body("opened-base-after-head", "OPENED", opened)
     host_body("enrolled-in-a-session", "ENROLLED", DEVICE + CHALLENGE + IMAGE)
-    host_body("result-unknown-code", "RESULT", struct.pack("<IBB", 4, 18, 0))
+    host_body("result-unknown-code", "RESULT", struct.pack("<IBB", 4, 200, 0))
     host_body("channel-divides-by-zero", "CHANNEL", struct.pack("<BIiii", 0, 0, 1, 0, 0) + b"\x02A0V")
     host_body("channel-name-empty", "CHANNEL", chan + b"\0V")
     host_body("channel-name-past-end", "CHANNEL", chan + b"\x09A0")
