@@ -11,8 +11,10 @@
    An AVR shifts by one bit at a time, while a rotation by whole bytes is a matter of naming. So sums of rotations are
    nested for few single steps, each over the four bytes of a word:
 
-       S0(x) = R8(L2(R16 x ^ L1(R8 x ^ L3 x)))        S1(x) = R1(R24 x ^ R2(R8 x ^ R3 x))
+       S0(x) = R16(R24 L6 x ^ L2(R8 x ^ L1 x))        S1(x) = R8(L2 x ^ R1(R16 x ^ R2 x))
        s0(x) = R8 L1(x ^ R8 R3 x) ^ (x >> 3)          s1(x) = R16 R1(x ^ R2 x) ^ (x >> 10)
+
+   and where a product by a power of two gives the two parts of a shifted byte sooner, it does.
 
    EOR, AND, MOV and all loads leave the carry alone, so that sums run byte by byte through other work.
 
@@ -65,19 +67,19 @@
     eor \to+3, \from+1
 .endm
 
-.macro xor_r24 to, from
-    eor \to, \from+3
-    eor \to+1, \from
-    eor \to+2, \from+1
-    eor \to+3, \from+2
-.endm
-
 ; to += from rotated right by a number of bytes
 .macro add_r0 to, from
     add \to, \from
     adc \to+1, \from+1
     adc \to+2, \from+2
     adc \to+3, \from+3
+.endm
+
+.macro add_r8 to, from
+    add \to, \from+1
+    adc \to+1, \from+2
+    adc \to+2, \from+3
+    adc \to+3, \from
 .endm
 
 .macro add_r16 to, from
@@ -107,6 +109,23 @@
     ror \x+1
     ror \x
   .endr
+.endm
+
+; to ^= from rotated left by as many bits as the register `power` is a power of two: low and high half of each product, one
+; byte apart, after a rotation by whole bytes. Spoils r1, too.
+.macro xor_left to0, to1, to2, to3, from, power
+    mul \from, \power
+    eor \to0, r0
+    eor \to1, r1
+    mul \from+1, \power
+    eor \to1, r0
+    eor \to2, r1
+    mul \from+2, \power
+    eor \to2, r0
+    eor \to3, r1
+    mul \from+3, \power
+    eor \to3, r0
+    eor \to0, r1
 .endm
 
 ; The block's words.
@@ -160,23 +179,26 @@
 #define A_AT(i, n) (17 + 4 * (((i) - (n)) & 3))
 
 .macro round a, x, e, g, t, f, a2, a4, e3, e4
-    copy \f, \a                 ; F = S0(A1) but for R8
-    left \f, 3
-    xor_r8 \f, \a
+    copy \f, \a                 ; F = S0(A1) but for R16; Y is lent for a factor
     left \f
-    xor_r16 \f, \a
+    xor_r8 \f, \a
     left \f, 2
-    majority add, \a, \x, \f+1, \a2, 0     ; A1 = A1 ^ A2, X = majority + S0
-    majority adc, \a, \x, \f+2, \a2, 1
-    majority adc, \a, \x, \f+3, \a2, 2
-    majority adc, \a, \x, \f, \a2, 3
+    ldi r28, 1 << 6
+    xor_left \f+1, \f+2, \f+3, \f, \a, r28
+    in r28, _SFR_IO_ADDR(SPL)
+    majority add, \a, \x, \f+2, \a2, 0     ; A1 = A1 ^ A2, X = majority + S0
+    majority adc, \a, \x, \f+3, \a2, 1
+    majority adc, \a, \x, \f, \a2, 2
+    majority adc, \a, \x, \f+1, \a2, 3
     copy \f, \e                 ; T += S1(E1)
-    right \f, 3
-    xor_r8 \f, \e
     right \f, 2
-    xor_r24 \f, \e
+    xor_r16 \f, \e
     right \f
-    add_r0 \t, \f
+    ldi r28, 1 << 2
+    xor_left \f, \f+1, \f+2, \f+3, \e, r28
+    in r28, _SFR_IO_ADDR(SPL)
+    clr r1
+    add_r8 \t, \f
     load_big \f, X+             ; T += W
     add_r0 \t, \f
     constant add, \t            ; T += K
@@ -313,12 +335,12 @@ rounds:
     round 14, 10, 6, 2, 22, 18, A_AT(3, 2), A_AT(3, 4), E_AT(3, 3), E_AT(3, 4)
     mov r22, r30
     subi r22, lo8(constants)
-    breq add_state              ; 64 rounds: 256 bytes of constants
     andi r22, 63
-    breq schedule
+    breq 1f
     rjmp rounds
+1:  cpi r30, lo8(constants)
+    brne schedule               ; else 64 rounds are done: 256 bytes of constants
 
-add_state:
     ldd r26, Y+33
     ldd r27, Y+34
     adiw r26, 32
