@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,10 @@ class BoardRegistry:
         return board
 
     def keep_signer(self, device: bytes, state: SignerState) -> None:
-        """Write how the board's own key stands."""
+        """Write how the board's own key stands; a proof that was kept for the same key stays."""
+        held = self.signer(device)
+        if state.proof is None and held is not None and held.public == state.public:
+            state = replace(state, proof=held.proof)
         write_whole(self._signer_path(device), (state.to_json() + "\n").encode())
 
     def signer(self, device: bytes) -> SignerState | None:

@@ -35,9 +35,11 @@ from qcot.crypto.signing import LMS, PublicKey
 from qcot.errors import Problem, QcotError
 from qcot.link.commands import Commanding
 from qcot.link.events import Event, SawCheckpoint, SawLeaf, SawResult, SawSignature, SawSigner, Trouble
-from qcot.link.messages import Code
+from qcot.link.messages import Code, Version
 from qcot.link.signer import AskSigner, Checkpoint, Generate, Leaf, Path, Phase, Sign, Signature, Signer, WantLeaf
 
+SINCE: Version = (1, 1, 0)
+"""The first firmware that signs."""
 SILENT_S = 20.0
 """How long the next values of a signature may take: the slowest set needs some seconds for a frame of them."""
 AGAIN_S, REST_S = 1.0, 60.0
@@ -106,7 +108,7 @@ class _Making:
 class SignerDriver:
     """Feed it a session's events with ``take`` and the time with ``tick``; both give what came of it.
 
-    ``commands`` is the session, ``store`` opens the leaves of a key; a new session is a new driver.
+    ``commands`` is the session, ``store`` opens the leaves of a key.
     """
 
     def __init__(self, device: bytes, commands: Commanding, store: Callable[[KeyName], NodeStore]) -> None:
@@ -126,8 +128,15 @@ class SignerDriver:
         self._told: set[str] = set()
         self.wants_key = False
         self.wants_signature = False
+        self.looks_only = False
+        """While it is set the board is asked how its key stands, and for nothing else."""
 
     # What is known
+
+    @property
+    def ready(self) -> bool:
+        """Whether the board has a key and all of its leaves are here."""
+        return self._tree is not None
 
     @property
     def state(self) -> SignerState | None:
@@ -162,7 +171,8 @@ class SignerDriver:
     # What is wished
 
     def start(self) -> None:
-        """Ask the board how its key stands, and go on from there."""
+        """Ask the board how its key stands, and go on from there; again in each session."""
+        self._making = None
         self._ask()
 
     def want_key(self) -> None:
@@ -231,9 +241,14 @@ class SignerDriver:
 
     def _heard(self, signer: Signer, now: float, found: list[Outcome]) -> None:
         self._signer = signer
+        if signer.phase is not Phase.READY:
+            self._tree = None
         parameters = self._parameters
         if parameters is None:
             self._rest(SIGNER_UNKNOWN, f"types {signer.lms:#04x} and {signer.ots:#04x}", found)
+            return
+        if self.looks_only:
+            self._go(_Step.WAIT)
             return
         if signer.phase in (Phase.GENERATING, Phase.READY):
             name = KeyName(self._device, parameters.tree + parameters.one_time, signer.generation, signer.identifier)

@@ -17,17 +17,14 @@ from typing import Protocol, TypeVar
 from qcot.boards.nodes import NODES_IO, NodeStore, SignerState
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge.problems import SIGNER_UNCERTIFIED
-from qcot.bridge.signer import OURS, KeyReady, Outcome, Progress, Signed, SignerDriver, Told
+from qcot.bridge.signer import OURS, SINCE, KeyReady, Outcome, Progress, Signed, SignerDriver, Told
 from qcot.bridge.snapshot import SignerView
 from qcot.errors import Problem
 from qcot.ledger.transactions import CheckpointEntry
 from qcot.link.events import Event, SawResult, SessionOpened, SignerEvent, Trouble
-from qcot.link.messages import Version
 from qcot.link.session import Session
 from qcot.link.signer import Phase
 
-SINCE: Version = (1, 1, 0)
-"""The first firmware that signs."""
 SAY_EVERY = 64
 """Leaves between two lines of a key's progress in the log."""
 _REQUEST = re.compile(r"[0-9a-f]{16}\.(sign|generate)")
@@ -190,10 +187,8 @@ class PortSigner:
                 self._keep(state)
 
     def _keep(self, state: SignerState) -> None:
-        held = self._desk.registry.signer(self._device)
-        proof = held.proof if held is not None and held.public == state.public else None
         try:
-            self._desk.registry.keep_signer(self._device, replace(state, proof=state.proof or proof))
+            self._desk.registry.keep_signer(self._device, state)
         except OSError as error:  # the board has it all still
             self._desk.trouble(self._where, NODES_IO, f"{self._device.hex()}.signer: {error.strerror}")
 

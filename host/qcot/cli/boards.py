@@ -25,10 +25,13 @@ from qcot.boards.flash import stage_of
 from qcot.boards.ports import kind_on, resolve, serial_ports
 from qcot.boards.recording import heartpy_recordings, read_signal
 from qcot.boards.registry import BoardRegistry, EnrolledBoard
+from qcot.bridge.signer import SINCE
+from qcot.bridge.snapshot import SignerView
 from qcot.cli.authority import when
 from qcot.cli.certificate import tell_asked
 from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, print_table
 from qcot.errors import Problem, QcotError
+from qcot.home import Home
 from qcot.link.transport import SerialPort
 
 NO_PORT = Problem(
@@ -82,7 +85,10 @@ def boards(home: HomeOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({
             "ports": [{"name": p.name, "device": p.device, "description": p.description} for p in ports],
-            "boards": [_board(board) | {"certified_until": end} for board, end in zip(known, ends, strict=True)],
+            "boards": [
+                _board(board) | {"certified_until": end, "signer": _signer(place, board)}
+                for board, end in zip(known, ends, strict=True)
+            ],
         })  # fmt: skip
         return
     if ports:
@@ -97,14 +103,25 @@ def boards(home: HomeOption = None, as_json: JsonOption = False) -> None:
                 _version(b),
                 ", ".join(c.name for c in b.channels),
                 when(end)[:10] if end else "no",
+                _signer(place, b),
             ]
             for b, end in zip(known, ends, strict=True)
         ]
-        print_table("", ["enrolled board", "model", "firmware", "channels", "certified until"], rows)
+        print_table("", ["enrolled board", "model", "firmware", "channels", "certified until", "own key"], rows)
         if None in ends:
             out.print("no certificate: `qcot enroll PORT` asks for it", markup=False)
     else:
         out.print("no board is enrolled here; `qcot enroll PORT` does it", markup=False)
+
+
+def _signer(place: Home, board: EnrolledBoard) -> str:
+    """How the board's own key stood when it was heard last."""
+    state = BoardRegistry(place.path).signer(board.device)
+    if state is None:
+        return ""
+    found = standing(place, f"boards/{board.device.hex()}", int(time.time()))
+    certified = found is not None and found.board is not None and found.board.lms == state.public
+    return SignerView(state.phase.name.lower(), state.done, state.total, certified).words
 
 
 def _version(board: EnrolledBoard) -> str:
@@ -203,6 +220,8 @@ def enroll(
     else:
         out.print(f"certificate {outcome.serial.hex()}, until {when(outcome.not_after)}", markup=False)
         out.print("next  qcot up" + (f" --port {port}" if port else ""), markup=False, soft_wrap=True)
+        if found.board.firmware >= SINCE:
+            out.print(f"or    qcot signer generate {where}: a key of the board's own", markup=False, soft_wrap=True)
 
 
 def emulate(

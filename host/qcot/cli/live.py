@@ -18,7 +18,9 @@ TROUBLE_SHOWN_MS = 60_000
 
 def _state(board: BoardView) -> Text:
     if board.online:
-        return Text("online", style="green")
+        return Text(
+            "online" + (f", {board.signer.words}" if board.signer and board.signer.words else ""), style="green"
+        )
     return Text(board.reason or "waiting", style="yellow")
 
 

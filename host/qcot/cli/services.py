@@ -50,9 +50,10 @@ PortsOption = Annotated[
 
 
 def _log_to(console: Console) -> None:
-    """Warnings with their time; a console that shows a live table puts them above it."""
+    """Warnings, and how keys of boards come on, with their time; a live table stays below them."""
     handler = logging.StreamHandler(_Lines(console))
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s", handlers=[handler])
+    logging.getLogger("qcot.bridge.signing").setLevel(logging.INFO)
 
 
 class _Lines(io.StringIO):
