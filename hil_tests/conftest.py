@@ -34,9 +34,10 @@ CAPABILITIES = {
     "shows_led": "the test sees the LED",
     "reads_chip": "the chip has a temperature sensor",
     "keeps_running": "opening the port does not reset the board",
+    "steps": "the test holds the time of a simulated chip, and forks it",
 }
 SIMULATED = {"cuts_power", "reads_signal", "erases"}
-AVR = SIMULATED | {"has_bootloader", "resets_on_open", "resets_in_place", "small_ring", "shows_led"}
+AVR = SIMULATED | {"has_bootloader", "resets_on_open", "resets_in_place", "small_ring", "shows_led", "steps"}
 HAS = {
     "native": SIMULATED | {"keeps_running"},
     **dict.fromkeys(("uno", "nano", "nano_old"), AVR | {"reads_chip"}),

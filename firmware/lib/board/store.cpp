@@ -48,6 +48,7 @@ static_assert(kEpochAt + kEpochSlots * sizeof(EpochRecord) <= kSettingsAt, "");
 static_assert(kSettingsCrcAt + 2 <= kSettingsStep && kEnd <= 640, "");
 
 constexpr uint8_t kBlank = 0xFF;
+constexpr uint32_t kBlankEpoch = 0xFFFFFFFF;
 constexpr uint8_t kMarker = 0xA5;
 
 template <typename Record>
@@ -72,7 +73,8 @@ bool write_and_check(uint16_t at, const Record& record) {
     return true;
 }
 
-bool epoch_at(uint8_t slot, uint32_t& epoch) {
+// `epoch` also where it is false: what stands there.
+__attribute__((noinline)) bool epoch_at(uint8_t slot, uint32_t& epoch) {
     EpochRecord record;
     hal::storage_read(uint16_t(kEpochAt + slot * sizeof record), &record, sizeof record);
     epoch = record.epoch;
@@ -151,12 +153,15 @@ uint32_t epoch_next() {
             slot = i;
         }
     }
+    slot = uint8_t((slot + 1) % kEpochSlots);
+    uint32_t next;
+    const bool damaged = !epoch_at(slot, next) && next != kBlankEpoch;
     EpochRecord record;
-    record.epoch = newest + 1;
+    // What is damaged was cut off in its write, or told its epoch before it rotted: not again.
+    record.epoch = newest + (damaged ? 2 : 1);
     record.crc = crc_of(record, offsetof(EpochRecord, crc));
     // A slot that is worn out is passed over.
-    for (uint8_t tries = 0; tries < kEpochSlots; ++tries) {
-        slot = uint8_t((slot + 1) % kEpochSlots);
+    for (uint8_t tries = 0; tries < kEpochSlots; ++tries, slot = uint8_t((slot + 1) % kEpochSlots)) {
         if (write_and_check(uint16_t(kEpochAt + slot * sizeof record), record)) return record.epoch;
     }
     return 0;
