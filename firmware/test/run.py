@@ -30,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 LIB = HERE.parent / "lib"
 BUILD = HERE.parents[1] / "build" / "firmware-test"
 VECTORS = json.loads((HERE / "vectors" / "link.json").read_text())
+LMS = json.loads((HERE / "vectors" / "lms.json").read_text())
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion"]
 COMMON = ["-std=gnu++14", *WARNINGS, f"-I{LIB}", f"-I{HERE}"]
 RANDOM_MESSAGES = 40
@@ -45,15 +46,30 @@ class Suite:
     libs: tuple[str, ...]
     mcu: str = "atmega328p"
     memory_hal: bool = False
+    lms: tuple[int, int, int] = (24, 4, 5)
+    """n, W and H of the signer."""
+
+    @property
+    def variant(self) -> str:
+        """What tells it from others of its name."""
+        return self.name + "".join(f"-{x}" for x in self.lms if self.lms != Suite.lms)
+
+    @property
+    def flags(self) -> list[str]:
+        """The set of its signer, for the compiler."""
+        return [f"-DQCOT_LMS_{letter}={x}" for letter, x in zip("NWH", self.lms, strict=True)]
 
 
-CORE = ("crypto", "link", "chain", "sensors", "board")
+CORE = ("crypto", "link", "chain", "sensors", "signer", "board")
 SUITES = (
     Suite("crypto", ("crypto",)),
     Suite("link", ("crypto", "link"), "atmega2560"),
     Suite("chain", ("crypto", "link", "chain")),
     Suite("store", CORE, "atmega2560", memory_hal=True),
     Suite("board", CORE, "atmega2560", memory_hal=True),
+    Suite("signer", CORE, "atmega2560", memory_hal=True),
+    Suite("signer", CORE, "", memory_hal=True, lms=(32, 8, 5)),
+    *(Suite("lms", ("crypto", "signer"), "", lms=(n, w, h)) for n in (24, 32) for w in (4, 8) for h in (5, 10)),
     Suite("mqtt", ("mqtt",), ""),
 )
 FUZZERS = (Suite("decoder", ("crypto",)), Suite("board", CORE, memory_hal=True), Suite("mqtt", ("mqtt",)))
@@ -221,6 +237,29 @@ def board_header(header: Header) -> None:
     )
 
 
+def signer_header(header: Header, suite: Suite) -> None:
+    keys_header(header)
+    of_set = [[v for v in rows if (v["n"], v["w"], v["h"]) == suite.lms] for rows in (LMS["keys"], LMS["boards"])]
+    fields = ("seed", "identifier", "root", "node", "message", "randomizer", "values_sha256")
+    header.table(
+        "lms_keys",
+        f"const char* name; uint16_t leaf; qcot_test::Bytes {', '.join(fields)};",
+        (
+            f"{header.text(v['name'])}, {v['leaf']}, {', '.join(header.hex(v[field]) for field in fields)}"
+            for v in of_set[0]
+        ),
+    )
+    for v in of_set[1]:
+        name = f"board_{v['generation']}"
+        for field in ("seed", "identifier", "root", "leaves"):
+            header.one(f"{name}_{field}", v[field])
+        header.table(
+            f"{name}_signatures",
+            "uint16_t leaf; qcot_test::Bytes randomizer, values_sha256;",
+            (f"{x['leaf']}, {header.hex(x['randomizer'])}, {header.hex(x['values_sha256'])}" for x in v["signatures"]),
+        )
+
+
 HEADERS = {
     "crypto": crypto_header,
     "link": link_header,
@@ -231,12 +270,14 @@ HEADERS = {
 
 
 def write_headers() -> None:
-    for name, fill in HEADERS.items():
-        if fill is None:
-            continue
+    for suite in SUITES:
         header = Header()
-        fill(header)
-        path = BUILD / name / "vectors.h"
+        fill = HEADERS.get(suite.name)
+        if suite.name in ("signer", "lms"):
+            signer_header(header, suite)
+        elif fill is not None:
+            fill(header)
+        path = BUILD / suite.variant / "vectors.h"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(header.render())
 
@@ -276,17 +317,19 @@ def build(command: list[str], out: Path) -> None:
 
 
 def run_native(suite: Suite) -> str:
-    out = BUILD / suite.name / "native"
+    out = BUILD / suite.variant / "native"
     sanitize = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    if suite.lms != Suite.lms:  # the same code with other numbers: quicker
+        sanitize = ["-O1"]
     limits = ["-DQCOT_RING_BYTES=0x8000", "-DQCOT_EPOCH_READINGS=9000"]  # more than the ring holds
-    build(["g++", *COMMON, *sanitize, *limits, f"-I{out.parent}", *test_sources(suite)], out)
+    build(["g++", *COMMON, *sanitize, *limits, *suite.flags, f"-I{out.parent}", *test_sources(suite)], out)
     return sh([str(out)]).stdout
 
 
 def run_avr(suite: Suite, *more: str, seconds: float = AVR_SECONDS) -> str:
-    out = BUILD / suite.name / f"{suite.mcu}.elf"
+    out = BUILD / suite.variant / f"{suite.mcu}.elf"
     flags = ["-Os", "-DF_CPU=16000000UL", "-ffunction-sections", "-fno-exceptions", "-fno-threadsafe-statics"]
-    flags += ["-DQCOT_RING_BYTES=2048", "-DQCOT_EPOCH_READINGS=1500", *more]
+    flags += ["-DQCOT_RING_BYTES=1024", "-DQCOT_EPOCH_READINGS=1500", *suite.flags, *more]
     build(
         [
             "avr-g++",
@@ -321,7 +364,7 @@ def run_suites(target: str, only: list[str]) -> int:
             good = last is not None and last[1] == suite.name and int(last[4]) == 0 and int(last[2]) > 0
             where = suite.mcu if target == "avr" else "native"
             if last:
-                print(f"{suite.name:8} {where:10} {last[2]:>3} cases {last[3]:>6} checks {last[4]:>3} failed")
+                print(f"{suite.variant:15} {where:10} {last[2]:>3} cases {last[3]:>6} checks {last[4]:>3} failed")
             if not good:
                 failed += 1
                 print(f"{suite.name} on {where} failed:\n{printed}")

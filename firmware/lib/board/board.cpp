@@ -22,7 +22,10 @@ uint16_t until(uint32_t now, uint32_t since, uint16_t period) {
 }  // namespace
 
 void Board::begin() {
-    if (hal::erase_wanted()) store::erase();
+    if (hal::erase_wanted()) {
+        leaf_store::erase();  // first: what is cut short is repeated, and no other identity may find this key
+        store::erase();
+    }
     ring_.begin();
     const uint16_t settings = store::settings();
     configured_ = settings;
@@ -32,6 +35,7 @@ void Board::begin() {
     identity_ = store::identity_read(device, nullptr);
     // Without an epoch of its own this boot could repeat a nonce: better no session at all.
     if (epoch_ == 0) identity_ = store::Identity::damaged;
+    signer_.begin();
     restart_chain();
     renew_nonce();
     sha256_init(image_.state);
@@ -66,15 +70,28 @@ uint16_t Board::poll() {
     }
     if (!outbox_.waiting()) heard_at_ = now;
     if (open_ && now - heard_at_ >= kSilenceMs) close();
-    if (hal::serial_idle()) {
-        if (received_) {
+    // After a command what is due goes out and what was sampled is chained before the next one is looked at: a host that
+    // floods keeps no reading waiting. The signer has what time is left.
+    const bool idle = hal::serial_idle();
+    if (idle) {
+        if (received_ && !(served_ && open_)) {
+            if (send_signature(true)) return 0;
             receive();
             received_ = false;
+            served_ = true;
             return 0;
         }
-        if (transmit(now)) return 0;
+        if (transmit(now)) {
+            served_ = false;
+            return 0;
+        }
     }
     if (identity_ == store::Identity::good && outbox_.chain_one()) return 0;
+    if (idle && served_) {
+        served_ = false;
+        return 0;
+    }
+    if (signer_.step()) return 0;
     return sensors_.patience(now, patience(now));
 }
 
@@ -120,14 +137,13 @@ bool Board::transmit(uint32_t now) {
         identify(nullptr);
         return true;
     }
-    if (now - spoke_at_ >= kStatusMs) {
-        send_status(now);
-        return true;
-    }
-    const uint8_t index = outbox_.next(now);
-    if (index == outbox_.kNone) return false;
-    send_readings(index, now);
-    return true;
+    const bool status = now - spoke_at_ >= kStatusMs;
+    const uint8_t index = status ? outbox_.kNone : outbox_.next(now);
+    const bool readings = index != outbox_.kNone;
+    if (send_signature(status || readings)) return true;
+    if (status) send_status(now);
+    if (readings) send_readings(index, now);
+    return status || readings || answer_late();
 }
 
 uint16_t Board::patience(uint32_t now) const {
@@ -139,6 +155,8 @@ uint16_t Board::patience(uint32_t now) const {
 
 void Board::close() {
     open_ = false;
+    filled_ = 0;
+    signer_.forget();
     wipe(&key_, sizeof key_);
     spoke_at_ = hal::millis() - kHelloMs;
 }

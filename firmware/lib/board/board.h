@@ -1,7 +1,8 @@
 // A board: samples go in, frames go out, commands come in. Holds the session and leaves bytes, clocks and memory to hal.
 //
 // Invariants: a session (`open_`) needs an identity; a frame from the host is looked at only while the line out is free, so
-// that its answer has the one frame buffer to itself; `nonce_` was never used to open a session.
+// that its answer has the one frame buffer to itself, and `filled_` values of a signature that waited there have gone; `nonce_`
+// was never used to open a session.
 #pragma once
 
 #include "link/decoder.h"
@@ -10,6 +11,7 @@
 #include "limits.h"
 #include "chain/outbox.h"
 #include "sensors/sensors.h"
+#include "signer/signer.h"
 #include "store.h"
 
 namespace qcot {
@@ -68,6 +70,10 @@ private:
     void send(Writer out);
     void send(Writer out, const HmacKey* key);
     void result(Code code, uint8_t detail = 0);
+    void answer(uint32_t counter, Code code, uint8_t detail = 0);
+    uint32_t asker() const;
+    bool send_signature(bool make_way);
+    bool answer_late();
     void send_readings(uint8_t index, uint32_t now);
     void send_status(uint32_t now);
 
@@ -76,6 +82,7 @@ private:
     Sensors sensors_;
     FrameDecoder<kMaxHostRaw> decoder_;
     FrameBuffer frame_;
+    Signer signer_;
 
     // The image hash: the state while it is computed, the digest after.
     union {
@@ -90,6 +97,9 @@ private:
     bool configured_ = false;
     bool open_ = false;
     bool received_ = false;  // decoder_ holds a frame that nobody has looked at
+    bool served_ = false;    // one was looked at, and readings have not had their turn since
+    uint8_t filled_ = 0;     // values of a signature that wait in frame_
+    uint16_t signed_ = 0;    // the leaf that they are of
     uint32_t epoch_ = 0;
     uint32_t session_ = 0;
     uint8_t nonce_[kNonceSize];
@@ -98,6 +108,7 @@ private:
     uint32_t said_ = 0;   // the last counter sent
     uint32_t heard_at_ = 0;
     uint32_t spoke_at_ = 0;  // the last HELLO or STATUS
+    uint32_t asked_ = 0;     // the command that the signer answers later
     uint16_t noise_ = 0;
     uint16_t forged_ = 0;
     uint16_t replayed_ = 0;

@@ -120,9 +120,13 @@ bool Board::derive_from_device(const uint8_t* host_nonce, HmacKey& out) const {
     return true;
 }
 
-void Board::result(Code code, uint8_t detail) {
+uint32_t Board::asker() const { return counter_of(decoder_.raw()); }
+
+void Board::result(Code code, uint8_t detail) { answer(asker(), code, detail); }
+
+void Board::answer(uint32_t counter, Code code, uint8_t detail) {
     Writer out = begin_frame(Type::result);
-    out.u32(counter_of(decoder_.raw()));
+    out.u32(counter);
     out.u8(uint8_t(code));
     out.u8(detail);
     send(out);
@@ -131,6 +135,7 @@ void Board::result(Code code, uint8_t detail) {
 // The session is open by now, under the key that the frame proved.
 void Board::open(const uint8_t* body) {
     ++session_;
+    signer_.forget();
     renew_nonce();
     const uint32_t epoch = read_u32(body + kNonceSize);
     const uint32_t seq = read_u32(body + kNonceSize + 4);
@@ -153,6 +158,7 @@ void Board::enrol(const uint8_t* body) {
     const uint8_t* const secret = body + kDeviceSize;
     const uint8_t* const challenge = secret + kSecretSize;
     if (all_zero(body, kDeviceSize)) return result(Code::bad_length);
+    signer_.erase();  // whatever was left of one: another identity has another key
     if (!store::identity_write(body, secret)) return result(Code::storage_failed);
     identity_ = store::Identity::good;
     restart_chain();

@@ -53,6 +53,11 @@ void image_read(uint32_t at, uint8_t* to, uint8_t size);
 // Whatever the machine has that differs from boot to boot. No secret depends on its being good.
 void entropy(uint8_t* to, uint8_t size);
 
+// A byte of whatever physical noise the machine has, for secrets; -1 while there is none yet. The first call starts what
+// gathers it, noise_end() stops that. Sampling and the watchdog go on meanwhile.
+int16_t noise();
+void noise_end();
+
 // Samples `channel` at `rate` mHz from now on; 0 stops it. A sample under way is still delivered, once.
 void sample_every(uint8_t channel, uint32_t rate);
 

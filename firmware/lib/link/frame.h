@@ -25,6 +25,9 @@ public:
 
     const uint8_t* data() const { return buffer_; }
 
+    // Where a message's body is.
+    uint8_t* body() { return buffer_ + 1 + kHeadSize; }
+
     // Room for a key while no frame is being made or sent: where the stack is deepest, it need not hold one too.
     HmacKey& scratch() { return scratch_; }
 

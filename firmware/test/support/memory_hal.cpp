@@ -134,6 +134,11 @@ bool onewire_slot(bool bit) {
 
 void pulses_use(bool on) { state.bus.counts = on; }
 uint32_t pulses_counted() { return state.bus.pulses; }
+int16_t noise() {
+    state.gathering = true;
+    return uint8_t(state.noise++ * 37);
+}
+void noise_end() { state.gathering = false; }
 
 void sample_every(uint8_t channel, uint32_t rate) { state.rates[channel] = rate; }
 bool erase_wanted() { return state.erase_held; }

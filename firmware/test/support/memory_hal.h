@@ -18,6 +18,8 @@ struct Machine {
     uint16_t writes;
     uint16_t worn_from, worn_to;  // these addresses keep what they hold
     bool erase_held;
+    uint16_t noise;      // bytes that noise() gave; each is its number, times 37
+    bool gathering;      // since the first of them, until noise_end()
     uint32_t rates[qcot::kChannels];
     struct {
         int16_t i2c, onewire;  // how a transfer, and a reset, ends: 0 or a fault

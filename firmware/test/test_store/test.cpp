@@ -1,10 +1,12 @@
 // What is in the EEPROM, when power fails at any byte of any write.
 #include "board/store.h"
+#include "support/cuts.h"
 #include "support/harness.h"
 #include "support/memory_hal.h"
 
 using namespace qcot;
 using namespace qcot_test;
+using machine::cut_everywhere;
 using machine::state;
 
 void qcot::hal::entropy(uint8_t* to, uint8_t size) { memset(to, 0, size); }
@@ -16,34 +18,6 @@ uint8_t device[kDeviceSize], secret[kSecretSize];
 void fill(uint8_t with) {
     memset(device, with, sizeof device);
     memset(secret, with ^ 0x5A, sizeof secret);
-}
-
-uint8_t before[machine::kStorageSize];
-
-// Runs `write` with the power failing after each number of bytes, the byte under way left as each of these, then
-// `verify` on what is there at the next boot.
-template <typename Write, typename Verify>
-uint16_t cut_everywhere(Write write, Verify verify) {
-    static const int16_t torn[] = {-1, 0xFF, 0x00, 0x2B};
-    memcpy(before, state.storage, sizeof before);
-    uint16_t cuts = 0;
-    for (int16_t byte : torn) {
-        for (uint16_t cut = 0;; ++cut) {
-            memcpy(state.storage, before, sizeof before);
-            state.writes_left = cut;
-            state.torn = byte;
-            state.writes = 0;
-            write();
-            const bool whole = state.writes < cut;
-            state.writes_left = UINT16_MAX;
-            state.torn = -1;
-            verify(whole);
-            ++cuts;
-            if (whole) break;
-        }
-    }
-    memcpy(state.storage, before, sizeof before);
-    return cuts;
 }
 
 bool same(const store::Setting& one, const store::Setting& other) {

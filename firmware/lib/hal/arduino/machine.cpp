@@ -110,8 +110,6 @@ bool erase_wanted() {
     return true;
 }
 
-void watchdog_feed() { wdt_reset(); }
-
 void led(bool on) {
     if (on) {
         PORTB |= 1 << kLed;

@@ -252,6 +252,13 @@ void entropy(uint8_t* to, uint8_t size) {
     if (!seeded && getrandom(to, size, 0) != size) memset(to, 0, size);
 }
 
+int16_t noise() {
+    uint8_t byte = uint8_t(seed);
+    return seeded || getrandom(&byte, 1, 0) == 1 ? byte : -1;
+}
+
+void noise_end() {}
+
 void sample_every(uint8_t channel, uint32_t rate) {
     sample_due();
     const uint64_t period = rate ? (1000000000ull + rate / 2) / rate : 0;

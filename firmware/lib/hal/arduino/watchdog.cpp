@@ -1,0 +1,81 @@
+// The watchdog of an AVR, which also makes noise: it has an oscillator of its own, and how many of the crystal's cycles go by
+// between two of its timeouts is never quite the same.
+#ifdef __AVR__
+
+#include <avr/interrupt.h>
+#include <avr/io.h>
+#include <avr/wdt.h>
+
+#include "hal/critical.h"
+#include "hal/hal.h"
+
+namespace qcot {
+namespace hal {
+namespace {
+
+constexpr uint8_t kHungTimeouts = 125;  // of 16 ms: two seconds
+
+volatile uint8_t timeouts;  // while gathering: since the loop last came round, plus one; else 0
+volatile bool jittered;
+volatile uint8_t jitter;
+
+// The second write must follow the first within four cycles.
+inline void set_watchdog(uint8_t mode) {
+    const Critical guard;
+    wdt_reset();
+    WDTCSR = 1 << WDCE | 1 << WDE;
+    WDTCSR = mode;
+}
+
+}  // namespace
+
+// While it gathers the timeouts must come, so it is its handler that watches the loop.
+void watchdog_feed() {
+    if (timeouts) {
+        timeouts = 1;
+    } else {
+        wdt_reset();
+    }
+}
+
+// Timer2 counts cycles; low bits of conversions and when bytes came are stirred in.
+int16_t noise() {
+    if (!timeouts) {
+#ifdef PRR0
+        PRR0 &= uint8_t(~(1 << PRTIM2));
+#else
+        PRR &= uint8_t(~(1 << PRTIM2));
+#endif
+        TCCR2A = 0;
+        TCCR2B = 1 << CS20;
+        jittered = false;
+        timeouts = 1;
+        set_watchdog(1 << WDIE);
+    }
+    if (!jittered) return -1;
+    uint8_t other;
+    entropy(&other, 1);
+    jittered = false;
+    return uint8_t(jitter ^ other);
+}
+
+void noise_end() {
+    set_watchdog(1 << WDE | WDTO_2S);
+    TCCR2B = 0;
+    timeouts = 0;
+}
+
+}  // namespace hal
+}  // namespace qcot
+
+using namespace qcot::hal;
+
+ISR(WDT_vect) {
+    jitter = TCNT2;
+    jittered = true;
+    const uint8_t count = uint8_t(timeouts + 1);
+    timeouts = count;
+    if (count > kHungTimeouts) set_watchdog(1 << WDE);  // the next timeout resets
+}
+
+#endif
