@@ -12,7 +12,7 @@ from qcot.link.events import SawHello, SawResult
 from qcot.link.frames import seal
 from qcot.link.messages import Code, Enrol, Identify
 
-FIRMWARE = (1, 0, 0)
+FIRMWARE = (1, 1, 0)
 CHANNELS = {"uno": 8, "nano": 10, "nano_old": 10, "megaatmega2560": 17, "native": 7}
 HAS_CHIP = ("uno", "nano", "nano_old")
 

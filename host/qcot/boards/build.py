@@ -40,6 +40,7 @@ class Target:
 
 TARGETS = {
     "uno": Target("atmega328p", "firmware.elf"),
+    "uno_h5": Target("atmega328p", "firmware.elf"),
     "nano": Target("atmega328p", "firmware.elf"),
     "nano_old": Target("atmega328p", "firmware.elf"),
     "megaatmega2560": Target("atmega2560", "firmware.elf"),
