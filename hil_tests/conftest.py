@@ -41,6 +41,7 @@ AVR = SIMULATED | {"has_bootloader", "resets_on_open", "resets_in_place", "small
 HAS = {
     "native": SIMULATED | {"keeps_running"},
     **dict.fromkeys(("uno", "nano", "nano_old"), AVR | {"reads_chip"}),
+    "leonardo": SIMULATED | {"resets_in_place", "small_ring", "shows_led", "keeps_running"},
     "megaatmega2560": AVR,
 }
 REAL_PORT = {"resets_on_open"}

@@ -50,6 +50,7 @@ def test_the_led_tells_the_states_of_a_board_apart(board, registry, connect):
     assert shown(board, host.step) == {"not enrolled"}
     host.close()
     enroll(board.port, registry)
+    board.reset()  # where opening the port does not
 
     host = connect()
     host.answers_hello = False

@@ -1,5 +1,7 @@
 #include "analog.h"
 
+#include <string.h>
+
 #include "fail.h"
 
 enum { TEMPERATURE_MV = 382 };  /* 25 degrees on the line count = 1.22 t + 324.31, typical of the ATmega328P */
@@ -15,6 +17,12 @@ static unsigned converted(const struct analog *analog, unsigned refs, uint32_t m
     return count > ADC_MAX ? ADC_MAX : count;
 }
 
+/* Which pin A0, A1 ... an input of the ADC is; the Leonardo's are in another order. */
+static unsigned pin_of(const struct analog *analog, unsigned input) {
+    static const unsigned LEONARDO[ANALOG_INPUTS] = {5, 4, 7, 6, 3, 2, 1, 0};  /* ADC2 and ADC3 are not there */
+    return strcmp(analog->avr->mmcu, "atmega32u4") ? input : LEONARDO[input];
+}
+
 /* A conversion starts: sample and hold. */
 static void on_start(avr_irq_t *irq, uint32_t value, void *param) {
     (void)irq;
@@ -25,7 +33,8 @@ static void on_start(avr_irq_t *irq, uint32_t value, void *param) {
     unsigned mux = avr_regbit_get_array(avr, analog->adc->mux, 6);
     uint32_t millivolts = 0;
     if (chosen.mux.kind == ADC_MUX_SINGLE && chosen.mux.src < ANALOG_INPUTS) {
-        const struct recording *recording = &analog->inputs[chosen.mux.src];
+        mux = pin_of(analog, chosen.mux.src);
+        const struct recording *recording = &analog->inputs[mux];
         /* Rounded up: the ADC rounds down, and 1 mV is less than a quarter of a count, so it gives back the very count. */
         if (recording->length) millivolts = (recording_at(recording, avr->cycle) * AVCC_MV + ADC_MAX - 1) / ADC_MAX;
         avr_raise_irq(analog->adc->io.irq + ADC_IRQ_ADC0 + chosen.mux.src, millivolts);

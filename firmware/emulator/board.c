@@ -15,17 +15,19 @@ enum {
 struct model {
     const char *mcu;
     const char *pins[14];  /* D0 to D13 */
+    bool usb;              /* its line is the chip's own USB */
 };
 
 static const struct model MODELS[] = {
-    {"atmega328p", {"D0", "D1", "D2", "D3", "D4", "D5", "D6", "D7", "B0", "B1", "B2", "B3", "B4", "B5"}},
-    {"atmega2560", {"E0", "E1", "E4", "E5", "G5", "E3", "H3", "H4", "H5", "H6", "B4", "B5", "B6", "B7"}},
+    {"atmega328p", {"D0", "D1", "D2", "D3", "D4", "D5", "D6", "D7", "B0", "B1", "B2", "B3", "B4", "B5"}, false},
+    {"atmega2560", {"E0", "E1", "E4", "E5", "G5", "E3", "H3", "H4", "H5", "H6", "B4", "B5", "B6", "B7"}, false},
+    {"atmega32u4", {"D2", "D3", "D1", "D0", "D4", "C6", "D7", "E6", "B4", "B5", "B6", "B7", "D6", "C7"}, true},
 };
 
 static const struct model *model_of(const char *mcu) {
     for (size_t i = 0; i < sizeof MODELS / sizeof *MODELS; i++)
         if (!strcmp(MODELS[i].mcu, mcu)) return &MODELS[i];
-    fail("%s: expected atmega328p or atmega2560", mcu);
+    fail("%s: expected atmega328p, atmega2560 or atmega32u4", mcu);
 }
 
 /* ---- EEPROM: takes its time, and can be torn ---- */
@@ -123,6 +125,7 @@ static void on_reset(avr_t *avr) {
         for (int i = 0; irq && i <= IOPORT_IRQ_PIN_ALL; i++) irq[i].flags |= IRQ_FLAG_INIT;
     }
     serial_clear(&board->serial);
+    usb_clear(&board->usb);
 }
 
 /* After the reset proper, as its modules have then registered for their pins. */
@@ -251,6 +254,7 @@ void board_make(struct board *board, const char *mcu, struct board_files files, 
     avr->sleep = on_sleep;
     make_memories(board, files);
     serial_attach(&board->serial, avr, files.link, files.uart_log);
+    if (model->usb) usb_attach(&board->usb, avr, &board->serial);
 
     avr->custom.data = board;
     board->core_reset = avr->reset;

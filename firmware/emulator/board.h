@@ -9,6 +9,7 @@
 #include "avr_eeprom.h"
 #include "serial.h"
 #include "sim_avr.h"
+#include "usb.h"
 
 enum { CLOCK_HZ = 16000000, PORTS = 12, WORN_BYTES = 8 };
 
@@ -23,6 +24,7 @@ struct board {
     const struct model *model;
     avr_eeprom_t *eeprom;
     struct serial serial;
+    struct usb usb;                  /* of a board that has no UART for it */
     bool powered;
     uint32_t boot_address;           /* 0: no bootloader */
     avr_cycle_count_t powered_at;

@@ -21,7 +21,7 @@ enum {
 };
 
 static const char USAGE[] =
-    "usage: qcot-emulator -m atmega328p|atmega2560 [options]\n"
+    "usage: qcot-emulator -m atmega328p|atmega2560|atmega32u4 [options]\n"
     "  --elf FILE           program to run; what --flash held before is overwritten\n"
     "  --flash FILE         keep the flash in FILE\n"
     "  --eeprom FILE        keep the EEPROM in FILE\n"
@@ -170,7 +170,7 @@ static void run(struct machine machine, struct control *control, const struct op
         fds[CONTROL_FDS + 2] = (struct pollfd){.fd = options->until_eof ? STDIN_FILENO : -1, .events = POLLIN};
         struct timespec limit = {.tv_sec = wait / 1000000000, .tv_nsec = wait % 1000000000};
         int news = ppoll(fds, sizeof fds / sizeof *fds, wait < 0 ? NULL : &limit, NULL);
-        if (serial_poll(&board->serial) && !options->no_dtr) {
+        if (serial_poll(&board->serial) && !options->no_dtr && !board->usb.avr) {
             board_reset(board);
             pace_hold(machine.pace, START_UP_NS);
         }

@@ -33,21 +33,25 @@ void serial_stop(struct serial *serial) {
     serial->avr->run_cycle_count = 0;  /* at the next instruction */
 }
 
+void serial_hear(struct serial *serial, uint8_t value) {
+    if (serial->log && fprintf(serial->log, "%llu %u\n", (unsigned long long)serial->avr->cycle, value) < 0)
+        fail("--uart-log: %s", strerror(errno));
+    bool heard = serial->openers || serial->stops_at_zero;
+    if (heard && serial->out_length < sizeof serial->out) serial->out[serial->out_length++] = value;
+    if (serial->stops_at_zero && (!value || serial->out_length == STEP_BYTES)) serial_stop(serial);
+}
+
 /* A real UART sends whether anybody listens or not. */
 static void on_output(avr_irq_t *irq, uint32_t value, void *param) {
     (void)irq;
-    struct serial *serial = param;
-    if (serial->log && fprintf(serial->log, "%llu %u\n", (unsigned long long)serial->avr->cycle, (uint8_t)value) < 0)
-        fail("--uart-log: %s", strerror(errno));
-    bool heard = serial->openers || serial->stops_at_zero;
-    if (heard && serial->out_length < sizeof serial->out) serial->out[serial->out_length++] = (uint8_t)value;
-    if (serial->stops_at_zero && (!(uint8_t)value || serial->out_length == STEP_BYTES)) serial_stop(serial);
+    serial_hear(param, (uint8_t)value);
 }
 
 void serial_attach(struct serial *serial, avr_t *avr, const char *link, FILE *log) {
     *serial = (struct serial){.avr = avr, .link = link, .log = log, .master = -1, .watch = -1};
     if (log) setvbuf(log, NULL, _IOLBF, 4096);  /* complete at any time */
     serial->uart = avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), 0);
+    if (!serial->uart) return;  /* a board whose line is USB: usb.c moves the bytes */
     uint32_t flags = 0;  /* no printing of lines, no naps */
     avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
     avr_irq_register_notify(serial->uart + UART_IRQ_OUTPUT, on_output, serial);

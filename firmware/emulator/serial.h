@@ -37,6 +37,9 @@ void serial_unplug(struct serial *serial);
 /* The board lost its power or was reset: what was under way on the wire is gone. */
 void serial_clear(struct serial *serial);
 
+/* A byte that the board says. */
+void serial_hear(struct serial *serial, uint8_t value);
+
 /* Let a step end here. */
 void serial_stop(struct serial *serial);
 

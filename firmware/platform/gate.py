@@ -28,6 +28,7 @@ LIMITS = {
     "uno": Limit(flash=28 * 1024, ram=1448),
     "nano": Limit(flash=28 * 1024, ram=1448),
     "nano_old": Limit(flash=28 * 1024, ram=1448),
+    "leonardo": Limit(flash=28 * 1024, ram=1960),
     "megaatmega2560": Limit(flash=30 * 1024, ram=7 * 1024),
 }
 

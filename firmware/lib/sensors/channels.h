@@ -14,6 +14,10 @@ constexpr uint32_t kMaxRate = 200000;
 constexpr uint8_t kAnalogInputs = 16;
 constexpr bool kHasChip = false;
 #define QCOT_MODEL "megaatmega2560"
+#elif defined(__AVR_ATmega32U4__)
+constexpr uint8_t kAnalogInputs = 6;
+constexpr bool kHasChip = false;  // its data sheet gives no line that could be checked here
+#define QCOT_MODEL "leonardo"
 #elif defined(ARDUINO_AVR_NANO)
 constexpr uint8_t kAnalogInputs = 8;
 constexpr bool kHasChip = true;

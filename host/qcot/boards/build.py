@@ -43,6 +43,7 @@ TARGETS = {
     "uno_h5": Target("atmega328p", "firmware.elf"),
     "nano": Target("atmega328p", "firmware.elf"),
     "nano_old": Target("atmega328p", "firmware.elf"),
+    "leonardo": Target("atmega32u4", "firmware.elf"),
     "megaatmega2560": Target("atmega2560", "firmware.elf"),
     "native": Target(None, "program"),
 }

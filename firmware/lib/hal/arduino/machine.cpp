@@ -12,6 +12,7 @@
 #include "hal/arduino/sampler.h"
 #include "hal/arduino/uart.h"
 #include "hal/hal.h"
+#include "hal/usb/cdc.h"
 
 extern "C" {
 extern const char __data_load_end[];  // set by the linker: the first address of flash after the program
@@ -41,6 +42,18 @@ namespace hal {
 namespace {
 
 // Pins 13 (LED) and 12 (erase) of the boards.
+#if defined(__AVR_ATmega32U4__)
+#define QCOT_LED_PORT PORTC
+#define QCOT_LED_DDR DDRC
+#define QCOT_ERASE_PORT PORTD
+#define QCOT_ERASE_PIN PIND
+constexpr uint8_t kLed = 7;
+constexpr uint8_t kErase = 6;
+#else
+#define QCOT_LED_PORT PORTB
+#define QCOT_LED_DDR DDRB
+#define QCOT_ERASE_PORT PORTB
+#define QCOT_ERASE_PIN PINB
 #if defined(__AVR_ATmega2560__)
 constexpr uint8_t kLed = 7;
 constexpr uint8_t kErase = 6;
@@ -48,25 +61,58 @@ constexpr uint8_t kErase = 6;
 constexpr uint8_t kLed = 5;
 constexpr uint8_t kErase = 4;
 #endif
+#endif
 
 constexpr uint8_t kLookMs = 16;  // the LED is looked after so often
 
-bool erase_held() { return !(PINB & 1 << kErase); }
+bool erase_held() { return !(QCOT_ERASE_PIN & 1 << kErase); }
 
 void* eeprom(uint16_t at) { return reinterpret_cast<void*>(at); }
 
 }  // namespace
 
 void begin(int, char**) {
-    DDRB |= 1 << kLed;
-    PORTB |= 1 << kErase;
+    QCOT_LED_DDR |= 1 << kLed;
+    QCOT_ERASE_PORT |= 1 << kErase;
+#ifdef __AVR_ATmega32U4__
+    usb_begin();
+#else
     uart_begin();
+#endif
     sampler_begin();
     wdt_enable(WDTO_2S);
     sei();
 }
 
+#ifdef __AVR_ATmega32U4__
+namespace {
+
+// Caterina, the bootloader, stays after a watchdog's reset if it finds this: older ones in the middle of RAM, newer ones at its end.
+constexpr uint16_t kBootKey = 0x7777;
+constexpr uint16_t kBootKeyAt[] = {0x0800, RAMEND - 1};
+
+[[noreturn]] void start_bootloader() {
+    cli();
+    for (const uint16_t at : kBootKeyAt) *reinterpret_cast<volatile uint16_t*>(at) = kBootKey;
+    wdt_enable(WDTO_15MS);
+    for (;;) {
+    }
+}
+
+}  // namespace
+
+// A port that was closed at 1200 baud, and left so for a moment: some systems open it once more while they are about it.
+bool running() {
+    constexpr uint16_t kTouchMs = 100;
+    static uint16_t untouched_at;
+    const uint16_t now = uint16_t(millis());
+    if (!usb_touched()) untouched_at = now;
+    if (uint16_t(now - untouched_at) >= kTouchMs) start_bootloader();
+    return true;
+}
+#else
 bool running() { return true; }
+#endif
 
 // The millisecond's interrupt wakes the chip for some cycles and not the program. GPIOR0 lets a simulator tell work from sleep.
 void idle(uint16_t ms) {
@@ -112,9 +158,9 @@ bool erase_wanted() {
 
 void led(bool on) {
     if (on) {
-        PORTB |= 1 << kLed;
+        QCOT_LED_PORT |= 1 << kLed;
     } else {
-        PORTB &= uint8_t(~(1 << kLed));
+        QCOT_LED_PORT &= uint8_t(~(1 << kLed));
     }
 }
 

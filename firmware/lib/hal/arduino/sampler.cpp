@@ -119,6 +119,15 @@ int32_t pause() {
     return int32_t(least) - passed;
 }
 
+// Which input of the multiplexer a pin is: on a Leonardo A0 to A5 are ADC7, 6, 5, 4, 1 and 0.
+uint8_t input_mux(uint8_t index) {
+#ifdef __AVR_ATmega32U4__
+    return uint8_t(index < 4 ? 7 - index : 5 - index);
+#else
+    return index & 7;
+#endif
+}
+
 void start(uint8_t index) {
     due = Channels(due & ~(Channels(1) << index));
     present = index;
@@ -126,7 +135,7 @@ void start(uint8_t index) {
     ADCSRB = is_input(index) && index & 8 ? 1 << MUX5 : 0;
 #endif
     if (is_input(index)) {
-        ADMUX = uint8_t(kAvcc | (index & 7));
+        ADMUX = uint8_t(kAvcc | input_mux(index));
         return measure();
     }
     ADMUX = is_chip(index) ? kChip : kSupply;

@@ -1,4 +1,4 @@
-#ifdef __AVR__
+#if defined(__AVR__) && !defined(__AVR_ATmega32U4__)
 
 #include "hal/arduino/uart.h"
 

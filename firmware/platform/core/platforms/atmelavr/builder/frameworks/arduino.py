@@ -18,6 +18,11 @@ env.Append(
     LIBSOURCE_DIRS=[str(package / "libraries")],
 )
 
+if "build.usb_product" in board:
+    vendor, product = board.get("build.hwids")[1]  # of a sketch; the first is the bootloader's
+    name = board.get("build.usb_product")
+    env.Append(CPPDEFINES=[("USB_VID", vendor), ("USB_PID", product), ("USB_PRODUCT", f'\\"{name}\\"')])
+
 # avr-gcc 5.4 has no DECIMAL_DIG in its float.h under C++11, and WString.cpp wants it.
 scope = env.Clone()
 scope.Append(CPPDEFINES=[("DECIMAL_DIG", "__DECIMAL_DIG__")], CCFLAGS=["-w"], CXXFLAGS=["-fpermissive"])
