@@ -129,15 +129,18 @@ def certify(home: Home, part: str, now: int) -> Outcome:
 def register_board(home: Home, board: EnrolledBoard, now: int) -> Outcome:
     """A certificate for an enrolled ``board``: one that is here and fits this bridge, issued here, or asked for.
 
-    A board that has made a key of its own is certified anew for it.
+    A board that has made a key of its own, or was calibrated, is certified anew: what its readings stand for is
+    what the certificate says.
 
     Raises QcotError `possession-not-shown`, `key-...`, `no-authority`, or what the authority refuses.
     """
     registry, settings, part = BoardRegistry(home.path), home.settings(), f"boards/{board.device.hex()}"
     known, own = standing(home, part, now), _own_key(registry, board.device)
-    is_named = own is None or (known is not None and known.board is not None and known.board.lms == own.public)
-    if known is not None and known.bridge in (None, settings.bridge.name) and is_named:
-        return known
+    channels = tuple(Channel(c.name, c.unit, c.num, c.den, c.offset) for c in board.channels)
+    if known is not None and known.board is not None and known.bridge in (None, settings.bridge.name):
+        is_named = own is None or known.board.lms == own.public
+        if is_named and known.board.channels == channels:
+            return known
     proof = registry.proof(board.device)
     if proof is None:
         raise QcotError(
@@ -146,8 +149,7 @@ def register_board(home: Home, board: EnrolledBoard, now: int) -> Outcome:
     raw = request.for_board(
         home.bridge_key(), site=settings.site, device=board.device, time=now, device_key=registry.key(board.device),
         challenge=proof.challenge, frame=proof.frame, model=board.model, firmware=bytes(board.firmware),
-        channels=tuple(Channel(c.name, c.unit, c.num, c.den, c.offset) for c in board.channels), policy=settings.policy,
-        lms=own,
+        channels=channels, policy=settings.policy, lms=own,
     )  # fmt: skip
     if not has_authority(home):
         return _ask(home, part, raw)

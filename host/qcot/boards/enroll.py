@@ -70,14 +70,15 @@ def enroll(
     `no-channel`, `rate-refused`, `port-...` and `key-file-...`.
     """
     end = time.monotonic() + window
-    link = _open_port(str(port), end, progress)
+    link = open_port(str(port), end, progress)
     try:
-        return _Dialogue(link, registry, end, progress).run(rates or {})
+        return Dialogue(link, registry, end, progress).run(rates or {})
     finally:
         link.close()
 
 
-def _open_port(path: str, end: float, progress: Callable[[str], None]) -> SerialPort:
+def open_port(path: str, end: float, progress: Callable[[str], None]) -> SerialPort:
+    """Open a board's port, waiting until ``end`` where somebody else has it; raises `port-...`."""
     told = False
     while True:
         try:
@@ -92,7 +93,7 @@ def _open_port(path: str, end: float, progress: Callable[[str], None]) -> Serial
         time.sleep(0.1)
 
 
-class _Dialogue:
+class Dialogue:
     """One conversation; a single decoder serves all of it, so that no frame falls between two steps."""
 
     def __init__(self, port: SerialPort, registry: BoardRegistry, end: float, progress: Callable[[str], None]) -> None:
@@ -101,18 +102,19 @@ class _Dialogue:
         self._end = end
         self._progress = progress
         self._decoder = FrameDecoder()
-        self._session = Session(takes_readings=False)
+        self.session = Session(takes_readings=False)
         self._opened: SessionOpened | None = None
 
     def run(self, rates: Mapping[str, float]) -> Enrolment:
+        """The whole enrolment."""
         self._progress("waiting for the board")
-        hello = self._hello()
+        hello = self.hello()
         fresh = not hello.enrolled
         if fresh:
             self._progress(f"{hello.model}: giving it an identity")
             self._give_identity()
-            self._session = Session(takes_readings=False, listen=0.0)  # which asks for HELLO at once
-            hello = self._hello()
+            self.session = Session(takes_readings=False, listen=0.0)  # which asks for HELLO at once
+            hello = self.hello()
         if not hello.enrolled:
             raise QcotError(UNPROVEN, "the board says that it has no identity")
         if not self._registry.has_key(hello.device):
@@ -121,7 +123,7 @@ class _Dialogue:
         known = board is not None
         if board is None:
             self._progress(f"{hello.model} {hello.device.hex()}: asking what it measures")
-            board = self._describe(hello)
+            board = self.describe(hello)
             self._registry.record(board)
         if rates:
             self._progress(f"{hello.model} {hello.device.hex()}: setting its rates")
@@ -131,7 +133,8 @@ class _Dialogue:
             self._prove(hello)
         return Enrolment(board, fresh and not known)
 
-    def _hello(self) -> Hello:
+    def hello(self) -> Hello:
+        """The next HELLO; raises `identity-damaged` where the board says so."""
         for event in self._events(SILENT, "no HELLO came"):
             if isinstance(event, SawHello):
                 if event.hello.damaged:
@@ -158,7 +161,7 @@ class _Dialogue:
 
     def _prove(self, hello: Hello) -> None:
         """Keep the answer to a new challenge of a board that opens a session: nobody does without K_device."""
-        for event in self._in_session(hello):
+        for event in self.in_session(hello):
             if isinstance(event, SessionOpened):
                 device, challenge = hello.device, secrets.token_bytes(keys.CHALLENGE_SIZE)
                 key = keys.enrolment_key(self._registry.key(device), challenge)
@@ -166,13 +169,14 @@ class _Dialogue:
                 self._registry.keep_proof(device, Proof(challenge, seal(Enrolled.TYPE, answer, 1, key)))
                 return
 
-    def _describe(self, hello: Hello) -> EnrolledBoard:
+    def describe(self, hello: Hello) -> EnrolledBoard:
+        """What the board says of all its channels."""
         found: dict[int, ChannelInfo] = {}
-        for event in self._in_session(hello):
+        for event in self.in_session(hello):
             match event:
                 case SessionOpened():
                     for index in range(hello.channels):
-                        self._session.describe(index)
+                        self.session.describe(index)
                 case SawChannel(channel=channel):
                     found[channel.index] = ChannelInfo.of(channel)
                 case _:
@@ -188,11 +192,11 @@ class _Dialogue:
         if unknown := sorted(set(rates) - set(index)):
             raise QcotError(NO_CHANNEL, f"{board.model} has {', '.join(index)} and no {', '.join(unknown)}")
         waiting = {index[name] for name in rates}
-        for event in self._in_session(hello):
+        for event in self.in_session(hello):
             match event:
                 case SessionOpened():
                     for name, hertz in rates.items():
-                        self._session.configure(index[name], round(hertz * 1000))
+                        self.session.configure(index[name], round(hertz * 1000))
                 case SawResult(code=code, channel=int(channel), authenticated=True):
                     if code is not Code.OK:
                         raise QcotError(RATE_REFUSED, f"channel {board.channels[channel].name}: {code.label}")
@@ -202,7 +206,7 @@ class _Dialogue:
             if not waiting:
                 return
 
-    def _in_session(self, hello: Hello) -> Iterator[Event]:
+    def in_session(self, hello: Hello) -> Iterator[Event]:
         """What a session with the board tells, from its SessionOpened on; it is opened where it is not yet."""
         if self._opened:
             yield self._opened
@@ -220,13 +224,13 @@ class _Dialogue:
 
     def _open(self, hello: Hello) -> None:
         device_key = self._registry.key(hello.device)
-        self._session.open(hello, device_key, Resume(), secrets.token_bytes(keys.NONCE_SIZE))
+        self.session.open(hello, device_key, Resume(), secrets.token_bytes(keys.NONCE_SIZE))
 
     def _events(self, problem: Problem, reason: str) -> Iterator[Event]:
         """What the session tells until the window ends, which raises ``problem``."""
         while time.monotonic() < self._end:
-            yield from self._session.take(self._frames(), time.monotonic())
-            self._port.write(self._session.poll(time.monotonic()))
+            yield from self.session.take(self._frames(), time.monotonic())
+            self._port.write(self.session.poll(time.monotonic()))
         raise QcotError(problem, reason)
 
     def _frames(self) -> list[Frame]:

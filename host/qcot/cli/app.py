@@ -27,6 +27,7 @@ NO_BUGS = {
 MODULES = {
     "qcot.cli.services": ("init", "broker", "bridge", "gateway", "up"),
     "qcot.cli.boards": ("boards", "flash", "emulate", "enroll"),
+    "qcot.cli.calibrate": ("calibrate",),
     "qcot.cli.signer": ("signer",),
     "qcot.cli.authority": ("authority",),
     "qcot.cli.certificate": ("certificate",),
