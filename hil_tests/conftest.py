@@ -33,6 +33,7 @@ CAPABILITIES = {
     "small_ring": "a few seconds without a host fill the ring",
     "shows_led": "the test sees the LED",
     "reads_chip": "the chip has a temperature sensor",
+    "takes_fram": "a serial FRAM can be put on its pins",
     "keeps_running": "opening the port does not reset the board",
     "steps": "the test holds the time of a simulated chip, and forks it",
 }
@@ -40,10 +41,13 @@ SIMULATED = {"cuts_power", "reads_signal", "erases"}
 AVR = SIMULATED | {"has_bootloader", "resets_on_open", "resets_in_place", "small_ring", "shows_led", "steps"}
 HAS = {
     "native": SIMULATED | {"keeps_running"},
-    **dict.fromkeys(("uno", "nano", "nano_old"), AVR | {"reads_chip"}),
     "leonardo": SIMULATED | {"resets_in_place", "small_ring", "shows_led", "keeps_running"},
+    "uno": AVR | {"reads_chip", "takes_fram"},
+    **dict.fromkeys(("nano", "nano_old"), AVR | {"reads_chip"}),
+    "uno_fram": (AVR - {"small_ring"}) | {"reads_chip", "takes_fram"},
     "megaatmega2560": AVR,
 }
+DEVICES = {"uno_fram": ("fram",)}
 REAL_PORT = {"resets_on_open"}
 
 OVER_MQTT = "native-mqtt"
@@ -101,7 +105,13 @@ def board(env: str, air: Air | None, tmp_path: Path) -> Iterator[EmulatedBoard |
     if env not in TARGETS:
         yield RealBoard(env)
         return
-    with EmulatedBoard.start(env, state_dir=tmp_path / "board", signal=RAMP, network=air and air.network()) as running:
+    with EmulatedBoard.start(
+        env,
+        state_dir=tmp_path / "board",
+        signal=RAMP,
+        devices=DEVICES.get(env, ()),
+        network=air and air.network(),
+    ) as running:
         yield running
 
 

@@ -12,6 +12,7 @@ const struct device DEVICES[] = {
     {"sht31", "TEMPERATURE,HUMIDITY  on I2C: raw; or " PARTS_SCRIPT_USAGE, sht31_attach},
     {"ds18b20", "SIXTEENTHS  1-wire on D4: of a degree; or " PARTS_SCRIPT_USAGE, ds18b20_attach},
     {"pulses", "HZ,COUNT,GLITCHES  on D2, GLITCHES after each", pulses_attach},
+    {"fram", "[file:PATH][,size:BYTES][,takes:BYTES]  on SPI, CS on D10: an Uno's", fram_attach},
     {NULL, NULL, NULL},
 };
 

@@ -26,6 +26,7 @@ class Limit:
 
 LIMITS = {
     "uno": Limit(flash=28 * 1024, ram=1448),
+    "uno_fram": Limit(flash=31 * 1024, ram=1500),
     "nano": Limit(flash=28 * 1024, ram=1448),
     "nano_old": Limit(flash=28 * 1024, ram=1448),
     "leonardo": Limit(flash=28 * 1024, ram=1960),

@@ -184,6 +184,7 @@ def bootloader(env: str, emulator: Path) -> Path:
     sold = ARDUINO_PACKAGE / "bootloaders"
     return {
         "uno": optiboot,
+        "uno_fram": optiboot,
         "nano": optiboot,
         "nano_old": sold / "atmega" / "ATmegaBOOT_168_atmega328.hex",
         "megaatmega2560": sold / "stk500v2" / "stk500boot_v2_mega2560.hex",

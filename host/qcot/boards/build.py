@@ -41,6 +41,7 @@ class Target:
 TARGETS = {
     "uno": Target("atmega328p", "firmware.elf"),
     "uno_h5": Target("atmega328p", "firmware.elf"),
+    "uno_fram": Target("atmega328p", "firmware.elf"),
     "nano": Target("atmega328p", "firmware.elf"),
     "nano_old": Target("atmega328p", "firmware.elf"),
     "leonardo": Target("atmega32u4", "firmware.elf"),

@@ -97,6 +97,11 @@ class Hello:
         """Whether the board says that its identity store does not read back."""
         return bool(self.state & 4)
 
+    @property
+    def store_missing(self) -> bool:
+        """Whether the board says that the memory part that it was built for keeps nothing: it has RAM alone."""
+        return bool(self.state & 8)
+
     def encode(self) -> bytes:
         """The body."""
         head = self._HEAD.pack(
@@ -112,7 +117,7 @@ class Hello:
         protocol, state, device, epoch, nonce, firmware, image, channels = cls._HEAD.unpack_from(body)
         if protocol != PROTOCOL:
             raise malformed(f"HELLO speaks protocol {protocol}, this host {PROTOCOL}")
-        if state & ~0x07:
+        if state & ~0x0F:
             raise malformed(f"HELLO has state {state:#04x}")
         model = ascii_text(body[cls._HEAD.size :], "model", 1, 16)
         return cls(state, device, epoch, nonce, _version(firmware), image, channels, model)
