@@ -9,6 +9,25 @@
 #include "hal/critical.h"
 #include "hal/hal.h"
 
+// A timer that nothing else uses. The ATmega32U4 has no Timer2.
+#if defined(__AVR_ATmega32U4__)
+#define QCOT_JITTER_PRR PRR1
+#define QCOT_JITTER_PRTIM PRTIM3
+#define QCOT_JITTER_A TCCR3A
+#define QCOT_JITTER_B TCCR3B
+#define QCOT_JITTER_COUNT TCNT3L
+#else
+#ifdef PRR0
+#define QCOT_JITTER_PRR PRR0
+#else
+#define QCOT_JITTER_PRR PRR
+#endif
+#define QCOT_JITTER_PRTIM PRTIM2
+#define QCOT_JITTER_A TCCR2A
+#define QCOT_JITTER_B TCCR2B
+#define QCOT_JITTER_COUNT TCNT2
+#endif
+
 namespace qcot {
 namespace hal {
 namespace {
@@ -38,16 +57,12 @@ void watchdog_feed() {
     }
 }
 
-// Timer2 counts cycles; low bits of conversions and when bytes came are stirred in.
+// A timer counts cycles; low bits of conversions and when bytes came are stirred in.
 int16_t noise() {
     if (!timeouts) {
-#ifdef PRR0
-        PRR0 &= uint8_t(~(1 << PRTIM2));
-#else
-        PRR &= uint8_t(~(1 << PRTIM2));
-#endif
-        TCCR2A = 0;
-        TCCR2B = 1 << CS20;
+        QCOT_JITTER_PRR &= uint8_t(~(1 << QCOT_JITTER_PRTIM));
+        QCOT_JITTER_A = 0;
+        QCOT_JITTER_B = 1;  // no prescaler
         jittered = false;
         timeouts = 1;
         set_watchdog(1 << WDIE);
@@ -61,7 +76,7 @@ int16_t noise() {
 
 void noise_end() {
     set_watchdog(1 << WDE | WDTO_2S);
-    TCCR2B = 0;
+    QCOT_JITTER_B = 0;
     timeouts = 0;
 }
 
@@ -71,7 +86,7 @@ void noise_end() {
 using namespace qcot::hal;
 
 ISR(WDT_vect) {
-    jitter = TCNT2;
+    jitter = QCOT_JITTER_COUNT;
     jittered = true;
     const uint8_t count = uint8_t(timeouts + 1);
     timeouts = count;

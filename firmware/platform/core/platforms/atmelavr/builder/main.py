@@ -1,5 +1,6 @@
 """Builds an AVR program with the distribution's toolchain and uploads it with avrdude."""
 
+from platformio.device.list.util import list_serial_ports
 from SCons.Script import ARGUMENTS, COMMAND_LINE_TARGETS, AlwaysBuild, Builder, Default, DefaultEnvironment
 
 env = DefaultEnvironment()
@@ -53,11 +54,24 @@ env.Replace(
 )
 if int(ARGUMENTS.get("PIOVERBOSE", 0)):
     env.Append(UPLOADERFLAGS=["-v"])
+
+
+def find_port(target, source, env):
+    """Name the port. A program that is its own USB port is asked for its bootloader, whose port comes then."""
+    env.AutodetectUploadPort()
+    if not board.get("upload.use_1200bps_touch", False):
+        return
+    before = list_serial_ports()
+    env.TouchSerialPort("$UPLOAD_PORT", 1200)
+    if board.get("upload.wait_for_upload_port", False):
+        env.Replace(UPLOAD_PORT=env.WaitForNewSerialPort(before))
+
+
 env.Alias(
     "upload",
     image,
     [
-        env.VerboseAction(env.AutodetectUploadPort, "Looking for upload port..."),
+        env.VerboseAction(find_port, "Looking for upload port..."),
         env.VerboseAction("$UPLOADCMD", "Uploading $SOURCE"),
     ],
 )
