@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from qcot.bridge.clock import Clocks
+from qcot.bridge.clock import Clocks, sent_ms
 from qcot.bridge.intake import Identity, Intake, Limits
 from qcot.bridge.store import Store
 from qcot.crypto.signing import ML_DSA_65, SigningKey
@@ -66,7 +66,7 @@ def measure(boards: int = 100, frames: int = 60, folder: Path | None = None, bac
                 for event in session.receive(sent[number], 2.0):
                     assert isinstance(event, TookReadings)
                     records, epoch = event.readings.records, event.position.epoch
-                    clocks.observe(device, epoch, chain.span(records)[1], (at_us(number), at_us(number)))
+                    clocks.observe(device, epoch, sent_ms(records), (at_us(number), at_us(number)))
                     said = clocks.of_frame(device, epoch, records, at_us(number) // 1000)
                     intake.take(device, event.raw, event.readings.count, event.position, said)
                     readings += event.readings.count

@@ -16,6 +16,7 @@ from qcot.bridge.problems import HOST_CLOCK_STEPPED
 from qcot.errors import Problem
 from qcot.ledger.clocks import MAX_RATE, Clock, fits
 from qcot.link import chain
+from qcot.link.messages import MAX_READINGS
 
 LEAST_US = 8_000
 """Of the quickest frames, from the board's look at its clock to the host's: MAC, line, USB."""
@@ -32,6 +33,8 @@ LEAST_OVER_MQTT_US = 50_000
 """Over Wi-Fi and a broker, where nothing bounds it but experience."""
 HOLD_US = 2_000_000
 """For so long a clock is said again as it is, which costs the ledger nothing."""
+GATHER_MS = 100
+"""How old the first reading of a frame is that goes out before it is full (docs/link-protocol.md)."""
 _CELL_US = 1_000_000
 _LEAST_CELLS = 4  # in each half of the window
 _CONFIDENCE = 11.5  # ln(100,000): one in so many that what was quickest was still slower than is promised
@@ -174,8 +177,8 @@ class ClockFit:
 
         def half(part: list[Point]) -> tuple[float, float]:
             above = sorted(host - low - (board - left) * (1 + rate) for board, host in part)
-            spread = 2 * max(above[len(part) // 2], 0.0)
-            return sum(board for board, _ in part) / len(part), _CONFIDENCE * spread / len(part)
+            quick = max(_LEAST_CELLS, len(part) // 4)  # the slower ones may be of another kind
+            return sum(board for board, _ in part) / len(part), _CONFIDENCE * max(above[quick - 1], 0.0) / quick
 
         return _Line(left, low, rate, points[0][0], points[-1][0], (half(parts[0]), half(parts[1])))
 
@@ -223,6 +226,13 @@ class Clocks:
         clock = fit.clock(first, last)
         # What the ledger would refuse: the host's clock may have been put back since it was fitted.
         return clock if clock is not None and clock.is_past(last, first, received_ms) else None
+
+
+def sent_ms(records: bytes) -> int:
+    """The board's time before which a frame of ``records`` cannot have gone out: it holds as many as fit, or waited."""
+    first, last = chain.span(records)
+    is_full = len(records) == MAX_READINGS * chain.RECORD_SIZE
+    return last if is_full or (last - first) % _TURN >= GATHER_MS else (first + GATHER_MS) % _TURN
 
 
 def look() -> tuple[int, int]:

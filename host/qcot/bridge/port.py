@@ -27,7 +27,7 @@ from qcot.bridge.snapshot import BoardView
 from qcot.bridge.store import Store
 from qcot.crypto.problems import KEY_FILE_MISSING
 from qcot.errors import Problem, QcotError
-from qcot.link import chain, keys
+from qcot.link import keys
 from qcot.link.chain import LOST
 from qcot.link.events import (
     Event,
@@ -339,7 +339,7 @@ class BoardPort:
         self._signer.took(readings.count)
         if LOST in readings.records[4::9]:
             self._lost += sum(each.value for each in readings.readings() if each.is_loss)
-        self._told_time(chain.span(readings.records)[1])
+        self._told_time(clock.sent_ms(readings.records))
         device, clocks = self._board.device, self._hub.clocks
         said = clocks.of_frame(device, position.epoch, readings.records, self._hub.wall())
         self._hub.intake.take(device, raw, readings.count, position, said)
