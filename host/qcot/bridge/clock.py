@@ -18,7 +18,7 @@ from qcot.ledger.clocks import MAX_RATE, Clock, fits
 from qcot.link import chain
 from qcot.link.messages import MAX_READINGS
 
-LEAST_US = 8_000
+LEAST_US = 9_000
 """Of the quickest frames, from the board's look at its clock to the host's: MAC, line, USB."""
 TICK_US = 2_000
 """A board's time is cut to a millisecond, and an AVR's millis() may be another one behind."""
@@ -177,8 +177,9 @@ class ClockFit:
 
         def half(part: list[Point]) -> tuple[float, float]:
             above = sorted(host - low - (board - left) * (1 + rate) for board, host in part)
-            quick = max(_LEAST_CELLS, len(part) // 4)  # the slower ones may be of another kind
-            return sum(board for board, _ in part) / len(part), _CONFIDENCE * max(above[quick - 1], 0.0) / quick
+            # How dense they lie above the line, wherever that is densest: frames are of several kinds.
+            apart = min(max(each, 0.0) / count for count, each in enumerate(above, 1) if count >= _LEAST_CELLS)
+            return sum(board for board, _ in part) / len(part), _CONFIDENCE * apart
 
         return _Line(left, low, rate, points[0][0], points[-1][0], (half(parts[0]), half(parts[1])))
 
