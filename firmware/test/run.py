@@ -147,7 +147,8 @@ def rolling_digests() -> Iterable[bytes]:
     for i in range(ROLLING_MESSAGES):
         digest = hashlib.sha256(data[: i if i < 256 else digest[0] % 56 if i % 16 else digest[0]]).digest()
         for at in (0, 32 * (1 + i % 7)):
-            data[at : at + 32] = bytes(a ^ b for a, b in zip(data[at : at + 32], digest, strict=True))
+            both = int.from_bytes(data[at : at + 32], "big") ^ int.from_bytes(digest, "big")
+            data[at : at + 32] = both.to_bytes(32, "big")
         if (i + 1) % ROLLING_EVERY == 0:
             yield hashlib.sha256(data).digest()
 

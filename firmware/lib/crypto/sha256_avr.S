@@ -6,7 +6,8 @@
 
    Constant time: branches and addresses depend on counts and pointers alone. Interrupts stay on: the frame is made and
    unmade by pushes and pops, so that the stack pointer is never written. Stack: 18 saved registers, the state's address, a frame
-   of 32 bytes, and 2 bytes for the constants' pointer: 54 bytes and the return address.
+   of 32 bytes, and 2 bytes for the constants' pointer: 54 bytes and the return address. Constants are read by LPM: the linker
+   puts .progmem.data first, in the lower 64 KB, also of an ATmega2560.
 
    An AVR shifts by one bit at a time, while a rotation by whole bytes is a matter of naming. So sums of rotations are
    nested for few single steps, each over the four bytes of a word:
@@ -14,7 +15,8 @@
        S0(x) = R16(R24 L6 x ^ L2(R8 x ^ L1 x))        S1(x) = R8(L2 x ^ R1(R16 x ^ R2 x))
        s0(x) = R8 L1(x ^ R8 R3 x) ^ (x >> 3)          s1(x) = R16 R1(x ^ R2 x) ^ (x >> 10)
 
-   and where a product by a power of two gives the two parts of a shifted byte sooner, it does.
+   and where a product by a power of two gives the two parts of a shifted byte sooner, it does. The factor of a round is lent Y's
+   low byte, which is then read again from the stack pointer: it stands still.
 
    EOR, AND, MOV and all loads leave the carry alone, so that sums run byte by byte through other work.
 
