@@ -15,10 +15,10 @@ void chain_step(const Prefix& prefix, uint8_t value[kN]) {
     Sha256Block block;
     Sha256State state;
     memcpy(block, &prefix, sizeof prefix);
-    memcpy(block + sizeof prefix, value, kN);
+    sha256_copy(block + sizeof prefix, value, kN / 8);
     sha256_pad(block, sizeof prefix + kN);
     sha256_one(block, state);
-    memcpy(value, state, kN);
+    sha256_copy(value, state, kN / 8);
     if (prefix.j == kFromSeed) wipe(block, sizeof block);
 }
 
