@@ -203,7 +203,8 @@ def verify_(
 ) -> None:
     """Recompute everything from the stored bytes and name the first thing that is wrong.
 
-    Leaves, tree, every signature, every board's chain, every walk hash and phase, every Qblock's quantum check.
+    Leaves, tree, every signature, every board's chain and what it signed itself, every walk hash and phase, every
+    Qblock's quantum check.
 
     Example: `qcot ledger verify --shots 256`
     """
@@ -222,6 +223,7 @@ def verify_(
             "boards": counts.devices,
             "signed_leaves": result.signed,
             "root": result.root.hex(),
+            "signed_by_boards": [asdict(each) | {"device": each.device.hex()} for each in result.boards],
             "failure": _failure(result.failure) if result.failure else None,
         }
         print_json(body)
@@ -230,6 +232,9 @@ def verify_(
             f"{counts.readings:,} readings in {counts.transactions:,} transactions, {counts.qblocks:,} Qblocks, "
             f"{counts.checkpoints:,} checkpoints"
         )
+        for each in result.boards:
+            upto = f"the last over all before reading {each.seq} of epoch {each.epoch}"
+            out.print(f"board {each.device.hex()} signed {each.checkpoints:,} checkpoints itself, {upto}")
         if result.failure:
             out.print("[bold red]does not hold[/]")
             out.print(f"first thing wrong: {result.failure}", markup=False)
