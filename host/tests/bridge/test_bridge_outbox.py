@@ -301,3 +301,22 @@ def test_the_file_is_plain_sqlite(tmp_path):
     store.close()
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT seq FROM boards").fetchall() == [(1,)]
+
+
+def test_what_a_board_signed_and_a_frames_clock_are_on_disk_before_they_are_signed_for(tmp_path):
+    clock = transactions.Clock(1_790_000_000_000_000, -5_000_000, 8200)
+    checkpoint = transactions.CheckpointEntry(DEVICE, 3, (1 << 32) - 1, b"l" * 32, bytes(range(256)) * 16)
+    path = tmp_path / "outbox.sqlite"
+    store = Store(path, SITE, BRIDGE)
+    intake = intake_of(store)
+    intake.take(DEVICE, frame(0), 1, Resume(3, 1, bytes(32)), clock)
+    intake.take(DEVICE, frame(1), 1, Resume(3, 2, bytes(32)))
+    intake.take_checkpoint(checkpoint)
+    intake.commit()
+    store.close()
+    again = intake_of(Store(path, SITE, BRIDGE))
+    assert again.holds(DEVICE)
+    told = transactions.parse(again.seal().raw).entries
+    assert [each.clock for each in told[:2]] == [clock, None]
+    assert told[2] == checkpoint
+    assert numbers(told) == [0, 1]

@@ -598,3 +598,11 @@ def test_a_next_key_that_others_can_read_is_not_used(home, mosquitto):
     (home.path / "keys" / "bridge.next.seed").chmod(0o644)
     with pytest.raises(QcotError, match="key-file-mode"):
         home.config(mosquitto).next_key()
+
+
+def test_a_checkpoint_that_was_refused_goes_alone_and_its_boards_readings_without_it():
+    checkpoint = transactions.CheckpointEntry(ONE, 1, 14, bytes(32), b"signature")
+    entries = [frame(ONE, 0), frame(TWO, 0), checkpoint, frame(ONE, 1)]
+    assert parts(entries, "entry 2: because") == [[entries[0], entries[1], entries[3]], [checkpoint]]
+    assert parts(entries, "entry 3: because") == [[entries[1]], [entries[0], checkpoint, entries[3]]]
+    assert parts([checkpoint], "entry 0: because") == [[checkpoint]]

@@ -3,17 +3,25 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer
 from boards import Board, BridgeSide
 from home_site import founded, introduction
+from lms_board import LmsBoard
+from qcot.authority.registration import register_board
+from qcot.boards.nodes import KeyProof, SignerState
+from qcot.boards.registry import BoardRegistry
+from qcot.certificates.certificate import Certificate
 from qcot.cli import app as entry
 from qcot.home import Home
 from qcot.ledger import checkpoint, closing
+from qcot.ledger.clocks import Clock
 from qcot.ledger.store import Ledger
-from qcot.ledger.transactions import parse
+from qcot.ledger.transactions import CheckpointEntry, StatementEntry, parse
+from qcot.link.signer import Phase
 from qcot.settings import GatewaySettings, Settings
 
 Run = Callable[..., str]
@@ -100,6 +108,54 @@ def test_evidence_is_checked_without_a_home_and_says_what_holds(
     assert "FAILS" in qcot("verify", file, wrong="certificate-forged")
     file.write_bytes(data[:-1])
     assert json.loads(qcot("verify", file, "--json", wrong="bad-cbor"))["steps"][-1]["name"] == "format"
+
+
+def signing(home: Home, board: Board) -> LmsBoard:
+    """The board makes a key, is certified for it, samples on, and signs where it stands."""
+    key, proven = LmsBoard(9), {"epoch": 1, "seq": 0, "link": bytes(32)}
+    registry = BoardRegistry(home.path)
+    proof = KeyProof(**proven, signature=key.sign(board.device, **proven))
+    registry.keep_signer(board.device, SignerState(Phase.READY, 1, 1, 32, key.public, proof))
+    found = registry.board(board.device)
+    assert found is not None
+    made = register_board(home, found, int(time.time()))
+    assert isinstance(made, Certificate)
+    bridge, now = BridgeSide("bridge", "home"), time.time_ns() // 1_000_000 + 1_200_000
+    bridge.key, bridge.sequence = home.bridge_key(), 2
+    keeper = closing.Bookkeeper("gateway", home.gateway_key(), 64)
+    clocked = replace(board.entry(), clock=Clock(1_699_999_990_000_000, 0, 7500))
+    own = CheckpointEntry(board.device, 1, board.seq, board.link, key.sign(board.device, 1, board.seq, board.link))
+    origin = home.settings().log_origin
+    with Ledger.open_or_create(home.ledger, site="home", origin=origin, authority=home.root()) as ledger:
+        batch = [bridge.sign(StatementEntry(made.raw), bare=True), bridge.sign(clocked, own, bare=True)]
+        assert all(each.leaf for each in ledger.append_transactions([parse(raw) for raw in batch], now))
+        closing.end(ledger, keeper, closing.begin(ledger, keeper, now=now, seed=9).run())
+    return key
+
+
+def test_what_a_board_signed_itself_is_told_proven_and_insisted_on(
+    qcot: Run, home: Home, board: Board, tmp_path: Path
+) -> None:
+    device, root = board.device.hex(), home.root().kid.hex()
+    assert "signed" not in qcot("ledger", "verify")
+    qcot("ledger", "prove", device, "1", "41", "--signed", wrong="no-such-checkpoint")
+    signing(home, board)
+    assert f"board {device} signed 1 checkpoints itself, the last over all before reading 56" in qcot(
+        "ledger", "verify"
+    )
+    told = json.loads(qcot("ledger", "verify", "--json"))["signed_by_boards"]
+    assert told == [{"device": device, "checkpoints": 1, "epoch": 1, "seq": 56}]
+    assert "checkpoint" in qcot("ledger", "show", "2")
+    file = tmp_path / "reading.qcot"
+    qcot("ledger", "prove", device, "1", "50", "--out", file)
+    facts = json.loads(qcot("verify", file, "--signed", "--root", root, "--json"))["facts"]
+    assert (facts["board_signed"], facts["board_signed_seq"], facts["board_signed_leaf"]) == (True, 56, 1)
+    assert (facts["sampled"], facts["sampled_error_ms"]) == ("2023-11-14T22:13:10.500+00:00", "7.5")
+    assert "at 2023-11-14T22:13:10.500+00:00 give or take 7.5 ms" in qcot("verify", file)
+    for words, name in ((("49",), "cheap"), (("0", "--signed"), "asked"), (("44", "--checkpoint"), "own")):
+        qcot("ledger", "prove", device, "1", *words, "--out", tmp_path / name)
+    assert "signed itself that the link before reading 56" in qcot("verify", tmp_path / "own", "--signed")
+    qcot("ledger", "prove", device, "1", "57", "--checkpoint", wrong="no-such-checkpoint")
 
 
 def test_a_revocation_that_is_brought_counts(qcot: Run, home: Home, board: Board, tmp_path: Path) -> None:
