@@ -109,8 +109,9 @@ class NodeStore:
             return
         for at in range(0, len(body), self._record):
             found = body[at : at + self._record]
-            (index,) = _INDEX.unpack(found[: _INDEX.size].ljust(_INDEX.size, b"\xff"))
-            if _sealed(found[: -_CRC.size]) == found and index < self.name.parameters.leaves:
+            index = int.from_bytes(found[: _INDEX.size], "little")
+            whole = len(found) == self._record and _sealed(found[: -_CRC.size]) == found
+            if whole and index < self.name.parameters.leaves:
                 self._leaves[index] = found[_INDEX.size : -_CRC.size]
             else:
                 self.damaged += 1
