@@ -65,7 +65,7 @@ int16_t noise() {
         QCOT_JITTER_B = 1;  // no prescaler
         jittered = false;
         timeouts = 1;
-        set_watchdog(1 << WDIE);
+        set_watchdog(1 << WDIE | 1 << WDE);
     }
     if (!jittered) return -1;
     uint8_t other;
@@ -90,7 +90,8 @@ ISR(WDT_vect) {
     jittered = true;
     const uint8_t count = uint8_t(timeouts + 1);
     timeouts = count;
-    if (count > kHungTimeouts) set_watchdog(1 << WDE);  // the next timeout resets
+    // Each timeout takes the bit away; without it the next one resets. (simavr knows no interrupt without WDE.)
+    if (count <= kHungTimeouts) WDTCSR |= 1 << WDIE;
 }
 
 #endif
