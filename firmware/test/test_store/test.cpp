@@ -114,6 +114,7 @@ TEST(an_epoch_never_comes_twice_whichever_bit_of_the_store_flips) {
     machine::reset();
     for (uint32_t last = 1; last < 20; ++last) {
         CHECK_EQUAL(store::epoch_next(), last);
+        static uint8_t before[sizeof state.storage];
         memcpy(before, state.storage, sizeof before);
         for (uint16_t bit = 0; bit < 16 * 6 * 8; ++bit) {
             state.storage[48 + bit / 8] = uint8_t(state.storage[48 + bit / 8] ^ 1 << bit % 8);
