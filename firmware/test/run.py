@@ -65,6 +65,7 @@ SUITES = (
     Suite("crypto", ("crypto",)),
     Suite("link", ("crypto", "link"), "atmega2560"),
     Suite("chain", ("crypto", "link", "chain")),
+    Suite("sensors", CORE, "atmega2560", memory_hal=True),
     Suite("store", CORE, "atmega2560", memory_hal=True),
     Suite("board", CORE, "atmega2560", memory_hal=True),
     Suite("signer", CORE, "atmega2560", memory_hal=True),
@@ -265,6 +266,7 @@ HEADERS = {
     "crypto": crypto_header,
     "link": link_header,
     "chain": chain_header,
+    "sensors": None,
     "store": None,
     "board": board_header,
 }

@@ -145,7 +145,10 @@ bool erase_wanted() { return state.erase_held; }
 void watchdog_feed() { ++state.fed; }
 void led(bool on) { state.led = on; }
 uint16_t free_ram() { return 321; }
-void sampled(const Reading& reading) { machine::running_board->sampled(reading); }
+void sampled(const Reading& reading) {
+    state.taken[state.taken_count++ % machine::kTaken] = reading;
+    if (machine::running_board) machine::running_board->sampled(reading);
+}
 
 }  // namespace hal
 }  // namespace qcot

@@ -9,6 +9,8 @@ namespace machine {
 constexpr uint16_t kStorageSize = 1024;
 constexpr uint8_t kImageSize = 200;
 
+constexpr uint8_t kTaken = 32;
+
 struct Machine {
     uint32_t now;
     uint8_t storage[kStorageSize];
@@ -31,6 +33,8 @@ struct Machine {
         uint32_t pulses;
         bool counts;
     } bus;
+    qcot::Reading taken[kTaken];  // the last that were sampled, in turn
+    uint16_t taken_count;
     const uint8_t* in;
     uint16_t in_left;
     uint8_t out[256];  // the last frame, raw
