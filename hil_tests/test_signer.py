@@ -12,7 +12,8 @@ from prepared_key import prepared
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.enroll import enroll
 from qcot.boards.nodes import KeyName, NodeStore
-from qcot.bridge.signer import KeyReady, Progress, Signed, SignerDriver, Told
+from qcot.bridge.making import KeyReady, Progress, Signed, Told
+from qcot.bridge.signer import SignerDriver
 from qcot.crypto.lms import checkpoint_message
 from qcot.link.events import SawCheckpoint, SawLeaf, SawResult, SawSigner, SessionOpened
 from qcot.link.messages import Code

@@ -11,8 +11,9 @@ from dataclasses import replace
 from qcot.boards.enroll import ENROLLED_ELSEWHERE, SILENT
 from qcot.boards.nodes import NodeStore, SignerState
 from qcot.boards.registry import BoardRegistry, EnrolledBoard
+from qcot.bridge.making import Outcome, Progress, Signed, Told
 from qcot.bridge.problems import SIGNER_UNKNOWN, UNENROLLED
-from qcot.bridge.signer import SINCE, Outcome, Progress, Signed, SignerDriver, Told
+from qcot.bridge.signer import SINCE, SignerDriver
 from qcot.errors import QcotError
 from qcot.link import keys
 from qcot.link.events import Event, Resume, SawHello, SessionOpened

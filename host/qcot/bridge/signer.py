@@ -15,10 +15,11 @@ No I/O but the store's, and no clock: times are seconds on any clock that never 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from enum import Enum, auto
 
-from qcot.boards.nodes import KeyName, KeyProof, NodeStore, SignerState
+from qcot.boards.nodes import KeyName, NodeStore, SignerState
+from qcot.bridge.making import KeyReady, Making, Outcome, Progress, Signed, Told
 from qcot.bridge.problems import (
     NODES_DAMAGED,
     SIGN_REFUSED,
@@ -30,8 +31,7 @@ from qcot.bridge.problems import (
     SIGNER_UNKNOWN,
     TREE_WRONG,
 )
-from qcot.crypto.lms import Parameters, Tree, assemble, checkpoint_message, parameters_of
-from qcot.crypto.signing import LMS, PublicKey
+from qcot.crypto.lms import Parameters, Tree, parameters_of
 from qcot.errors import Problem, QcotError
 from qcot.link.commands import Commanding
 from qcot.link.events import Event, SawCheckpoint, SawLeaf, SawResult, SawSignature, SawSigner, Trouble
@@ -48,41 +48,6 @@ OURS = (AskSigner, Generate, WantLeaf, Path, Sign)
 _LATER = (Code.BUSY, Code.GENERATING)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """``done`` of ``total`` leaves are here while a key is made, or are looked for again."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeyReady:
-    """The board has a key, and all of its leaves are here."""
-
-    public: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A checkpoint that the board signed, verified under ``public``."""
-
-    public: bytes
-    proof: KeyProof
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Something that a person may want to know; ``ends`` the work that was asked for."""
-
-    problem: Problem
-    reason: str
-    ends: bool = False
-
-
-Outcome = Progress | KeyReady | Signed | Told
-
-
 class _Step(Enum):
     """What the board was asked for last."""
 
@@ -94,15 +59,6 @@ class _Step(Enum):
     PATH = auto()
     SIGN = auto()
     VALUES = auto()
-
-
-@dataclass(slots=True)
-class _Making:
-    """A signature whose values come in."""
-
-    checkpoint: Checkpoint
-    values: bytes = b""
-    broken: bool = False
 
 
 class SignerDriver:
@@ -119,7 +75,7 @@ class SignerDriver:
         self._tree: Tree | None = None
         self._signer: Signer | None = None
         self._step = _Step.ASK
-        self._making: _Making | None = None
+        self._making: Making | None = None
         self._wanted = 0
         self._level = 0
         self._tries = 0
@@ -348,7 +304,7 @@ class SignerDriver:
             found.append(Progress(len(store), parameters.leaves))
             following = leaf.index + 1
             if signer.phase is Phase.GENERATING and leaf.index == signer.next and following < parameters.leaves:
-                self._signer = _at(signer, following)
+                self._signer = replace(signer, next=following)
                 self._advance(now, found)
             elif signer.phase is Phase.READY:
                 self._advance(now, found)
@@ -383,41 +339,28 @@ class SignerDriver:
     def _checkpoint(self, checkpoint: Checkpoint, now: float) -> None:
         signer, parameters = self._signer, self._parameters
         if self._step is _Step.SIGN and signer is not None and checkpoint.leaf == signer.next and parameters:
-            self._signer = _at(signer, signer.next + 1)  # burned, whatever comes
-            self._making = _Making(checkpoint, broken=len(checkpoint.randomizer) != parameters.n)
+            self._signer = replace(signer, next=signer.next + 1)  # burned, whatever comes
+            self._making = Making(checkpoint, parameters)
             self._go(_Step.VALUES, now + SILENT_S)
 
     def _values(self, part: Signature, now: float, found: list[Outcome]) -> None:
-        making, parameters = self._making, self._parameters
-        if self._step is not _Step.VALUES or making is None or parameters is None:
+        making, public = self._making, self.public
+        if self._step is not _Step.VALUES or making is None or not making.take(part):
             return
-        if part.leaf != making.checkpoint.leaf:
-            return
-        making.broken |= part.first * parameters.n != len(making.values) or len(part.values) % parameters.n != 0
-        making.values += part.values
         self._at = now + SILENT_S
-        if part.first + len(part.values) // parameters.n < parameters.chains:
+        if not making.ended:
             return
         if making.broken:
             self._lost("a part of it did not come", now, found)
-        else:
-            self._assemble(making, parameters, now, found)
-
-    def _assemble(self, making: _Making, parameters: Parameters, now: float, found: list[Outcome]) -> None:
-        said, public = making.checkpoint, self.public
+            return
         assert self._tree is not None
         assert public is not None
-        values = [making.values[at : at + parameters.n] for at in range(0, len(making.values), parameters.n)]
-        signature = assemble(parameters, said.leaf, said.randomizer, values, self._tree.path(said.leaf))
-        self._making = None
-        try:
-            PublicKey(LMS, public).verify(signature, checkpoint_message(self._device, said.epoch, said.seq, said.link))
-        except QcotError as error:
-            self._fail(SIGNATURE_BAD, f"leaf {said.leaf}: {error.reason}", now, found)
+        proof = making.proof(self._device, public, self._tree)
+        if proof is None:
+            self._fail(SIGNATURE_BAD, f"leaf {part.leaf} does not verify", now, found)
             return
-        self.wants_signature = False
-        self._tries = 0
-        found.append(Signed(public, KeyProof(said.epoch, said.seq, said.link, signature)))
+        self._making, self.wants_signature, self._tries = None, False, 0
+        found.append(Signed(public, proof))
         self._ask()
 
     # What goes wrong
@@ -450,7 +393,3 @@ class SignerDriver:
         if problem.name not in self._told:
             self._told.add(problem.name)
             found.append(Told(problem, reason, ends=True))
-
-
-def _at(signer: Signer, following: int) -> Signer:
-    return Signer(signer.lms, signer.ots, signer.phase, signer.generation, following, signer.identifier, signer.root)

@@ -16,8 +16,9 @@ from typing import Protocol, TypeVar
 
 from qcot.boards.nodes import NODES_IO, NodeStore, SignerState
 from qcot.boards.registry import BoardRegistry
+from qcot.bridge.making import KeyReady, Outcome, Progress, Signed, Told
 from qcot.bridge.problems import SIGNER_UNCERTIFIED
-from qcot.bridge.signer import OURS, SINCE, KeyReady, Outcome, Progress, Signed, SignerDriver, Told
+from qcot.bridge.signer import OURS, SINCE, SignerDriver
 from qcot.bridge.snapshot import SignerView
 from qcot.errors import Problem
 from qcot.ledger.transactions import CheckpointEntry

@@ -18,8 +18,8 @@ from qcot.boards.nodes import SignerState
 from qcot.boards.registry import BoardRegistry, EnrolledBoard
 from qcot.bridge import signing
 from qcot.bridge.cable import Cable
+from qcot.bridge.making import Progress, Told
 from qcot.bridge.problems import SIGNER_NO_KEY
-from qcot.bridge.signer import Progress, Told
 from qcot.cli.authority import when
 from qcot.cli.boards import find_port
 from qcot.cli.certificate import tell_asked

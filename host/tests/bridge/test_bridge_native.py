@@ -2,9 +2,13 @@
 
 import contextlib
 
+import pyhsslms.pyhsslms as library
 import pytest
 from bridge_site import Home, Limits, until
 from qcot.boards.emulator import EmulatedBoard
+from qcot.bridge import signing
+from qcot.crypto.lms import checkpoint_message
+from qcot.ledger.transactions import CheckpointEntry
 from qcot.link.frames import FrameDecoder, wire
 
 BOARDS = 4
@@ -70,6 +74,25 @@ def test_a_board_whose_power_is_cut_again_and_again_goes_on_in_new_chains(home, 
     assert epochs == sorted(set(epochs))
     assert bridge.snapshot().refused == 0
     assert {each for each, _ in gateway.ledger.opened} == {device}
+
+
+def test_a_board_makes_a_key_and_signs_its_chain_which_the_ledger_takes(home, boards, gateway, mosquitto, running):
+    board, ledger = boards[0], gateway.ledger
+    device = home.enroll(board.port)
+    bridge = running(config(home, mosquitto, [board], rates={"*": {"A0": 200.0}}, checkpoint_every=50))
+    until(lambda: (view := bridge.snapshot().boards) and view[0].signer, "the signer")
+    signing.request(home.path, device, "generate")
+    state = until(lambda: (s := home.registry.signer(device)) and s.proof and s, "the key and its proof")
+    home.certify_board(device, lms=state.public)
+    until(lambda: len(ledger.signed) >= 3, "three checkpoints")
+    leaves = [each.leaf for each in ledger.signed]
+    assert leaves == sorted(set(leaves))
+    key = library.LmsPublicKey.deserialize(state.public)
+    for tx in ledger.accepted:
+        for entry in (each for each in tx.entries if isinstance(each, CheckpointEntry)):
+            assert key.verify(checkpoint_message(device, entry.epoch, entry.seq, entry.link), entry.signature)
+    view = bridge.snapshot()
+    assert (view.refused, view.boards[0].lost, view.boards[0].signer.certified) == (0, 0, True)
 
 
 def test_the_firmware_sends_what_the_decoder_of_this_side_encodes(boards, gateway, mosquitto, home, running):

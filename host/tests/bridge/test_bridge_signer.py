@@ -6,7 +6,8 @@ import pyhsslms.pyhsslms as library
 import pytest
 from board_peer import Board
 from qcot.boards.nodes import KeyName, NodeStore
-from qcot.bridge.signer import KeyReady, Progress, Signed, SignerDriver, Told
+from qcot.bridge.making import KeyReady, Progress, Signed, Told
+from qcot.bridge.signer import SignerDriver
 from qcot.crypto.lms import checkpoint_message
 from qcot.link.events import Event, Resume, SawHello, SessionOpened, TookReadings, Trouble
 from qcot.link.frames import FrameDecoder
