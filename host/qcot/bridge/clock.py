@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from itertools import pairwise
 
-from qcot.bridge.problems import HOST_CLOCK_STEPPED
+from qcot.bridge.problems import BOARD_CLOCK_JUMPED, HOST_CLOCK_STEPPED
 from qcot.errors import Problem
 from qcot.ledger.clocks import MAX_RATE, Clock, fits
 from qcot.link import chain
@@ -112,7 +112,7 @@ class ClockFit:
         """
         board = self._unwrap(board_ms)
         offset = None if steady_us is None else host_us - steady_us
-        problem = HOST_CLOCK_STEPPED if self._is_stepped(board, host_us, offset) else None
+        problem = self._broken(board, host_us, offset)
         if problem is not None:
             self._begin()
         if self._offset is None:
@@ -139,13 +139,17 @@ class ClockFit:
         newest = self._newest // 1000
         return (newest + (board_ms - newest + _TURN // 2) % _TURN - _TURN // 2) * 1000
 
-    def _is_stepped(self, board: int, host: int, offset: int | None) -> bool:
+    def _broken(self, board: int, host: int, offset: int | None) -> Problem | None:
+        """Why what was fitted is of no use any more: a clock that was set, or a frame earlier than any can be."""
         if offset is not None and self._offset is not None and abs(offset - self._offset) > STEP_US:
-            return True
+            return HOST_CLOCK_STEPPED
         line = self._line
         if line is None:
-            return False
-        return host < line.at(board) - self._least - line.bounds(board)[0] - line.bend(board) - TICK_US - STEP_US
+            return None
+        soonest = line.at(board) - self._least - line.bounds(board)[0] - line.bend(board) - TICK_US - STEP_US
+        if host >= soonest:
+            return None
+        return HOST_CLOCK_STEPPED if offset is None else BOARD_CLOCK_JUMPED
 
     def _is_late(self, board: int, host: int) -> bool:
         """Such as a reading that a board kept while nobody listened: it says nothing, and would spoil the spread."""

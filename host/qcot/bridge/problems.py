@@ -20,6 +20,9 @@ HOST_CLOCK_STEPPED = Problem(
     "host-clock-stepped",
     "Nothing now: board times are fitted anew. Keep the host's clock with NTP, which does not jump.",
 )
+BOARD_CLOCK_JUMPED = Problem(
+    "board-clock-jumped", "Nothing at first: its times are fitted anew. If it goes on, replace the board's crystal."
+)
 COMMAND_REFUSED = Problem("command-refused", "Correct the rates in qcot.toml.")
 
 OUTBOX_CORRUPT = Problem(

@@ -22,9 +22,10 @@ from qcot.ledger.problems import (
     QUORUM_MISSING,
 )
 from qcot.ledger.qblock import Header
-from qcot.ledger.reader import Reader, StoredRun, StoredSigned
+from qcot.ledger.reader import Reader
 from qcot.ledger.rules import message_in
 from qcot.ledger.signed import is_signed
+from qcot.ledger.stored import StoredRun, StoredSigned
 from qcot.ledger.transactions import CheckpointEntry, FrameEntry
 from qcot.ledger.trust import Trust
 from qcot.link.messages import Readings

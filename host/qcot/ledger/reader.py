@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,53 +19,13 @@ from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_MISSING
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
 from qcot.ledger.statements import Standing, Taken
+from qcot.ledger.stored import StoredRun, StoredSigned, Totals
 from qcot.ledger.transactions import FrameEntry
 from qcot.link import chain
 from qcot.records.rules import RecordBook
 
 _BATCH = 256  # leaves fetched at a time
 _AFTER_LINK = 16 + 2  # of a READINGS frame: its MAC and CRC
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRun:
-    """Readings ``first`` to ``first + count - 1``: in entry ``entry`` of the transaction at ``leaf``."""
-
-    device: bytes
-    epoch: int
-    first: int
-    count: int
-    leaf: int
-    entry: int
-    link_before: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSigned:
-    """A board's own checkpoint: in entry ``entry`` of the transaction at ``leaf``, by ``lms_leaf`` of ``key``."""
-
-    key: bytes
-    lms_leaf: int
-    device: bytes
-    epoch: int
-    seq: int
-    leaf: int
-    entry: int
-
-    @property
-    def place(self) -> tuple[bytes, int, int]:
-        """What it is over: device, epoch, seq."""
-        return self.device, self.epoch, self.seq
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Numbers of things in a ledger; ``refused`` counts what was refused for good, by the name of the refusal."""
-
-    transactions: int
-    readings: int
-    qblocks: int
-    refused: Mapping[str, int]
 
 
 class Reader:

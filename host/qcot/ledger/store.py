@@ -33,10 +33,11 @@ from qcot.ledger.problems import (
     QBLOCK_KEY_REUSED,
     QBLOCK_OUT_OF_PLACE,
 )
-from qcot.ledger.reader import Reader, Totals, write_authority
+from qcot.ledger.reader import Reader, write_authority
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
 from qcot.ledger.statements import NO_END, Standing
+from qcot.ledger.stored import Totals
 from qcot.ledger.transactions import EnrolmentEntry, StatementEntry, Transaction
 
 

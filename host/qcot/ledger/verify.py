@@ -33,10 +33,11 @@ from qcot.ledger.problems import (
     SEQUENCE_REUSED,
     WRONG_SITE,
 )
-from qcot.ledger.reader import Reader, StoredRun, StoredSigned
+from qcot.ledger.reader import Reader
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
 from qcot.ledger.statements import Standing
+from qcot.ledger.stored import StoredRun, StoredSigned
 from qcot.ledger.transactions import EnrolmentEntry, StatementEntry, Transaction
 from qcot.ledger.trust import Trust
 from qcot.quantum.qblock import Patch

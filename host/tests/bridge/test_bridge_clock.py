@@ -158,6 +158,17 @@ def test_a_clock_put_back_is_noticed_without_another_clock_too():
     assert [each.name for each in named if each] == ["host-clock-stepped"]
 
 
+def test_a_board_whose_clock_went_faster_than_a_crystal_can_is_named_and_fitted_anew():
+    fit = ClockFit()
+    named = []
+    for second in range(60):
+        fit.clock(0, 0)
+        late = (second > 30) * SECOND
+        named.append(fit.observe(second * 1000 + late // 1000, BOOT + second * SECOND, second * SECOND))
+    assert [each.name for each in named if each] == ["board-clock-jumped"]
+    assert off_by(fit, 60_000, 59 * SECOND)[0] <= off_by(fit, 60_000, 59 * SECOND)[1]
+
+
 def test_milliseconds_that_begin_anew_go_on():
     """Of 32 bits, after 49.7 days; a frame's clock is that of the turn in which its first reading lies."""
     fit, start = ClockFit(), (1 << 32) - 30_000

@@ -10,9 +10,10 @@ from qcot.crypto import merkle
 from qcot.crypto.signing import ML_DSA_65, SigningKey
 from qcot.errors import QcotError
 from qcot.ledger import checkpoint, closing, qblock
-from qcot.ledger.reader import Reader, Totals, write_authority
+from qcot.ledger.reader import Reader, write_authority
 from qcot.ledger.receipts import Status
 from qcot.ledger.store import Ledger
+from qcot.ledger.stored import Totals
 from qcot.ledger.transactions import StatementEntry
 from trust_site import Authority
 
