@@ -7,7 +7,8 @@ from pathlib import Path
 
 Import("env", "projenv")  # noqa: F821
 
-STANDARD = ["-std=gnu++14"]
+# The cores of other platforms want a newer standard, and set it.
+STANDARD = ["-std=gnu++14"] if env["PIOPLATFORM"] in ("atmelavr", "native") else []  # noqa: F821
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion"]
 
 lib_dir = Path(env.subst("$PROJECT_DIR"), "firmware", "lib").resolve()  # noqa: F821

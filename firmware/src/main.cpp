@@ -10,6 +10,22 @@ qcot::Board board;
 
 void qcot::hal::sampled(const Reading& reading) { board.sampled(reading); }
 
+#if defined(ARDUINO) && !defined(__AVR__)
+
+// A core that has threads of its own calls these.
+void setup() {
+    qcot::hal::begin(0, nullptr);
+    board.begin();
+}
+
+void loop() {
+    qcot::hal::running();
+    qcot::hal::networked(board.enrolled());
+    qcot::hal::idle(board.poll());
+}
+
+#else
+
 int main(int argc, char** argv) {
     qcot::hal::begin(argc, argv);
     board.begin();
@@ -19,3 +35,5 @@ int main(int argc, char** argv) {
     }
     return 0;
 }
+
+#endif

@@ -354,6 +354,27 @@ def simulate(mcu: str, elf: Path, seconds: float = AVR_SECONDS) -> str:
     return re.sub(r"\x1b\[\d*m", "", printed).replace(".\n", "\n")
 
 
+WIFI_BOARDS = ("ARDUINO_ARCH_ESP32", "ARDUINO_ARCH_RP2040", "ARDUINO_UNOR4_WIFI")
+WIFI_NAMES = ("SITE", "BRIDGE", "WIFI_SSID", "WIFI_PASSWORD", "BROKER", "NAME", "BROKER_PASSWORD")
+
+
+def check_wifi() -> int:
+    """Compile, and no more, what only boards with Wi-Fi have, against declarations of our own (support/arduino_api).
+
+    It finds wrong names and types. Their toolchains are not here, so nothing is built or run.
+    """
+    files = [str(f) for f in (*sorted((LIB / "hal" / "wifi").glob("*.cpp")), HERE.parent / "src" / "main.cpp")]
+    names = [f'-DQCOT_{name}="x"' for name in WIFI_NAMES]
+    flags = ["-std=gnu++17", *WARNINGS, "-fsyntax-only", "-U__unix__", "-DARDUINO", *names]
+    failed = 0
+    for board in WIFI_BOARDS:
+        include = [f"-I{LIB}", f"-I{HERE / 'support' / 'arduino_api'}"]
+        done = sh(["g++", *flags, f"-D{board}", *include, *files])
+        failed += done.returncode != 0
+        print(f"wifi     {board:18} " + (f"failed:\n{done.stdout}" if done.returncode else "declarations fit"))
+    return failed
+
+
 LAST_LINE = re.compile(r"^(\w+) cases (\d+) checks (\d+) failed (\d+)$", re.MULTILINE)
 
 
@@ -371,6 +392,8 @@ def run_suites(target: str, only: list[str]) -> int:
             if not good:
                 failed += 1
                 print(f"{suite.name} on {where} failed:\n{printed}")
+    if target == "native" and not only:
+        failed += check_wifi()
     return 1 if failed else 0
 
 

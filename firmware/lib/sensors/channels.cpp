@@ -3,7 +3,11 @@
 namespace qcot {
 namespace {
 
+#if defined(ARDUINO_ARCH_ESP32) || defined(ARDUINO_ARCH_RP2040)
+const Channel kInput PROGMEM = {"A0", "V", 33, 10240, 0};  // 3.3 V
+#else
 const Channel kInput PROGMEM = {"A0", "V", 5, 1024, 0};
+#endif
 const Channel kSupply PROGMEM = {"supply", "V", 1, 1000, 0};
 const Channel kChip PROGMEM = {"chip", "Cel", 1, 100, 0};
 

@@ -26,15 +26,34 @@ constexpr bool kHasChip = true;
 constexpr uint8_t kAnalogInputs = 6;
 constexpr bool kHasChip = true;
 #define QCOT_MODEL "uno"
+#elif defined(ARDUINO_ARCH_ESP32)
+constexpr uint8_t kAnalogInputs = 6;
+constexpr bool kHasChip = false;
+#define QCOT_MODEL "esp32dev"
+#elif defined(ARDUINO_ARCH_RP2040)
+constexpr uint8_t kAnalogInputs = 3;
+constexpr bool kHasChip = false;
+#define QCOT_MODEL "rpipicow"
+#elif defined(ARDUINO_UNOR4_WIFI)
+constexpr uint8_t kAnalogInputs = 6;
+constexpr bool kHasChip = false;
+#define QCOT_MODEL "uno_r4_wifi"
 #else
 constexpr uint8_t kAnalogInputs = 6;
 constexpr bool kHasChip = false;
 #define QCOT_MODEL "native"
 #endif
 
+// The bandgap against the supply is an AVR's trick; the native board plays it.
+#if defined(__AVR__) || defined(__unix__)
+constexpr bool kHasSupply = true;
+#else
+constexpr bool kHasSupply = false;
+#endif
+
 // The analog inputs in order (one conversion against the supply each), then the supply itself (from the bandgap
 // reference), then the chip's own temperature where there is a sensor: what the sampler takes, by a timer.
-constexpr uint8_t kAdcChannels = kAnalogInputs + 1 + (kHasChip ? 1 : 0);
+constexpr uint8_t kAdcChannels = kAnalogInputs + (kHasSupply ? 1 : 0) + (kHasChip ? 1 : 0);
 
 // Then the sensors of table.inc, which the main loop takes.
 #define SENSOR(name, count) +1

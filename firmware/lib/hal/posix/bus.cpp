@@ -1,4 +1,4 @@
-#ifndef __AVR__
+#ifdef __unix__
 
 #include "hal/posix/bus.h"
 

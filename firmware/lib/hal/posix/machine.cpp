@@ -1,5 +1,5 @@
 // A native board's clock, sampler, EEPROM and options.
-#ifndef __AVR__
+#ifdef __unix__
 
 #include <errno.h>
 #include <fcntl.h>
