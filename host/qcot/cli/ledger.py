@@ -176,6 +176,7 @@ def _entry(entry: transactions.Entry) -> dict[str, Any]:
     if frame is None or frame.type != messages.Readings.TYPE:
         return {"kind": "opened"} | common
     readings = messages.Readings.decode(frame.body).readings()
+    common["clock"] = None if entry.clock is None else asdict(entry.clock)
     return {"kind": "readings"} | common | {"readings": [[r.seq, r.time, r.channel, r.value] for r in readings]}
 
 

@@ -8,7 +8,8 @@ from bridge_site import Home, Limits, until
 from qcot.boards.emulator import EmulatedBoard
 from qcot.bridge import signing
 from qcot.crypto.lms import checkpoint_message
-from qcot.ledger.transactions import CheckpointEntry
+from qcot.ledger.transactions import CheckpointEntry, FrameEntry
+from qcot.link import chain, frames, messages
 from qcot.link.frames import FrameDecoder, wire
 
 BOARDS = 4
@@ -74,6 +75,24 @@ def test_a_board_whose_power_is_cut_again_and_again_goes_on_in_new_chains(home, 
     assert epochs == sorted(set(epochs))
     assert bridge.snapshot().refused == 0
     assert {each for each, _ in gateway.ledger.opened} == {device}
+
+
+def test_frames_reach_the_ledger_with_the_clock_that_was_fitted_to_their_boards(
+    home, boards, gateway, mosquitto, running
+):
+    home.enroll(boards[0].port)
+    running(config(home, mosquitto, boards[:1], rates={"*": {"A0": 20.0}}))
+
+    def clocked():
+        entries = [entry for each in list(gateway.ledger.accepted) for entry in each.entries]
+        return [each for each in entries if isinstance(each, FrameEntry) and each.clock is not None]
+
+    for each in until(clocked, "a clock"):
+        first, last = chain.span(messages.decode(frames.parse(each.frame)).records)
+        sampled_ms = each.clock.at(last, first) / 1000
+        assert abs(each.clock.rate) < 2_000_000  # the same crystal as the host's
+        assert 0 < each.clock.error < 1_000_000
+        assert abs(sampled_ms - each.received) < 60_000
 
 
 def test_a_board_makes_a_key_and_signs_its_chain_which_the_ledger_takes(home, boards, gateway, mosquitto, running):

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cbor2 import CBORTag
+from golden_defects import DEFECTS
 from ledger_site import AUTHORITY, BRIDGE_KEY, CHAIN, GATEWAY_CERTIFICATE, GATEWAY_KEY, SITE, START, Board, Site
 from lms_board import LmsBoard
 from qcot.certificates import certificate
@@ -42,112 +43,6 @@ OVER, LATER = (FROM, BLOCK_S - 10), (BLOCK_S + 1000, TO)
 ORIGIN = "qcot/lab/gateway"
 BOARD = b"\x01" * 8, b"\x01" * 32
 CRITICAL = {2: [-70000], -70000: 1}
-
-DEFECTS: dict[str, tuple[str, str] | None] = {
-    "good-reading": None,
-    "good-transaction": None,
-    "good-quorum": None,
-    "good-anchored": None,
-    "good-anchor-before": None,
-    "good-board-of-bridge": None,
-    "good-signed": None,
-    "good-checkpoint": None,
-    "good-clock": None,
-    # The file
-    "format-unknown": ("format", "bad-evidence"),
-    "cut-off": ("format", "bad-cbor"),
-    "byte-after-the-end": ("format", "bad-cbor"),
-    "member-missing": ("format", "bad-evidence"),
-    "member-twice": ("format", "bad-cbor"),
-    "length-indefinite": ("format", "bad-cbor"),
-    "number-not-shortest": ("format", "bad-cbor"),
-    "nested-too-deeply": ("format", "bad-cbor"),
-    "length-of-100-megabytes": ("format", "bad-cbor"),
-    "path-too-long": ("format", "bad-evidence"),
-    "proof-path-too-long": ("format", "bad-proof"),
-    "certificates-too-many": ("format", "bad-evidence"),
-    "root-algorithm-other": ("format", "bad-evidence"),
-    "transaction-header-critical": ("format", "bad-cose"),
-    "signed-records-cut": ("format", "bad-evidence"),
-    "signed-null": ("format", "bad-evidence"),
-    "clock-out-of-bounds": ("format", "bad-transaction"),
-    "transaction-member-missing": ("format", "bad-transaction"),
-    "qblock-member-missing": ("format", "bad-qblock"),
-    "checkpoint-without-signature": ("format", "bad-checkpoint"),
-    # Certificates
-    "root-other": ("certificates", "issuer-unknown"),
-    "issuer-forged": ("certificates", "certificate-forged"),
-    "certificate-byte-changed": ("certificates", "certificate-forged"),
-    "certificate-cut-off": ("certificates", "bad-cbor"),
-    "certificate-claim-unknown": ("certificates", "bad-certificate"),
-    "certificate-header-critical": ("certificates", "bad-cose"),
-    "certificate-other-site": ("certificates", "certificate-wrong-site"),
-    "issuer-missing": ("certificates", "issuer-unknown"),
-    "issuer-not-by-root": ("certificates", "issuer-unknown"),
-    "certificate-by-a-bridge": ("certificates", "issuer-unknown"),
-    "certificate-serial-twice": ("certificates", "serial-reused"),
-    "certificate-outlives-issuer": ("certificates", "certificate-outlives-issuer"),
-    "bridge-missing": ("transaction", "certificate-unknown"),
-    "bridge-expired": ("transaction", "certificate-expired"),
-    "bridge-not-yet-valid": ("transaction", "certificate-not-yet-valid"),
-    "bridge-name-other": ("transaction", "certificate-wrong-name"),
-    "bridge-wrong-role": ("transaction", "certificate-wrong-role"),
-    "policy-foreign": ("transaction", "policy-foreign"),
-    "transaction-byte-changed": ("transaction", "bad-signature"),
-    # The reading and its board
-    "reading-out-of-range": ("reading", "bad-evidence"),
-    "entry-out-of-range": ("reading", "bad-evidence"),
-    "entry-is-no-frame": ("reading", "bad-evidence"),
-    "signed-without-reading": ("reading", "bad-evidence"),
-    "checkpoint-with-reading": ("reading", "bad-evidence"),
-    "link-before-other": ("reading", "chain-broken"),
-    "frame-crc-wrong": ("reading", "bad-frame"),
-    "board-missing": ("board", "certificate-unknown"),
-    "board-expired": ("board", "certificate-expired"),
-    "board-not-yet-valid": ("board", "certificate-not-yet-valid"),
-    "board-of-another-bridge": ("board", "board-of-another-bridge"),
-    "board-commitment-other": ("board", "commitment-differs"),
-    "signed-by-another-key": ("own signature", "board-unsigned"),
-    "signed-over-other-readings": ("own signature", "board-unsigned"),
-    "signed-less-one-reading": ("own signature", "board-unsigned"),
-    "signed-cut-off": ("own signature", "board-unsigned"),
-    "signed-without-key": ("own signature", "no-lms-key"),
-    "checkpoint-of-another-link": ("own signature", "board-unsigned"),
-    # The log
-    "inclusion-path-changed": ("inclusion", "not-included"),
-    "inclusion-path-longer": ("inclusion", "not-included"),
-    "index-changed": ("inclusion", "not-included"),
-    "index-beyond-the-tree": ("inclusion", "not-included"),
-    "qblock-index-beyond-the-tree": ("inclusion", "not-included"),
-    "qblock-path-changed": ("inclusion", "not-included"),
-    "checkpoint-of-another-tree": ("inclusion", "not-included"),
-    "checkpoint-of-another-log": ("checkpoint", "log-foreign"),
-    "checkpoint-of-another-gateway": ("checkpoint", "certificate-unknown"),
-    "cosignature-time-changed": ("checkpoint", "bad-signature"),
-    "gateway-missing": ("checkpoint", "certificate-unknown"),
-    "gateway-expired": ("checkpoint", "certificate-expired"),
-    "gateway-not-yet-valid": ("checkpoint", "certificate-not-yet-valid"),
-    "quorum-less-one": ("witnesses", "quorum-missing"),
-    "quorum-by-one-key-twice": ("witnesses", "quorum-missing"),
-    "witness-not-named": ("witnesses", "quorum-missing"),
-    "witness-expired": ("witnesses", "certificate-expired"),
-    "witness-not-yet-valid": ("witnesses", "certificate-not-yet-valid"),
-    "witness-signature-forged": ("witnesses", "bad-signature"),
-    "qblock-closes-other-run": ("Qblock", "not-covered"),
-    "qblock-later-than-checkpoint": ("Qblock", "not-covered"),
-    "qblock-walk-hash-forged": ("walk hash", "qblock-walk-hash"),
-    "qblock-phase-forged": ("walk hash", "qblock-phase"),
-    # The anchor
-    "anchor-by-another": ("anchor", "bad-signature"),
-    "anchor-of-another-log": ("anchor", "anchor-foreign"),
-    "anchor-of-another-tree": ("anchor", "not-consistent"),
-    "anchor-path-changed": ("anchor", "not-consistent"),
-    "anchor-path-missing": ("anchor", "not-consistent"),
-    "anchor-cut-off": ("anchor", "bad-cbor"),
-    "anchor-header-critical": ("anchor", "bad-cose"),
-    "anchor-version-unknown": ("anchor", "bad-anchor"),
-}
-"""Each file and the step and name that it is refused with; None where it holds."""
 
 
 @dataclass
