@@ -91,7 +91,7 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print rows for people; numbers are right-justified by the caller's own formatting."""
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")  # what is cut off can't be copied
     for row in rows:
         table.add_row(*row)
     out.print(table)

@@ -99,13 +99,14 @@ def status(port: BoardArgument = None, home: HomeOption = None, as_json: JsonOpt
     print_table("", ["", ""], rows)
     if state.public is not None:
         out.print(f"public key {state.public.hex()}", markup=False, soft_wrap=True)
-    out.print(f"next  {_NEXT[state.phase]}", markup=False, soft_wrap=True)
+    out.print(f"next  {_DONE if told['certified'] else _NEXT[state.phase]}", markup=False, soft_wrap=True)
 
 
+_DONE = "nothing: the bridge has the board sign its chain by itself; or qcot signer sign"
 _NEXT = {
     Phase.NONE: "qcot signer generate: the board makes a key",
     Phase.GENERATING: "qcot up, which finishes the key while readings go on; or qcot signer generate",
-    Phase.READY: "qcot signer certify, unless certified; then the bridge has the board sign by itself",
+    Phase.READY: "qcot signer certify: then the bridge has the board sign its chain by itself",
     Phase.EXHAUSTED: "qcot signer generate: a new key, for which the certificate is renewed",
     Phase.DAMAGED: "erase the board (hold D12 to GND in a reset), enrol it again",
 }
@@ -254,7 +255,8 @@ def _tell_begun(state: SignerState, as_json: bool) -> None:
 def _told(place: Home, board: EnrolledBoard, state: SignerState) -> dict[str, object]:
     """What is known of a board's key, for people and machines."""
     found = standing(place, f"boards/{board.device.hex()}", int(time.time()))
-    certified = found is not None and found.board is not None and found.board.lms == state.public is not None
+    is_named = found is not None and found.board is not None and found.board.lms == state.public
+    certified = is_named and state.phase is Phase.READY
     return {
         "device": board.device.hex(),
         "model": board.model,
