@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 MAX_TIME = 253_402_300_799
-SETS = {24: (range(10, 15), range(5, 9)), 32: (range(5, 10), range(1, 5))}  # SP 800-208: types of tree and leaf by size
+SETS = {
+    24: (range(10, 15), (7, 8)),
+    32: (range(5, 10), (3, 4)),
+}  # SP 800-208, W 4 and 8: types of tree and leaf
 
 
 def signature_holds(key: bytes, signature: bytes, message: bytes) -> bool:

@@ -19,7 +19,7 @@ POSSESSION_UNPROVEN = Problem(
     "possession-unproven", "Enrol the board again; its ENROLLED frame does not prove that it has the key."
 )
 LMS_UNPROVEN = Problem(
-    "lms-unproven", "Let the board sign a checkpoint again (`qcot signer`), then ask anew; if it goes on, find out why."
+    "lms-unproven", "Let the board sign again (`qcot signer sign`), then ask anew; if it goes on, find out why."
 )
 LMS_LEAF_REUSED = Problem(
     "lms-leaf-reused", "Certify nothing for this key: it signed two things with one leaf. Let the board make a new key."

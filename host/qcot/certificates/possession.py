@@ -34,7 +34,9 @@ class SigningBoard:
         return lms.leaf_of(self.signature)
 
     def is_proven(self, device: bytes) -> bool:
-        """Whether it is an LMS key and signed this of that board."""
+        """Whether it is an LMS key of a kind that a board may have, and signed this of that board."""
+        if self.public[:8] not in lms.BOARD_TYPES:
+            return False
         message = lms.checkpoint_message(device, self.epoch, self.seq, self.link)
         try:
             PublicKey(LMS, self.public).verify(self.signature, message)

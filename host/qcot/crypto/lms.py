@@ -130,6 +130,12 @@ class Lms:
         return lambda signature, message, _: well_formed(signature, parameters) and _holds(key, signature, message)
 
 
+BOARD_TYPES = frozenset(
+    types for types in PARAMETERS if 0x05 <= types[3] <= 0x0E and types[7] in (0x03, 0x04, 0x07, 0x08)
+)
+"""The sets that a board's key may have, by the eight bytes: of SHA-256, whole or cut to 24 bytes, with W 4 or 8."""
+
+
 def checkpoint_message(device: bytes, epoch: int, seq: int, link: bytes) -> bytes:
     """The 66 bytes that a board signs: all before reading ``seq`` of ``epoch`` is on its chain, ending in ``link``."""
     return _CHECKPOINT + device + epoch.to_bytes(4, "little") + seq.to_bytes(4, "little") + link

@@ -40,10 +40,10 @@ CLOCK_AHEAD = Problem("clock-ahead", "Check the bridge: by its own clock it had 
 
 # What a board signs itself.
 NO_LMS_KEY = Problem(
-    "no-lms-key", "Let the board make a key (`qcot signer`), then renew its certificate: `qcot enroll`."
+    "no-lms-key", "Let the board make a key (`qcot signer generate`) and have it certified (`qcot signer certify`)."
 )
 BOARD_UNSIGNED = Problem(
-    "board-unsigned", "Renew the board's certificate with `qcot enroll` if its key is new; else find out who signed."
+    "board-unsigned", "Run `qcot signer certify` if the board has made a new key; else find out who signed."
 )
 LEAF_REUSED = Problem(
     "leaf-reused", "Do not use this key again: who signs twice with one leaf gives it away. Make a new one."

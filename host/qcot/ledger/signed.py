@@ -55,7 +55,9 @@ def signer_of(entry: CheckpointEntry, held: Iterable[Certificate]) -> tuple[Cert
 
 
 def is_signed(entry: CheckpointEntry, public: bytes) -> bool:
-    """Whether the LMS key ``public`` signed what ``entry`` says."""
+    """Whether the LMS key ``public``, of a kind that a board may have, signed what ``entry`` says."""
+    if public[:8] not in lms.BOARD_TYPES:
+        return False
     message = lms.checkpoint_message(entry.device, entry.epoch, entry.seq, entry.link)
     try:
         PublicKey(LMS, public).verify(entry.signature, message)

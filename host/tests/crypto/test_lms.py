@@ -1,16 +1,25 @@
 """LMS verification: NIST's and RFC 8554's vectors, and what pyhsslms alone would let pass."""
 
 import hashlib
+import importlib.util
 import struct
+from pathlib import Path
 
 import pyhsslms.pyhsslms as library
 import pytest
 from crypto_vectors import cases, label
 from hypothesis import given
 from hypothesis import strategies as st
-from qcot.crypto.lms import PARAMETERS, Tree, assemble, checkpoint_message, leaf_of, parameters_of
+from qcot.crypto.lms import BOARD_TYPES, PARAMETERS, Tree, assemble, checkpoint_message, leaf_of, parameters_of
 from qcot.crypto.signing import LMS, PublicKey
 from qcot.errors import QcotError
+
+_spec = importlib.util.spec_from_file_location(
+    "verify_board", Path(__file__).parents[3] / "examples" / "verify_board.py"
+)
+_alone = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_alone)
+signature_holds = _alone.signature_holds
 
 TREES = [case for case in cases("acvp_lms") if case["sets"] != "HSS"]
 VALID = {case["sets"]: case for case in TREES if case["holds"]}
@@ -159,3 +168,14 @@ def test_a_leaf_beyond_the_tree_is_refused():
 @given(st.sampled_from(sorted(PARAMETERS)), st.binary(max_size=60), st.binary(max_size=2000))
 def test_any_bytes_are_refused_by_name(types, rest, signature):
     assert refusal(types + rest, signature) in ("bad-key", "bad-signature")
+
+
+@pytest.mark.parametrize("case", TREES, ids=label)
+def test_the_second_verifiers_own_lms_has_nists_verdicts_for_every_set_that_a_board_may_have(case):
+    expected = case["holds"] and case["public"][:8] in BOARD_TYPES
+    assert signature_holds(case["public"], case["signature"], case["message"]) == expected
+
+
+def test_a_board_may_have_sha_256_whole_or_cut_in_any_height_with_two_widths():
+    assert len(BOARD_TYPES) == 2 * 5 * 2
+    assert {PARAMETERS[each].chains for each in BOARD_TYPES} == {26, 34, 51, 67}
