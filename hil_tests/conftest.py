@@ -35,13 +35,14 @@ CAPABILITIES = {
     "reads_chip": "the chip has a temperature sensor",
     "takes_fram": "a serial FRAM can be put on its pins",
     "keeps_running": "opening the port does not reset the board",
+    "own_usb": "the chip is the USB device itself",
     "steps": "the test holds the time of a simulated chip, and forks it",
 }
 SIMULATED = {"cuts_power", "reads_signal", "erases"}
 AVR = SIMULATED | {"has_bootloader", "resets_on_open", "resets_in_place", "small_ring", "shows_led", "steps"}
 HAS = {
     "native": SIMULATED | {"keeps_running"},
-    "leonardo": SIMULATED | {"resets_in_place", "small_ring", "shows_led", "keeps_running"},
+    "leonardo": SIMULATED | {"resets_in_place", "small_ring", "shows_led", "keeps_running", "own_usb"},
     "uno": AVR | {"reads_chip", "takes_fram"},
     **dict.fromkeys(("nano", "nano_old"), AVR | {"reads_chip"}),
     "uno_fram": (AVR - {"small_ring"}) | {"reads_chip", "takes_fram"},
