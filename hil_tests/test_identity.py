@@ -13,7 +13,8 @@ from qcot.link.frames import seal
 from qcot.link.messages import Code, Enrol, Identify
 
 FIRMWARE = (1, 1, 0)
-CHANNELS = {"uno": 8, "nano": 10, "nano_old": 10, "megaatmega2560": 17, "native": 7}
+ANALOG = {"uno": 6, "nano": 8, "nano_old": 8, "leonardo": 6, "megaatmega2560": 16, "native": 6}
+SENSORS = {"sht31-t": "Cel", "sht31-h": "%RH", "ds18b20": "Cel", "pulses": "count"}
 HAS_CHIP = ("uno", "nano", "nano_old")
 
 
@@ -50,8 +51,10 @@ def test_every_channel_has_a_senml_name_unit_and_scale(env, board, registry):
     assert [c.name for c in channels[:6]] == [f"A{n}" for n in range(6)]
     assert all((c.unit, c.num, c.den, c.offset) == ("V", 5, 1024, 0) for c in channels if c.name.startswith("A"))
     units = {c.name: c.unit for c in channels if not c.name.startswith("A")}
-    assert units == ({"supply": "V", "chip": "Cel"} if env in HAS_CHIP else {"supply": "V"})
-    assert len(channels) == CHANNELS.get(env, len(channels))
+    chip = {"chip": "Cel"} if env in HAS_CHIP else {}
+    assert units == {"supply": "V", **chip, **SENSORS}
+    analog = len(channels) - len(units)
+    assert analog == ANALOG.get(env, analog)
 
 
 def test_a_second_identity_is_refused_whatever_it_holds(board, registry, connect):
