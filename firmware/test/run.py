@@ -5,6 +5,7 @@
     run.py avr                 the same suites on an ATmega in simavr
     run.py fuzz --runs 20000   libFuzzer over the decoder and the whole board, from the committed corpus
     run.py seeds               write that corpus anew from the vectors
+    run.py lms                 cycles of a leaf and a signature of each set, as JSON
     run.py bench               cycles, stack and flash of SHA-256 on an ATmega328P, beside portable and textbook C
     run.py sha256              100,000 random messages on it, against hashlib (`avr` takes the first 5,000)
 
@@ -522,9 +523,23 @@ def run_sha256() -> int:
     return 0 if good else 1
 
 
+def run_lms() -> int:
+    """Cycles of one leaf and of one signature, mean of a few, and of the longest step, for each N and W."""
+    figures: dict[str, dict[str, int]] = {}
+    flags = ["-Os", "-DF_CPU=16000000UL", "-mmcu=atmega328p", "-ffunction-sections", "-Wl,--gc-sections"]
+    for n, w in ((24, 4), (24, 8), (32, 4), (32, 8)):
+        suite = Suite("bench", ("crypto", "signer"), lms=(n, w, 10))
+        out = BUILD / "bench" / f"lms-{n}-{w}.elf"
+        build(["avr-g++", *COMMON, *flags, *suite.flags, *sources(suite, HERE / "bench" / "signer.cpp")], out)
+        printed = simulate("atmega328p", out)
+        figures[f"{n} {w}"] = {name: int(x) for name, x in re.findall(r"^(\w+) cycles (\d+)$", printed, re.MULTILINE)}
+    print(json.dumps(figures))
+    return 0 if all(len(found) == 3 for found in figures.values()) else 1
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("native", "avr", "fuzz", "seeds", "bench", "sha256"))
+    parser.add_argument("what", choices=("native", "avr", "fuzz", "seeds", "bench", "lms", "sha256"))
     parser.add_argument("suites", nargs="*", help="only these suites")
     parser.add_argument("--runs", type=int, default=20000, help="inputs for each fuzzer")
     arguments = parser.parse_args()
@@ -537,6 +552,8 @@ def main() -> int:
         return write_seeds()
     if arguments.what == "bench":
         return run_bench()
+    if arguments.what == "lms":
+        return run_lms()
     if arguments.what == "sha256":
         return run_sha256()
     return run_suites(arguments.what, arguments.suites)

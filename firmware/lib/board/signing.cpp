@@ -35,7 +35,9 @@ void Board::want_leaf(const uint8_t* body) {
     if (code != Code::ok) result(code);
 }
 
-void Board::path(const uint8_t* body) { result(signer_.climb(read_u32(body), body[4], body + 5)); }
+void Board::path(const uint8_t* body) {
+    result(signer_.climb(read_u32(body), body[4], body + 5, frame_.stream()));
+}
 
 void Board::sign(const uint8_t* body) {
     const uint32_t leaf = read_u32(body);

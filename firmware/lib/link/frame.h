@@ -28,14 +28,16 @@ public:
     // Where a message's body is.
     uint8_t* body() { return buffer_ + 1 + kHeadSize; }
 
-    // Room for a key while no frame is being made or sent: where the stack is deepest, it need not hold one too.
+    // Room for a key or a hash while no frame is being made or sent: where the stack is deepest, it need not hold that too.
     HmacKey& scratch() { return scratch_; }
+    lms::Stream& stream() { return stream_; }
 
 private:
     union {
         // The stuffing byte, the raw frame, the delimiter.
         uint8_t buffer_[1 + kMaxBoardRaw + 1];
         HmacKey scratch_;
+        lms::Stream stream_;
     };
 };
 

@@ -67,12 +67,12 @@ void leaf_node(const Prefix& prefix, uint16_t leaf, uint8_t node[kN]) {
     stream.finish(node, kN);
 }
 
-void parent_node(const Prefix& prefix, uint16_t leaf, uint8_t level, const uint8_t sibling[kN], uint8_t node[kN]) {
+void parent_node(Stream& stream, const Prefix& prefix, uint16_t leaf, uint8_t level, const uint8_t sibling[kN],
+                 uint8_t node[kN]) {
     Prefix one = prefix;
     const uint16_t number = uint16_t((kLeaves + leaf) >> level);
     one.set_q(number >> 1);
     const bool right = number & 1;
-    Stream stream;
     stream.begin(one, kInterior);
     stream.add(right ? sibling : node, kN);
     stream.add(right ? node : sibling, kN);

@@ -93,8 +93,10 @@ private:
 // node = H(I || r || D_LEAF || K), r = 2^h + leaf: the tree's leaf from its one-time public key. One compression.
 void leaf_node(const Prefix& prefix, uint16_t leaf, uint8_t node[kN]);
 
-// node = its parent, whose other child is `sibling`; node is the one above leaf `leaf` at `level`. Two compressions.
-void parent_node(const Prefix& prefix, uint16_t leaf, uint8_t level, const uint8_t sibling[kN], uint8_t node[kN]);
+// node = its parent, whose other child is `sibling`; node is the one above leaf `leaf` at `level`. Two compressions, in a
+// stream that the caller has room for.
+void parent_node(Stream& stream, const Prefix& prefix, uint16_t leaf, uint8_t level, const uint8_t sibling[kN],
+                 uint8_t node[kN]);
 
 // The digest that is signed and its checksum, from which chain i's digit is taken (RFC 8554 sections 3.1.3 and 4.4).
 using Digits = uint8_t[kN + 2];

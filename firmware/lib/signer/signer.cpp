@@ -196,7 +196,8 @@ void Signer::step_fold() {
     if (stored_ == 0 && (leaf_ >> level_ & 1)) {
         uint8_t left[kN];
         leaf_store::read_node(level_, left);
-        lms::parent_node(prefix_, leaf_, level_, left, value_);
+        lms::Stream stream;
+        lms::parent_node(stream, prefix_, leaf_, level_, left, value_);
         ++level_;
         return;
     }
@@ -223,7 +224,7 @@ bool Signer::failed() {
 
 // --- paths and signatures ---------------------------------------------------------------------------------------
 
-Code Signer::climb(uint32_t leaf, uint8_t level, const uint8_t node[kN]) {
+Code Signer::climb(uint32_t leaf, uint8_t level, const uint8_t node[kN], lms::Stream& room) {
     const Code refusal = refuse(leaf);
     if (refusal != Code::ok) return refusal;
     if (leaf_ != leaf) return Code::bad_leaf;
@@ -233,7 +234,7 @@ Code Signer::climb(uint32_t leaf, uint8_t level, const uint8_t node[kN]) {
         level_ = 0;
         return Code::wrong_path;
     }
-    lms::parent_node(prefix_, leaf_, level, node, value_);
+    lms::parent_node(room, prefix_, leaf_, level, node, value_);
     level_ = uint8_t(level + 1);
     if (level_ < kH) return Code::ok;
     uint8_t root[kN];
@@ -274,8 +275,10 @@ bool Signer::reserve(uint8_t randomizer[kN]) {
     return true;
 }
 
-void Signer::begin_chains(lms::Stream& stream) {
-    stream.finish(work_.digits, kN);
+void Signer::begin_chains() {
+    uint8_t digest[kN];
+    work_.stream.finish(digest, kN);
+    memcpy(work_.digits, digest, kN);
     lms::add_checksum(work_.digits);
     chain_ = 0;
     begin_chain();

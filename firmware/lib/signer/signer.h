@@ -37,7 +37,8 @@ public:
     // A refusal, or ok.
     Code gather();
     Code want_leaf(uint32_t index);
-    Code climb(uint32_t leaf, uint8_t level, const uint8_t node[lms::kN]);
+    // Needs room for a while: where the stack is deepest, it need not hold a stream too.
+    Code climb(uint32_t leaf, uint8_t level, const uint8_t node[lms::kN], lms::Stream& room);
     // Whether SIGN of this leaf is in order.
     Code may_sign(uint32_t leaf) const;
     // Reserves the leaf and begins to sign what `add` puts into the stream (after I, q, D_MESG and C); C goes to
@@ -45,11 +46,10 @@ public:
     template <typename Add>
     bool sign(Add add, uint8_t randomizer[lms::kN]) {
         if (!reserve(randomizer)) return false;
-        lms::Stream stream;
-        stream.begin(prefix_, lms::kMessage);
-        stream.add(randomizer, lms::kN);
-        add(stream);
-        begin_chains(stream);
+        work_.stream.begin(prefix_, lms::kMessage);
+        work_.stream.add(randomizer, lms::kN);
+        add(work_.stream);
+        begin_chains();
         return true;
     }
 
@@ -82,7 +82,7 @@ private:
     void stop();
     Code refuse(uint32_t leaf) const;
     __attribute__((noinline)) bool reserve(uint8_t randomizer[lms::kN]);
-    void begin_chains(lms::Stream& stream);
+    void begin_chains();
     bool gather_some();
 
     leaf_store::Standing standing_;

@@ -94,6 +94,7 @@ TEST(a_tree_folded_leaf_by_leaf_has_the_root_of_the_documents) {
         tally().vector = row.name;
         memset(storage, 0xFF, sizeof storage);
         uint8_t node[kN], left[kN], seed[kN];
+        lms::Stream stream;
         lms::Prefix prefix = prefix_of(row.identifier);
         load(row.seed, seed);
         CHECK(leaf_store::create(seed));
@@ -103,7 +104,7 @@ TEST(a_tree_folded_leaf_by_leaf_has_the_root_of_the_documents) {
             uint8_t level = 0;
             for (; leaf >> level & 1; ++level) {
                 leaf_store::read_node(level, left);
-                lms::parent_node(prefix, leaf, level, left, node);
+                lms::parent_node(stream, prefix, leaf, level, left, node);
             }
             for (uint8_t i = 0; i < kN; ++i) leaf_store::write_node(level == kH ? uint8_t(0) : level, i, node[i]);
             CHECK(leaf_store::advance(standing));

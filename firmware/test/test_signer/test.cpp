@@ -36,6 +36,8 @@ uint32_t next(Board& board) {
     return read_u32(body() + 5);
 }
 
+lms::Stream stream;  // for nodes
+
 // True if LEAF came for it, into `node`.
 bool want(Board& board, uint32_t index, uint8_t node[kN]) {
     if (!host.say_u32(board, Type::want_leaf, index) || !host.heard(Type::leaf) || read_u32(body()) != index) return false;
@@ -62,7 +64,7 @@ void grow_nodes(const uint8_t identifier[lms::kIdentifierSize]) {
         uint8_t level = 0;
         while ((i << (level + 1)) < kLeaves) ++level;
         memcpy(nodes[i], nodes[2 * i], kN);
-        lms::parent_node(prefix, uint16_t((2 * i << level) - kLeaves), level, nodes[2 * i + 1], nodes[i]);
+        lms::parent_node(stream, prefix, uint16_t((2 * i << level) - kLeaves), level, nodes[2 * i + 1], nodes[i]);
     }
 }
 
@@ -87,7 +89,6 @@ struct Heard {
 
 Heard hear_signature(Board& board, uint16_t leaf, bool answered) {
     static Heard heard;
-    static lms::Stream stream;
     memset(&heard, 0, sizeof heard);
     if (!answered || !host.heard(Type::checkpoint) || read_u32(body()) != leaf) return heard;
     memcpy(heard.randomizer, body() + 44, kN);
@@ -125,7 +126,7 @@ void fold_vectors() {
         uint8_t level = 0;
         for (; leaf >> level & 1; ++level) {
             leaf_store::read_node(level, left);
-            lms::parent_node(prefix, leaf, level, left, node);
+            lms::parent_node(stream, prefix, leaf, level, left, node);
         }
         for (uint8_t i = 0; i < kN; ++i) CHECK(leaf_store::write_node(level == kH ? uint8_t(0) : level, i, node[i]));
         CHECK(leaf_store::advance(standing));
@@ -432,7 +433,7 @@ TEST(a_cut_while_the_tree_grows_costs_at_most_a_leaf) {
         memcpy_P(node, vectors::board_1_leaves.at + q * kN, kN);
         for (; q >> level & 1; ++level) {
             leaf_store::read_node(level, left);
-            lms::parent_node(prefix, q, level, left, node);
+            lms::parent_node(stream, prefix, q, level, left, node);
         }
         for (uint8_t i = 0; i < kN; ++i) leaf_store::write_node(level == kH ? uint8_t(0) : level, i, node[i]);
         leaf_store::advance(standing);
@@ -656,7 +657,6 @@ TEST(readings_and_answers_go_between_the_values_of_a_signature) {
     CHECK(prove(board, 0));
     CHECK(host.say_u32(board, Type::sign, 0));
     uint8_t values = 0, readings = 0, results = 0, between = 0;
-    static lms::Stream stream;
     stream.begin();
     bool sent = true;
     for (uint16_t turn = 0; turn < 200 && (sent || values < kChains); ++turn) {
