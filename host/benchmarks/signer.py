@@ -22,9 +22,10 @@ from statistics import mean
 from qcot.boards.avr import AvrBoard
 from qcot.boards.build import build, firmware, pio_environment, project_root
 from qcot.boards.emulator import EmulatedBoard
-from qcot.boards.nodes import KeyName, NodeStore
+from qcot.boards.nodes import NodeStore
 from qcot.boards.stepped import CLOCK_HZ, SteppedBoard
-from qcot.bridge.signer import KeyReady, Outcome, Signed, SignerDriver
+from qcot.bridge.making import KeyReady, Outcome, Signed
+from qcot.bridge.signer import SignerDriver
 from qcot.link.events import Event, Resume, SawHello, SawResult, SawStatus, SessionOpened, TookReadings
 from qcot.link.session import Session
 
@@ -54,7 +55,7 @@ class Run:
     writes: int = 0
 
     def __post_init__(self) -> None:
-        self.driver = SignerDriver(DEVICE, self.session, lambda name: NodeStore(self.folder, _known(name)))
+        self.driver = SignerDriver(DEVICE, self.session, lambda name: NodeStore(self.folder, name))
         self._sign = self.session.sign
         self.session.sign = self._timed  # type: ignore[method-assign]
 
@@ -83,6 +84,11 @@ class Run:
             if self.session.device is not None:
                 self.driver.tick(self.cycle / CLOCK_HZ)
 
+    def rest(self, seconds: float) -> None:
+        """Serve the board for so long."""
+        end = self.cycle + int(seconds * CLOCK_HZ)
+        self.until(lambda found: isinstance(found, SawStatus) and self.cycle >= end)
+
     def _event(self, event: Event) -> None:
         match event:
             case SawHello(hello=hello) if self.session.device is None:
@@ -96,10 +102,6 @@ class Run:
                 self.free_ram = status.free_ram
             case _:
                 pass
-
-
-def _known(name: KeyName) -> KeyName:
-    return name
 
 
 def _identity() -> bytes:
@@ -129,8 +131,7 @@ def whole(folder: Path, env: str = "uno") -> tuple[Run, float, int]:
             run.until(lambda found: isinstance(found, SawResult))
             for _ in range(SIGNATURES):
                 # The next leaf is prepared by then, and all readings are with the host.
-                end = run.cycle + 3 * CLOCK_HZ
-                run.until(lambda found, end=end: isinstance(found, SawStatus) and run.cycle >= end)
+                run.rest(3.0)
                 run.driver.want_signature()
                 run.until(lambda found: isinstance(found, Signed))
             run.until(lambda found: isinstance(found, SawStatus))
@@ -176,11 +177,13 @@ def measure() -> list[Figure]:
     ]  # fmt: skip
     for (n, w, h), (flash_bytes, ram_bytes) in sizes.items():
         part = steps_of(n, w)
-        found.append(
-            Figure(f"LMS n={n} W={w} H={h}", round((part["leaf"] << h) / CLOCK_HZ / 60, 1), "min key generation", "told",
-                baseline=f"computed from a leaf of {part['leaf'] / CLOCK_HZ:.2f} s; signature {part['signature'] / CLOCK_HZ:.2f} s "
-                f"of the signer alone; flash {flash_bytes} B, static RAM {ram_bytes} B in all")
-        )  # fmt: skip
+        leaf, signature = part["leaf"] / CLOCK_HZ, part["signature"] / CLOCK_HZ
+        told = (
+            f"computed from a leaf of {leaf:.2f} s; a signature {signature:.2f} s of the signer alone; "
+            f"flash {flash_bytes} B, static RAM {ram_bytes} B in all"
+        )
+        name = f"LMS key generation, n={n} W={w} H={h}"
+        found.append(Figure(name, round(leaf * (1 << h) / 60, 1), "min", "told", baseline=told))
     return found
 
 
