@@ -29,7 +29,7 @@ LIMITS = {
     "uno_fram": Limit(flash=31 * 1024, ram=1500),
     "nano": Limit(flash=28 * 1024, ram=1448),
     "nano_old": Limit(flash=28 * 1024, ram=1448),
-    "leonardo": Limit(flash=28 * 1024, ram=1960),
+    "leonardo": Limit(flash=28 * 1024, ram=1760),
     "megaatmega2560": Limit(flash=30 * 1024, ram=7 * 1024),
 }
 

@@ -14,7 +14,7 @@ namespace qcot {
 #if defined(__AVR_ATmega2560__)
 #define QCOT_RING_BYTES 5120  // 1,279 readings, of 8 KB of RAM
 #elif defined(__AVR_ATmega32U4__)
-#define QCOT_RING_BYTES 960  // 239 readings: it has 512 B more, and the USB unit its own memory for what comes
+#define QCOT_RING_BYTES 800  // 199 readings: it has 512 B more, of which its USB interrupts want some for the stack
 #elif defined(__AVR__)
 #define QCOT_RING_BYTES 400  // 99 readings; a host may stall for 0.8 s at 100 Hz, and the stack keeps a margin
 #elif defined(__unix__)
