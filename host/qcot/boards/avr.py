@@ -184,6 +184,7 @@ def bootloader(env: str, emulator: Path) -> Path:
     sold = ARDUINO_PACKAGE / "bootloaders"
     return {
         "uno": optiboot,
+        "uno_h5": optiboot,
         "uno_fram": optiboot,
         "nano": optiboot,
         "nano_old": sold / "atmega" / "ATmegaBOOT_168_atmega328.hex",

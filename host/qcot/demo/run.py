@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from qcot.authority.registration import found, register_board
+from qcot.boards.avr import AvrBoard
 from qcot.boards.build import build
 from qcot.boards.emulator import EmulatedBoard, build_emulator
 from qcot.boards.enroll import enroll
 from qcot.boards.flash import upload
 from qcot.boards.recording import heartpy_recordings
 from qcot.boards.registry import BoardRegistry
+from qcot.bridge import signing
+from qcot.bridge.cable import Cable
 from qcot.bridge.daemon import Bridge
 from qcot.bridge.snapshot import BridgeView
 from qcot.broker import EmbeddedBroker
@@ -37,7 +40,7 @@ from qcot.ledger.verify import Result, verify
 from qcot.services import make_bridge, make_gateway
 from qcot.settings import BridgeSettings, BrokerSettings, GatewaySettings, Settings
 
-ENV = "uno"
+ENV = "uno_h5"  # an Uno with a tree of 32 leaves: 1,024 take it 20 minutes, and its emulator four
 CHANNEL = "A0"
 RATE_HZ = 100.0
 # What qcot.boards.flash runs against a bootloader; each board's own HELLO then has to name the uploaded image.
@@ -82,8 +85,9 @@ class Demo:
             boards = self._flashed_boards(stack)
             home = self._home(stack)
             devices = [self._enrol(board, home) for board in boards]
+            self._own_keys(home, boards)
             with self._site(home, boards) as (bridge, gateway):
-                self._record(bridge, gateway, until)
+                self._record(home, bridge, gateway, devices, until)
         self._judge(home, boards, devices)
         self.seconds = time.monotonic() - begun
 
@@ -127,6 +131,23 @@ class Demo:
         self.say(f"it proved that it has its key: certificate {made.serial.hex()[:16]} under policy {made.policy}")
         return done.device
 
+    def _own_keys(self, home: Home, boards: list[EmulatedBoard]) -> None:
+        self.say("each board makes a signing key of its own (LMS, 32 leaves), simulated faster than real time")
+        with ThreadPoolExecutor(len(boards)) as pool, _stopped_on_error(boards):
+            for made in pool.map(lambda board: self._own_key(home, board), boards):
+                assert isinstance(made, Certificate)
+                self.say(f"certificate {made.serial.hex()[:16]} holds {made.name}'s own key, which signed for it")
+
+    def _own_key(self, home: Home, board: EmulatedBoard) -> object:
+        assert isinstance(board, AvrBoard)
+        board.full_speed()
+        with Cable(board.port, BoardRegistry(home.path)) as cable:
+            cable.make_key(lambda step: self.detail(f"{board.port}: {step.done} of {step.total} leaves"))
+            cable.prove()
+            cable.note()
+        board.real_time()
+        return register_board(home, cable.board, int(time.time()))
+
     # The site
 
     def _home(self, stack: ExitStack) -> Home:
@@ -161,7 +182,9 @@ class Demo:
         finally:
             gateway.stop()
 
-    def _record(self, bridge: Bridge, gateway: Gateway, until: Callable[[], bool] | None) -> None:
+    def _record(
+        self, home: Home, bridge: Bridge, gateway: Gateway, devices: list[bytes], until: Callable[[], bool] | None
+    ) -> None:
         self.say(
             f"recording {CHANNEL} at {RATE_HZ:.0f} readings/s, a Qblock every {self.interval_s:g} s, "
             + (f"until there are {self.qblocks}" if until is None else "until Ctrl-C")
@@ -176,6 +199,10 @@ class Demo:
         self._wait(bridge, gateway, lambda _, log: enough(log), "no new Qblock")
         bridge.set_rates({"*": {CHANNEL: 0}})
         self._wait(bridge, gateway, lambda site, _: _all_on_disk(site), "a board keeps readings")
+        self.say("each board signs its whole chain itself")
+        for device in devices:
+            signing.request(home.path, device, "sign")
+        self._wait(bridge, gateway, lambda *_: _signers(home) == set(devices), "no board signs")
         if not bridge.drain():
             raise QcotError(STALLED, "the gateway did not take all transactions")
 
@@ -229,6 +256,7 @@ class Demo:
         return (
             self.verified is not None
             and self.verified.holds
+            and len(self.verified.boards) == self.boards
             and self.evidence is not None
             and self.evidence.holds
             and all(each.identical and not each.told_lost and each.sampled for each in self.accounts)
@@ -249,6 +277,7 @@ class Demo:
             "qblocks": self.verified.counts.qblocks if self.verified else 0,
             "ledger_verified": self.verified is not None and self.verified.holds,
             "certified": self.chain,
+            "signed_by_boards": sum(each.checkpoints for each in self.verified.boards) if self.verified else 0,
             "evidence_verified": self.evidence is not None and self.evidence.holds,
             "tampering_detected": all(each.finding for each in self.caught),
             "tampering": [asdict(each) for each in self.caught],
@@ -268,6 +297,12 @@ def _stopped_on_error(boards: list[EmulatedBoard]) -> Iterator[None]:
         for board in boards:
             board.unplug()
         raise
+
+
+def _signers(home: Home) -> set[bytes]:
+    """The boards whose own signature is in the ledger."""
+    with Reader.open(home.ledger) as ledger:
+        return {each.device for each in ledger.signed_by_boards()}
 
 
 def _all_on_disk(site: BridgeView) -> bool:
