@@ -39,7 +39,8 @@ def demo(
 ) -> None:
     """Flash, enrol and record simulated Unos, verify the ledger, then tamper with copies of it.
 
-    Two Unos in simavr, flashed through their bootloader, with pulse recordings that a real Arduino took on A0.
+    Two Unos in simavr, flashed through their bootloader, with pulse recordings that a real Arduino took on A0. Each makes
+    a post-quantum signing key of its own, and signs its chain with it.
 
     Example: `qcot demo --qblocks 10 --report demo.json`
     """
@@ -167,6 +168,11 @@ def _tell(demo: Demo) -> None:
         f"ledger: {counts.readings:,} readings, {counts.transactions:,} transactions, {counts.qblocks} Qblocks: "
         + ("[green]verified[/]" if verified.holds else f"[bold red]{verified.failure}[/]")
     )
+    for board in verified.boards:
+        out.print(
+            f"board {board.device.hex()} itself signed all before reading {board.seq} of boot {board.epoch}: "
+            "[green]verified[/] (LMS)"
+        )
     for caught in demo.caught:
         verdict = f"[green]caught[/] as {caught.finding}" if caught.finding else "[bold red]not noticed[/]"
         out.print(f"tampered with {caught.what}: {verdict}", soft_wrap=not out.is_terminal)
