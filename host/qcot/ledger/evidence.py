@@ -22,8 +22,8 @@ MEMBERS = (
     "format", "transaction", "place", "proof", "qblock", "certificates", "root", "anchor"
 )  # fmt: skip
 """What the keys 1 to 8 of the map stand for; where the board itself signed for the reading, 9 is that."""
-MAX_RECORDS = 4096
-"""Readings between the one that is meant and the checkpoint that covers it."""
+MAX_RECORDS = 220_000
+"""Readings between the one that is meant and the checkpoint that covers it: what the file has room for."""
 
 
 _KEYS, _SIGNED = list(range(1, len(MEMBERS) + 1)), len(MEMBERS) + 1

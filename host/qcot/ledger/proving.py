@@ -26,7 +26,7 @@ from qcot.ledger.reader import Reader
 from qcot.ledger.rules import message_in
 from qcot.ledger.signed import is_signed
 from qcot.ledger.stored import StoredRun, StoredSigned
-from qcot.ledger.transactions import CheckpointEntry, FrameEntry
+from qcot.ledger.transactions import CheckpointEntry, FrameEntry, Transaction
 from qcot.ledger.trust import Trust
 from qcot.link.messages import Readings
 
@@ -38,7 +38,7 @@ def for_reading(ledger: Reader, trust: Trust, device: bytes, epoch: int, seq: in
     """Evidence for reading ``seq`` of ``device`` in ``epoch``.
 
     The board's own signature over it comes along where the file stays below :data:`CHEAP` with it, or, with ``signed``,
-    in any case: then `no-such-checkpoint` is raised where there is none, or none within 4,096 readings.
+    in any case: then `no-such-checkpoint` is raised where there is none, or none within 220,000 readings.
 
     Raises `no-such-reading`, `not-closed-yet` where no checkpoint covers it, `quorum-missing` where too few have
     cosigned one, `certificate-unknown` or `index-differs`.
@@ -47,7 +47,7 @@ def for_reading(ledger: Reader, trust: Trust, device: bytes, epoch: int, seq: in
         run = ledger.find_reading(device, epoch, seq)
         if run is None:
             raise QcotError(NO_SUCH_READING, f"no reading {seq} of device {device.hex()} in epoch {epoch}")
-        _require_run(ledger, run)
+        _require_run(run, _transaction(ledger, run.leaf))
         place = Place(run.entry, seq - run.first, run.link_before)
         found = _signature_over(ledger, run)
         if found is not None:
@@ -122,16 +122,26 @@ def log_key(register: Register, given: Checkpoint) -> VerifierKey:
     return VerifierKey(given.origin, gateway.key)
 
 
-def _require_run(ledger: Reader, run: StoredRun) -> Readings:
-    """What is said there; raises `index-differs` unless the readings are where the table has them."""
+def _require_run(run: StoredRun, transaction: Transaction) -> Readings:
+    """What ``transaction``, at its leaf, says there; raises `index-differs` unless these are the readings.
+
+    None shall stand for another.
+    """
     with suppress(LookupError):
-        entry = transactions.parse(ledger.leaf(run.leaf)).entries[run.entry]
+        entry = transaction.entries[run.entry]
         if isinstance(entry, FrameEntry) and isinstance(message := message_in(entry), Readings):
             found = (entry.device, entry.epoch, message.first, message.count)
             if found == (run.device, run.epoch, run.first, run.count):
                 return message
     reason = f"readings {run.first} to {run.first + run.count - 1} of {run.device.hex()} are not at leaf {run.leaf}"
     raise QcotError(INDEX_DIFFERS, reason)
+
+
+def _transaction(ledger: Reader, leaf: int) -> Transaction:
+    try:
+        return transactions.parse(ledger.leaf(leaf))
+    except LookupError as error:
+        raise QcotError(INDEX_DIFFERS, f"there is no leaf {leaf}") from error
 
 
 def _checkpoint_at(ledger: Reader, found: StoredSigned) -> CheckpointEntry:
@@ -149,12 +159,15 @@ def _signature_over(ledger: Reader, run: StoredRun) -> tuple[CheckpointEntry, by
     found = ledger.signed_after(run.device, run.epoch, end - 1)
     if found is None or found.seq - end > MAX_RECORDS:
         return None
-    records = []
+    records: list[bytes] = []
+    leaf, transaction = run.leaf, _transaction(ledger, run.leaf)
     while end < found.seq:
         between = ledger.find_reading(run.device, run.epoch, end)
         if between is None:
             raise QcotError(INDEX_DIFFERS, f"reading {end} of {run.device.hex()} is missing before what it signed")
-        message = _require_run(ledger, between)
+        if between.leaf != leaf:
+            leaf, transaction = between.leaf, _transaction(ledger, between.leaf)
+        message = _require_run(between, transaction)
         records.append(message.records)
         end = message.end
     return _checkpoint_at(ledger, found), b"".join(records)

@@ -14,9 +14,10 @@ from qcot.errors import QcotError
 from qcot.gateway import Gateway
 from qcot.gateway.inbox import Inbox, Message
 from qcot.gateway.limits import MAX_DEVICES, Bucket, Limiter, Limits, Rate
+from qcot.ledger.ahead import TRANSACTION_FIRST_BYTE
 from qcot.ledger.reader import Reader
 from qcot.ledger.receipts import Status
-from qcot.ledger.verify import TRANSACTION_FIRST_BYTE, verify
+from qcot.ledger.verify import verify
 from small_disk import fill
 from trust_site import FROM, Authority, root_of
 

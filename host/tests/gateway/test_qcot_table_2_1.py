@@ -25,11 +25,12 @@ from qcot.errors import QcotError
 from qcot.gateway import Gateway
 from qcot.gateway.limits import Limits, Rate
 from qcot.ledger import transactions
+from qcot.ledger.ahead import TRANSACTION_FIRST_BYTE
 from qcot.ledger.reader import Reader
 from qcot.ledger.receipts import Status
 from qcot.ledger.transactions import FrameEntry, StatementEntry
 from qcot.ledger.trust import Trust
-from qcot.ledger.verify import TRANSACTION_FIRST_BYTE, verify
+from qcot.ledger.verify import verify
 from qcot.link import frames, messages
 from qcot.mqtt import MqttLink, all_bridges, channel_topic
 from qcot.records import statements
