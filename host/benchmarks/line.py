@@ -39,8 +39,9 @@ class Line:
         """Have ``channel`` sampled at ``rate`` mHz."""
         while self._session.device is None:
             self.serve(0.05)
+        answers = self._answers
         self._session.configure(channel, rate)
-        while not self._answers:
+        while self._answers == answers:
             self.serve(0.05)
 
     def lost(self) -> int:

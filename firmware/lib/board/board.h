@@ -20,7 +20,7 @@ class Board {
 public:
     Board() : outbox_(ring_) {}
 
-    void begin();
+    __attribute__((noinline)) void begin();
 
     // Does one piece of work, at most some milliseconds of it. Returns how many milliseconds there is nothing to do.
     uint16_t poll();
@@ -34,10 +34,12 @@ private:
     struct Command;
     struct ReadingsBody;
 
-    void hash_image();
+    // Not inlined: what they put on the stack would lie there, in main's frame, while anything else runs.
+    __attribute__((noinline)) void hash_image();
+    __attribute__((noinline)) bool transmit(uint32_t now);
+    __attribute__((noinline)) bool send_signature(bool make_way);
     void listen();
     void receive();
-    bool transmit(uint32_t now);
     uint16_t patience(uint32_t now) const;
     void show(uint32_t now);
 
@@ -72,7 +74,6 @@ private:
     void result(Code code, uint8_t detail = 0);
     void answer(uint32_t counter, Code code, uint8_t detail = 0);
     uint32_t asker() const;
-    bool send_signature(bool make_way);
     bool answer_late();
     void send_readings(uint8_t index, uint32_t now);
     void send_status(uint32_t now);

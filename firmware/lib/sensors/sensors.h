@@ -12,7 +12,7 @@ public:
 
     // Takes one step of one measurement if one is due, at most about a millisecond, and hands what is ready to
     // hal::sampled. True if it did.
-    bool poll(uint32_t now);
+    __attribute__((noinline)) bool poll(uint32_t now);
 
     // Milliseconds until a step is due, `most` at most.
     uint16_t patience(uint32_t now, uint16_t most) const;

@@ -32,7 +32,7 @@ public:
     void root(uint8_t out[lms::kN]) const;
 
     // Does one step of what there is to do; false if there is nothing.
-    bool step();
+    __attribute__((noinline)) bool step();
 
     // A refusal, or ok.
     Code gather();

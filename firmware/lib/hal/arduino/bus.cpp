@@ -7,6 +7,7 @@
 #include <avr/io.h>
 #include <util/delay.h>
 
+#include "hal/arduino/power.h"
 #include "hal/critical.h"
 
 // The pins that a board labels SDA and SCL; 1-wire on D4; pulses on D2, which is the Leonardo's SDA: there on D7.
@@ -114,6 +115,7 @@ int16_t converse(uint8_t first, uint8_t* bytes, uint8_t size) {
 }
 
 int16_t transfer(uint8_t first, uint8_t* bytes, uint8_t size) {
+    power(PRTWI, true);
     QCOT_I2C_PORT |= kSda | kScl;  // pull-ups; a module brings its own
     TWSR = 0;
     TWBR = F_CPU / 100000 / 2 - 8;
@@ -125,6 +127,7 @@ int16_t transfer(uint8_t first, uint8_t* bytes, uint8_t size) {
         }
     }
     TWCR = 0;  // the pins are the port's again
+    power(PRTWI, false);
     if (outcome == kHeld) free_bus();
     QCOT_I2C_PORT &= uint8_t(~(kSda | kScl));
     return outcome;
@@ -197,9 +200,11 @@ void pulses_use(bool on) {
     constexpr uint8_t kDeadTime = 24;  // ticks of 4 us, less one
     const Critical guard;
     EIMSK &= uint8_t(~kPulseInt);
+    power(PRTIM0, true);
     TCCR0B = 0;
     if (!on) {
         TIMSK0 = 0;
+        power(PRTIM0, false);
         QCOT_PULSE_PORT &= uint8_t(~kPulse);
         return;
     }

@@ -5,6 +5,7 @@
 #include <avr/io.h>
 #include <string.h>
 
+#include "hal/arduino/power.h"
 #include "hal/hal.h"
 
 namespace qcot {
@@ -80,6 +81,7 @@ bool part_write(uint32_t at, const void* from, uint8_t size) {
 // By what it does and not by its name, which each maker spells differently: it keeps two patterns, in bytes of their own
 // (a part with 16-bit addresses takes the last byte of an address for data), and at its size it begins anew.
 uint32_t part_begin() {
+    power(PRSPI, true);
     PORTB |= kSelect;
     DDRB |= kSelect | kMosi | kSck;
     SPSR = 1 << SPI2X;  // 8 MHz

@@ -9,6 +9,7 @@
 #include <avr/wdt.h>
 #include <util/delay.h>
 
+#include "hal/arduino/power.h"
 #include "hal/arduino/sampler.h"
 #include "hal/arduino/uart.h"
 #include "hal/hal.h"
@@ -72,6 +73,7 @@ void* eeprom(uint16_t at) { return reinterpret_cast<void*>(at); }
 }  // namespace
 
 void begin(int, char**) {
+    power_begin();
     QCOT_LED_DDR |= 1 << kLed;
     QCOT_ERASE_PORT |= 1 << kErase;
 #ifdef __AVR_ATmega32U4__

@@ -264,6 +264,10 @@ uint32_t millis() {
 void sample_every(uint8_t channel, uint32_t rate) {
     const Ticks period = Ticks(period_of(rate));
     const Critical guard;
+#ifdef __AVR_ATmega328P__
+    // The digital side of a pin between the levels draws current; A6 and A7 of a Nano have none.
+    if (channel < 6) DIDR0 = uint8_t(period ? DIDR0 | 1 << channel : DIDR0 & ~(1 << channel));
+#endif
     Slot& slot = slots[channel];
     slot.period = period;
     slot.left = Ticks(period + Ticks(int16_t(TCNT1 - scheduled)));

@@ -77,6 +77,7 @@ int16_t noise() {
 void noise_end() {
     set_watchdog(1 << WDE | WDTO_2S);
     QCOT_JITTER_B = 0;
+    QCOT_JITTER_PRR |= 1 << QCOT_JITTER_PRTIM;
     timeouts = 0;
 }
 
