@@ -64,7 +64,7 @@ def after(life: Life, fault: Fault, seed: int, image: bytes | None = None) -> Fi
         known, rng = life.host.known.copy(), Random(seed)
         known.leaks.silence()
         fault.make(fork, rng, known.leaks.heard)
-        return examine(Host(fork, known, rng), fault, has_signer=False)
+        return examine(Host(fork, known, rng), fault)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -92,7 +92,7 @@ def test_an_eeprom_byte_that_takes_no_write_costs_no_epoch_and_mixes_no_settings
         fork.wear(at)
         host = Host(fork, life.host.known.copy(), Random(3))
         for _ in range(3):
-            examine(host, BY_NAME["worn-byte"], has_signer=False)
+            examine(host, BY_NAME["worn-byte"])
             fork.power_off()
             host.restart()
 
@@ -143,7 +143,7 @@ def test_the_sweep_sees_another_identity(life: Life) -> None:
         known = life.host.known.copy()
         known.offered = {bytes(8): bytes(32)}
         with pytest.raises(ViolationError) as caught:
-            examine(Host(fork, known, Random(8)), BY_NAME["cut"], has_signer=False)
+            examine(Host(fork, known, Random(8)), BY_NAME["cut"])
     assert caught.value.name == "wrong-identity"
 
 

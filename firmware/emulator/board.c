@@ -4,6 +4,7 @@
 
 #include "avr_ioport.h"
 #include "fail.h"
+#include "flags.h"
 #include "image.h"
 
 enum {
@@ -257,6 +258,7 @@ void board_make(struct board *board, const char *mcu, struct board_files files, 
     if (model->usb) usb_attach(&board->usb, avr, &board->serial);
 
     avr->custom.data = board;
+    flags_attach(avr);
     board->core_reset = avr->reset;
     avr->reset = on_reset;
     avr_io_addr_t at = (avr_io_addr_t)AVR_DATA_TO_IO(board->eeprom->r_eecr);

@@ -33,7 +33,7 @@ class Findings:
     damage_told: int = 0
 
 
-def examine(host: Host, fault: Fault, has_signer: bool) -> Findings:
+def examine(host: Host, fault: Fault) -> Findings:
     """Boot, talk, measure, sign; raises ViolationError for what must not be."""
     found = Findings()
     known = host.known
@@ -44,8 +44,7 @@ def examine(host: Host, fault: Fault, has_signer: bool) -> Findings:
     host.opened()
     _settings(host, hello, fault)
     _measures(host, hello, fault)
-    if has_signer:
-        _signs(host, fault, found)
+    _signs(host, fault, found)
     return found
 
 

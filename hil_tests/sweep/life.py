@@ -87,11 +87,6 @@ class Plan:
     cuts: int
     only: int | None = None
 
-    @property
-    def has_signer(self) -> bool:
-        """Whether a key is made in it: the full tree would take half an hour of the board."""
-        return self.env.endswith("_h5")
-
 
 class Life:
     """A board from its first boot on."""
@@ -106,12 +101,16 @@ class Life:
         self._lot = Lot(Random(f"cuts {plan.seed}"), self._cut)
         self.host = Host(board, Known(), self.rng, self._lot)
         self.channels = 0
+        self.leaves = 0
 
     def live(self, cuts: int) -> Account:
         """All stages, and the later ones again until so many forks were cut."""
-        stages = [stage for stage in STAGES if self._plan.has_signer or not stage.signs]
-        shares = sum(stage.share for stage in stages)
-        for stage in stages:
+        first = [stage for stage in STAGES if not stage.signs]
+        shares = sum(stage.share for stage in STAGES)
+        for stage in first:
+            self._go(stage, cuts * stage.share // shares)
+        stages = [stage for stage in STAGES if not stage.signs or self.leaves <= MOST_LEAVES]
+        for stage in stages[len(first) :]:
             self._go(stage, cuts * stage.share // shares)
         again = [stage for stage in stages if stage.name in AGAIN]
         while self.account.cuts < cuts and (self._plan.only is None or self._index <= self._plan.only):
@@ -148,7 +147,7 @@ class Life:
             self.account.brown_outs += made if fault.name == "brown-out" else 0
             after = fork.eeprom()
             try:
-                found = examine(Host(fork, known, rng), fault, plan.has_signer)
+                found = examine(Host(fork, known, rng), fault)
                 self.account.signatures += found.signatures
                 self.account.keys += found.keys
                 self.account.damage_told += found.damage_told
@@ -172,6 +171,7 @@ class Life:
             raise ViolationError("enrol-refused", "a new board")
         self.host.opened()
         self.host.known.settings = self.host.settings(self.channels)
+        self.leaves = signing.parameters_told(signing.judge(self.host, may_be_damaged=False)).leaves
 
     def configure(self) -> None:
         """Some rates are changed and a channel is calibrated; one channel is sampled in any case."""
@@ -203,8 +203,7 @@ class Life:
         if settings not in (known.settings, known.wanted):
             raise ViolationError("settings-mixed", str(settings))
         known.settings, known.wanted = settings, None
-        if self._plan.has_signer:
-            signing.judge(self.host, may_be_damaged=False)
+        signing.judge(self.host, may_be_damaged=False)
 
     def generate(self) -> None:
         """The board makes its key."""
@@ -220,16 +219,17 @@ class Life:
 
 
 STAGES = (
-    Stage("first boot", 8, 7_000_000, 6, Life.first_boot),
+    Stage("first boot", 8, 9_000_000, 6, Life.first_boot),
     Stage("enrolment", 18, 5_200_000, 43, Life.enrol),
     Stage("configuration", 16, 2_500_000, 28, Life.configure),
     Stage("readings", 6, 6_600_000, 0, Life.measure),
-    Stage("boot", 10, 10_000_000, 5, Life.reboot),
-    Stage("key generation", 16, 800_000_000, 1_500, Life.generate, signs=True),
-    Stage("signature", 8, 40_000_000, 20, Life.sign, signs=True),
-    Stage("boot with a key", 8, 10_000_000, 5, Life.reboot, signs=True),
-    Stage("signature again", 10, 40_000_000, 20, Life.sign, signs=True),
+    Stage("boot", 10, 14_000_000, 5, Life.reboot),
+    Stage("key generation", 16, 830_000_000, 900, Life.generate, signs=True),
+    Stage("signature", 10, 35_000_000, 6, Life.sign, signs=True),
+    Stage("boot with a key", 8, 14_000_000, 5, Life.reboot, signs=True),
+    Stage("signature again", 10, 36_000_000, 6, Life.sign, signs=True),
 )
+MOST_LEAVES = 32  # of a tree that is made in a life: the largest takes half an hour of the board
 AGAIN = frozenset({"configuration", "boot", "signature", "signature again"})
 
 

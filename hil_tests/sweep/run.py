@@ -18,7 +18,7 @@ from qcot.boards.emulator import build_emulator
 
 from sweep.life import Account, Broken, Plan, live
 
-ENV = "uno"
+ENV = "uno_h5"
 CUTS_A_LIFE = 400
 LIVES_A_SEED = 10_000
 

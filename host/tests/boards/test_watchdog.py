@@ -27,7 +27,7 @@ def test_a_main_loop_that_hangs_is_reset_within_seconds_and_says_hello_in_a_new_
     )
     flags = ["-mmcu=atmega328p", "-DF_CPU=16000000UL", "-std=gnu++14", "-Os", "-flto", "-fno-exceptions"]
     flags += ["-fno-threadsafe-statics", f"-I{firmware / 'lib'}"]
-    sources = [str(path) for path in (firmware / "lib").rglob("*.cpp")]
+    sources = [str(path) for kind in ("*.cpp", "*.S") for path in (firmware / "lib").rglob(kind)]
     subprocess.run(["avr-g++", *flags, str(program), *sources, "-o", str(elf)], check=True)
 
     board = start(elf=elf, dtr=False)
