@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from functools import cache
 
 import pyhsslms.pyhsslms as library
 from qcot.link.messages import AnyMessage, Code
@@ -24,6 +25,13 @@ LMS, OTS = library.lms_sha256_m24_h5, library.lmots_sha256_n24_w4
 LEAVES, HEIGHT, N, CHAINS = 32, 5, 24, 51
 
 
+@cache
+def _key(generation: int) -> library.LmsPrivateKey:
+    """Made once in a process: it takes a tenth of a second."""
+    seed = hashlib.sha256(struct.pack("<H", generation)).digest()
+    return library.LmsPrivateKey(LMS, OTS, SEED=seed[:N], I=seed[N:] + bytes(8))
+
+
 class SignerPeer:
     """``answer`` gives what a board says to a command: messages, or a code for RESULT."""
 
@@ -42,8 +50,7 @@ class SignerPeer:
     def _begin(self) -> None:
         self.generation += 1
         self.phase, self.next, self.signed = Phase.GENERATING, 0, []
-        seed = hashlib.sha256(struct.pack("<H", self.generation)).digest()
-        self.key = library.LmsPrivateKey(LMS, OTS, SEED=seed[:N], I=seed[N:] + bytes(8))
+        self.key = _key(self.generation)
 
     def leaf(self, index: int) -> bytes:
         """RFC 8554 section 5.3."""
@@ -107,6 +114,7 @@ class SignerPeer:
         if self.next == LEAVES:
             self.phase = Phase.EXHAUSTED
         message = b"qcot/checkpoint/v1" + device + struct.pack("<II", epoch, seq) + link
+        self.key.ots_priv[leaf]._signatures_remaining = 1  # the key is that of other boards, too
         one_time = self.key.ots_priv[leaf].sign(message)
         said: list[AnyMessage] = [Checkpoint(leaf, epoch, seq, link, one_time[4 : 4 + N])]
         values = one_time[4 + N :]

@@ -153,6 +153,10 @@ class BoardPort:
         """A person wants the board to ``sign`` its chain or to ``generate`` a key; gives whether it can hear that."""
         return self._serial is not None and self._signer.asked(what)
 
+    def recheck(self) -> None:
+        """See whether the board's own key is certified by now."""
+        self._signer.recheck()
+
     def acknowledge(self, position: Resume, now: float) -> None:
         """All before ``position`` is on disk."""
         self._session.acknowledge(position.epoch, position.seq)

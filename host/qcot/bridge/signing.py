@@ -50,6 +50,9 @@ class Asked(Protocol):
     def asked(self, what: str) -> bool:
         """As :meth:`PortSigner.asked`."""
 
+    def recheck(self) -> None:
+        """As :meth:`PortSigner.recheck`."""
+
 
 P = TypeVar("P", bound=Asked)
 
@@ -77,6 +80,8 @@ class SigningDesk:
 
     def look(self, owners: Mapping[bytes, P]) -> Iterator[P]:
         """Hand requests to the ports that serve their boards; gives those that have something to do now."""
+        for each in owners.values():
+            each.recheck()
         place = folder(self.home)
         for file in sorted(place.iterdir()) if place.is_dir() else ():
             if _REQUEST.fullmatch(file.name):
@@ -133,6 +138,11 @@ class PortSigner:
             self._since = 0
             if self._is_certified():
                 self._driver.want_signature()
+
+    def recheck(self) -> None:
+        """See whether a key that lacks a certificate has one by now."""
+        if self._driver is not None and self._driver.ready and not self._certified:
+            self._is_certified()
 
     def asked(self, what: str) -> bool:
         """A person wants it to ``sign`` or ``generate``; gives whether it heard."""

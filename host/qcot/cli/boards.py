@@ -148,7 +148,7 @@ def flash(
 
     Identity, boot counter, settings and signing key stay as they are; if the power fails meanwhile, run it again.
 
-    Examples: `qcot flash`, `qcot flash uno --port /dev/ttyACM0`
+    Example: `qcot flash`, `qcot flash uno --port /dev/ttyACM0`
     """
     if env is not None:
         target_of(env)

@@ -54,7 +54,7 @@ def generate(
 ) -> None:
     """Have the board on PORT make a key of its own, keep the tree's leaves here, and certify the board for it.
 
-    It takes an Uno some 25 minutes (1,024 leaves), in which it measures on; what it has no room for is lost and told in
+    It takes an Uno some 20 minutes (1,024 leaves), in which it measures on; what it has no room for is lost and told in
     its chain, so with a bridge that runs give the board's id, or --begin it here and start the bridge. Stopped, it goes
     on where it was. A key that is used up is followed by a new one, for which the certificate is renewed.
 

@@ -97,6 +97,7 @@ def test_a_certified_board_signs_every_so_many_readings_and_the_ledger_takes_it(
         assert holds(site.peer.device, state.public, proof)
         assert entry.link == site.peer.links[entry.seq]
     assert site.peer.signer.signed == [0, 1, 2]
+    until(lambda: view_of(bridge).signer.words == "29 signatures left", "the view")
     assert bridge.snapshot().refused == 0
 
 
