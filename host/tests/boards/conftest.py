@@ -15,7 +15,7 @@ def sketches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The test program for each AVR board, by environment."""
     folder = tmp_path_factory.mktemp("sketch")
     made = {}
-    for env in ("uno", "megaatmega2560"):
+    for env in ("uno", "nano_old", "megaatmega2560"):
         made[env] = folder / f"{env}.elf"
         flags = ["-DF_CPU=16000000L", "-std=gnu++14", "-Os", "-Wall", "-Wextra", "-Werror"]
         subprocess.run(["avr-g++", f"-mmcu={TARGETS[env].mcu}", *flags, str(SKETCH), "-o", str(made[env])], check=True)

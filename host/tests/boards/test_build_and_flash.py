@@ -56,7 +56,7 @@ def write_program(project: Path, text: str) -> None:
     (project / "firmware" / "src" / "main.cpp").write_text(text)
 
 
-@pytest.mark.parametrize("env", ["uno", "megaatmega2560"])
+@pytest.mark.parametrize("env", ["uno", "nano_old", "megaatmega2560"])
 def test_a_blank_board_is_flashed_through_its_bootloader(
     project: Path, start: StartBoard, tmp_path: Path, env: str
 ) -> None:
