@@ -23,10 +23,10 @@ uint32_t cycles_of_step() {
     return low + (TIFR1 & 1 << TOV1 ? 65536 : 0);
 }
 
-void tell(const char* name, uint32_t cycles) {
+void tell(const char* name, uint32_t figure) {
     put_text(name);
-    put_text(PSTR(" cycles "));
-    put_number(cycles);
+    put(' ');
+    put_number(figure);
     put('\n');
 }
 
@@ -68,5 +68,6 @@ int main() {
         signer.forget();
     }
     tell(PSTR("signature"), total / kSignatures);
+    tell(PSTR("ram"), sizeof(Signer));
     end(0);
 }
