@@ -42,7 +42,7 @@ SIMULATED = {"cuts_power", "reads_signal", "erases"}
 AVR = SIMULATED | {"has_bootloader", "resets_on_open", "resets_in_place", "small_ring", "shows_led", "steps"}
 HAS = {
     "native": SIMULATED | {"keeps_running"},
-    "leonardo": SIMULATED | {"resets_in_place", "small_ring", "shows_led", "keeps_running", "own_usb"},
+    "leonardo": SIMULATED | {"resets_in_place", "small_ring", "shows_led", "own_usb"},
     "uno": AVR | {"reads_chip", "takes_fram"},
     **dict.fromkeys(("nano", "nano_old"), AVR | {"reads_chip"}),
     "uno_fram": (AVR - {"small_ring"}) | {"reads_chip", "takes_fram"},
