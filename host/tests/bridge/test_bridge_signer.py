@@ -5,15 +5,17 @@ import os
 import pyhsslms.pyhsslms as library
 import pytest
 from board_peer import Board
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from qcot.boards.nodes import KeyName, NodeStore
-from qcot.bridge.making import KeyReady, Progress, Signed, Told
+from qcot.bridge.making import KeyReady, Making, Progress, Signed, Told
 from qcot.bridge.signer import SignerDriver
-from qcot.crypto.lms import checkpoint_message
+from qcot.crypto.lms import Tree, checkpoint_message, parameters_of
 from qcot.link.events import Event, Resume, SawHello, SessionOpened, TookReadings, Trouble
 from qcot.link.frames import FrameDecoder
 from qcot.link.messages import Code
 from qcot.link.session import Session
-from qcot.link.signer import Leaf, Phase, Sign, Signature, WantLeaf
+from qcot.link.signer import Checkpoint, Leaf, Phase, Sign, Signature, WantLeaf
 from signer_peer import LEAVES, SignerPeer
 
 DEVICE = bytes.fromhex("0102030405060708")
@@ -315,3 +317,17 @@ def test_a_damaged_key_and_a_missing_one_are_told_by_name(tmp_path):
 
 def test_a_trouble_that_is_not_the_signer_s_is_none_of_its_business(ready):
     assert ready.driver.take(Trouble(None, "something else"), 0.0) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 7), st.binary(min_size=1, max_size=40)), max_size=14))
+@settings(max_examples=60, deadline=None)
+def test_no_parts_but_the_board_s_own_make_a_signature(parts):
+    signer = SignerPeer(Phase.READY)
+    parameters = parameters_of(0x0A, 0x07)
+    tree = Tree(parameters, signer.key.I, [signer.leaf(index) for index in range(LEAVES)])
+    making = Making(Checkpoint(0, 1, 2, bytes(32), bytes(24)), parameters)
+    for first, count, seed in parts:
+        making.take(Signature(0, first, (seed * 200)[: 24 * count]))
+    assert len(making.values) <= parameters.chains * 24 or making.broken
+    if making.ended and not making.broken:
+        assert making.proof(DEVICE, signer.public, tree) is None
