@@ -39,8 +39,8 @@ def demo(
 ) -> None:
     """Flash, enrol and record simulated Unos, verify the ledger, then tamper with copies of it.
 
-    Two Unos in simavr, flashed through their bootloader, with pulse recordings that a real Arduino took on A0. Each makes
-    a post-quantum signing key of its own, and signs its chain with it.
+    Two Unos in simavr, flashed through their bootloader, with pulse recordings that a real Arduino took on A0. Each
+    makes a post-quantum signing key of its own, and signs its chain with it.
 
     Example: `qcot demo --qblocks 10 --report demo.json`
     """
