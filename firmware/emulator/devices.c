@@ -13,6 +13,7 @@ const struct device DEVICES[] = {
     {"ds18b20", "SIXTEENTHS  1-wire on D4: of a degree; or " PARTS_SCRIPT_USAGE, ds18b20_attach},
     {"pulses", "HZ,COUNT,GLITCHES  on D2, GLITCHES after each", pulses_attach},
     {"fram", "[file:PATH][,size:BYTES][,takes:BYTES]  on SPI, CS on D10: an Uno's", fram_attach},
+    {"bh1750", "COUNTS  on I2C: of light; or file:CSV", bh1750_attach},
     {NULL, NULL, NULL},
 };
 

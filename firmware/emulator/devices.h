@@ -46,6 +46,7 @@ static inline bool is_mega(const avr_t *avr) { return !strcmp(avr->mmcu, "atmega
 void sht31_attach(const char *args, avr_t *avr);
 void ds18b20_attach(const char *args, avr_t *avr);
 void pulses_attach(const char *args, avr_t *avr);
+void bh1750_attach(const char *args, avr_t *avr);
 void fram_attach(const char *args, avr_t *avr);
 
 #endif

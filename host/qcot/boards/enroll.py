@@ -119,11 +119,10 @@ class Dialogue:
             raise QcotError(UNPROVEN, "the board says that it has no identity")
         if not self._registry.has_key(hello.device):
             raise QcotError(ENROLLED_ELSEWHERE, f"board {hello.device.hex()} has an identity and its key is not here")
-        board = self._registry.board(hello.device)
-        known = board is not None
-        if board is None:
-            self._progress(f"{hello.model} {hello.device.hex()}: asking what it measures")
-            board = self.describe(hello)
+        before = self._registry.board(hello.device)
+        self._progress(f"{hello.model} {hello.device.hex()}: asking what it measures")
+        board = self.describe(hello)
+        if board != before:
             self._registry.record(board)
         if rates:
             self._progress(f"{hello.model} {hello.device.hex()}: setting its rates")
@@ -131,7 +130,7 @@ class Dialogue:
         if self._registry.proof(hello.device) is None:
             self._progress(f"{hello.model} {hello.device.hex()}: asking again for proof that it has its key")
             self._prove(hello)
-        return Enrolment(board, fresh and not known)
+        return Enrolment(board, fresh and before is None)
 
     def hello(self) -> Hello:
         """The next HELLO; raises `identity-damaged` where the board says so."""

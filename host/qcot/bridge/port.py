@@ -19,6 +19,7 @@ from qcot.bridge.problems import (
     DUPLICATE,
     HELD_BACK,
     IMAGE_CHANGED,
+    SENSOR_FAILED,
     UNENROLLED,
     UNKNOWN_BOARD,
 )
@@ -28,7 +29,7 @@ from qcot.bridge.store import Store
 from qcot.crypto.problems import KEY_FILE_MISSING
 from qcot.errors import Problem, QcotError
 from qcot.link import keys
-from qcot.link.chain import LOST
+from qcot.link.chain import FAULT, LOST
 from qcot.link.events import (
     Event,
     Resume,
@@ -343,11 +344,22 @@ class BoardPort:
         self._signer.took(readings.count)
         if LOST in readings.records[4::9]:
             self._lost += sum(each.value for each in readings.readings() if each.is_loss)
+        if FAULT in readings.records[4::9]:
+            self._tell_faults(readings)
         self._told_time(clock.sent_ms(readings.records))
         device, clocks = self._board.device, self._hub.clocks
         said = clocks.of_frame(device, position.epoch, readings.records, self._hub.wall())
         self._hub.intake.take(device, raw, readings.count, position, said)
         self._seen()
+
+    def _tell_faults(self, readings: Readings) -> None:
+        """Of each channel, the last measurement that failed."""
+        assert self._board is not None
+        names = dict(enumerate(each.name for each in self._board.channels))
+        for failed in {each.failed_channel: each for each in readings.readings() if each.is_fault}.values():
+            why = "unknown" if failed.fault is None else failed.fault.name.lower()
+            channel = names.get(failed.failed_channel, f"channel {failed.failed_channel}")
+            self._hub.trouble(f"{self.path} {channel}", SENSOR_FAILED, f"{self._board.device.hex()}: {why}")
 
     def _told_time(self, board_ms: int) -> None:
         device, epoch = self._session.device, self._session.epoch

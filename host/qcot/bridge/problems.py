@@ -16,6 +16,9 @@ LINE_REFUSED = Problem(
 )
 IMAGE_CHANGED = Problem("image-changed", "Nothing, if you flashed the board; else find out who did.")
 BAD_CHANNEL = Problem("unknown-channel", "Correct the channel's name in the rates of qcot.toml.")
+SENSOR_FAILED = Problem(
+    "sensor-failed", "Check the sensor, its wires, supply and pull-up; or set its channel's rate to 0."
+)
 HOST_CLOCK_STEPPED = Problem(
     "host-clock-stepped",
     "Nothing now: board times are fitted anew. Keep the host's clock with NTP, which does not jump.",

@@ -49,6 +49,9 @@ def reading(case: Case) -> str:
     told = _sampled(case, entry, message, found)
     if found.is_loss:
         return f"board {entry.device.hex()} told that it could not store {found.value} readings (seq {found.seq}){told}"
+    if found.is_fault:
+        why = "for a reason unknown here" if found.fault is None else f"({found.fault.name.lower()})"
+        return f"board {entry.device.hex()} told that channel {found.failed_channel} gave no value {why}{told}"
     return (
         f"board {entry.device.hex()} sampled the value {found.value} on channel {found.channel} as reading "
         f"{found.seq} of epoch {entry.epoch}{told}; the bridge had it at {when(entry.received)}"

@@ -187,7 +187,7 @@ def kill_at(moment, registry):
     elif moment == "identity given":
         registry.keep_proof = die
     elif moment == "proof kept":
-        enrolment._Dialogue._describe = die
+        enrolment.Dialogue.describe = die
     else:
         registry.record = die
 

@@ -10,6 +10,7 @@ from qcot.bridge import signing
 from qcot.crypto.lms import checkpoint_message
 from qcot.ledger.transactions import CheckpointEntry, FrameEntry
 from qcot.link import chain, frames, messages
+from qcot.link.chain import FAULT, Fault
 from qcot.link.frames import FrameDecoder, wire
 
 BOARDS = 4
@@ -123,3 +124,19 @@ def test_the_firmware_sends_what_the_decoder_of_this_side_encodes(boards, gatewa
     assert frames
     for raw in frames:
         assert [each.raw for each in FrameDecoder().feed(b"\0" + wire(raw))] == [raw]
+
+
+def test_a_sensor_that_fails_is_a_trouble_of_its_channel_and_its_faults_are_in_the_ledger(
+    home, gateway, mosquitto, running, tmp_path
+):
+    spec = "sht31=26214,29491,fault:crc@2"
+    with EmulatedBoard.start("native", state_dir=tmp_path / "board", devices=[spec]) as board:
+        device = home.enroll(board.port)
+        bridge = running(config(home, mosquitto, [board], rates={"*": {"sht31-t": 20.0}}))
+        until(lambda: bridge.snapshot().accepted_readings >= 4, "readings")
+        bridge.drain(20)
+    (trouble,) = [each for each in bridge.snapshot().troubles if each.name == "sensor-failed"]
+    assert trouble.where == f"{board.port} sht31-t"
+    assert trouble.reason == f"{device.hex()}: checksum"
+    number = 7  # of sht31-t, after six inputs and the supply
+    assert in_ledger(gateway, device)[:3] == [(number, 26214), (FAULT, Fault.CHECKSUM << 8 | number), (number, 26214)]

@@ -146,6 +146,19 @@ def test_a_loss_is_told_as_one(ledger, site):
     assert "could not store 12 readings" in checked.steps[STEPS.index("reading")].says
 
 
+def test_a_measurement_that_failed_is_told_as_one(ledger, site):
+    board = Board(3)
+    site.boards = [board]
+    site.append(ledger, [site.enrolment()])
+    records = chain.pack([chain.Reading(0, 77, chain.FAULT, chain.Fault.CHECKSUM << 8 | 9)])
+    entry = board.entry(messages.Readings(0, records, chain.extend(board.link, 0, records)))
+    site.append(ledger, [site.transaction(entry)])
+    site.close(ledger)
+    checked = report.check(proving.for_reading(ledger, site.trust, board.device, 1, 0).encode())
+    assert checked.holds
+    assert "channel 9 gave no value (checksum)" in checked.steps[STEPS.index("reading")].says
+
+
 def test_what_is_not_there_or_not_closed_yet_has_no_evidence(closed, site):
     def refused(call, *arguments) -> str:
         with pytest.raises(QcotError) as caught:
