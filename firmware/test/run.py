@@ -447,6 +447,23 @@ def mqtt_seeds() -> dict[str, bytes]:
     }
 
 
+def signer_seeds() -> dict[str, bytes]:
+    """Scripts of a key that begins to grow: readings, a reset, a cut and commands out of order on the way."""
+
+    def says(kind: int, body: bytes = b"") -> bytes:
+        return bytes([2, kind, len(body)]) + body
+
+    leaf = [says(0x49, bytes([index, 0, 0, 0])) for index in range(3)]
+    begun, cut, reset = says(0x48), bytes([7, 30]), bytes([6, 1])
+    early = says(0x4A, bytes(5 + 24)) + says(0x4B, bytes(4))
+    return {
+        "signer-leaves": begun + leaf[0] + bytes([4, 20]) + leaf[1] + says(0x47) + leaf[1] + leaf[2],
+        "signer-cut-in-a-leaf": begun + leaf[0] + cut + leaf[1] + reset + says(0x47) + leaf[1],
+        "signer-cut-in-a-key": cut + begun + reset + begun + leaf[0] + begun,
+        "signer-out-of-order": early + leaf[0] + begun + early + says(0x49, b"\xff" * 4),
+    }
+
+
 def write_seeds() -> int:
     """The decoder's seeds are streams; the board's are scripts (fuzz/board.cpp says how they read)."""
     for suite in FUZZERS:
@@ -474,6 +491,8 @@ def write_seeds() -> int:
             + bytes([3, 40, 4, 14, 5, 2])
         )
         (HERE / "fuzz" / "corpus" / "board" / v["name"]).write_bytes(script)
+    for name, script in signer_seeds().items():
+        (HERE / "fuzz" / "corpus" / "board" / name).write_bytes(start + script)
     for v in VECTORS["verdicts"]:
         if v["receiver"] == "board" and v["verdict"] in ("noise", "forged") and len(v["wire"]) < 400:
             (HERE / "fuzz" / "corpus" / "board" / v["name"]).write_bytes(start + line(bytes.fromhex(v["wire"])))

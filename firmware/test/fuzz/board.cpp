@@ -9,7 +9,8 @@
 //     6                 reset
 //     7 N               after N more bytes for the EEPROM the power fails
 //
-// Whatever comes, each READINGS frame under the session key must follow the chain, and no reading may be missing from it
+// Whatever comes, no leaf of one key is told in two CHECKPOINTs, no value of a signature comes before its CHECKPOINT or twice,
+// each READINGS frame under the session key must follow the chain, and no reading may be missing from it
 // but those that a LOST tells of.
 #include <stddef.h>
 #include <stdint.h>
@@ -58,11 +59,16 @@ struct World {
     Link link;
     uint32_t next;
     uint32_t taken;  // sampled in this boot
+    uint8_t identifier[lms::kIdentifierSize];  // of the key that SIGNER told last
+    uint32_t unused;  // leaves from here on have not signed under it
+    uint32_t leaf;    // of the signature under way
+    uint16_t value;   // the next one of it; kChains when there is none
 
     void boot() {
         board = &machine::boot();
         open = false;
         counter = next = taken = 0;
+        value = lms::kChains;
         drain();
     }
     void drain() {
@@ -120,6 +126,21 @@ struct World {
             next = read_u32(body + 47);
             memcpy(link, body + 55, kHashSize);
         }
+        if (Type(state.out[0]) == Type::signer && memcmp(identifier, body + 9, sizeof identifier) != 0) {
+            memcpy(identifier, body + 9, sizeof identifier);
+            unused = 0;
+        }
+        if (Type(state.out[0]) == Type::checkpoint) {
+            leaf = read_u32(body);
+            require(leaf >= unused && leaf < lms::kLeaves);
+            unused = leaf + 1;
+            value = 0;
+        }
+        if (Type(state.out[0]) == Type::signature) {
+            require(read_u32(body) == leaf && body[4] == value);
+            value = uint16_t(value + (state.out_size - kHeadSize - kSignatureHead - kMacSize - 2) / lms::kN);
+            require(value <= lms::kChains);
+        }
         if (Type(state.out[0]) != Type::readings) return;
         const uint8_t count = body[4];
         require(count >= 1 && count <= kMaxReadings);
@@ -139,6 +160,8 @@ World world;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     machine::reset();
+    memset(world.identifier, 0, sizeof world.identifier);
+    world.unused = 0;
     world.boot();
     Script script = {data, size};
     while (script.left) {
