@@ -33,9 +33,10 @@ IDENTITY, EPOCHS, SETTINGS = slice(0, 48), slice(48, 144), slice(144, 640)
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
+@pytest.mark.timeout(900)  # half a minute of a machine that has nothing else to do
 def test_200_power_cuts_lose_no_key_mix_no_settings_reuse_no_leaf_and_repeat_no_epoch(env: str) -> None:
     swept = ENV if env == "uno" else env
-    account = sweep(plans_of(CUTS.get(env, FEW_CUTS), 1, swept, build(swept).elf))
+    account = sweep(plans_of(CUTS.get(env, FEW_CUTS), 1, swept, build(swept).elf, prepared=True))
     assert account.broken == []
     assert account.cuts == CUTS.get(env, FEW_CUTS)
     assert account.torn > account.cuts / 8

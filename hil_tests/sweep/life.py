@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from prepared_key import identifier, prepared
 from qcot.boards.avr import AvrBoard
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.stepped import CLOCK_HZ, Step, SteppedBoard
@@ -21,7 +23,7 @@ from sweep import faults, signing
 from sweep.cuts import Lot
 from sweep.examine import INPUTS, ToldForGoodError, calibrate, configure, examine
 from sweep.host import Host
-from sweep.known import Known, ViolationError
+from sweep.known import Key, Known, ViolationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,17 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A life to be lived: all of it follows from ``seed``; ``only`` examines a single one of its forks."""
+    """A life to be lived: all of it follows from ``seed``; ``only`` examines a single one of its forks.
+
+    prepared: its key is laid into the EEPROM with the last leaves to be made: all take a minute of the board.
+    """
 
     env: str
     elf: Path
     seed: int
     cuts: int
     only: int | None = None
+    prepared: bool = False
 
 
 class Life:
@@ -110,6 +116,10 @@ class Life:
         for stage in first:
             self._go(stage, cuts * stage.share // shares)
         stages = [stage for stage in STAGES if not stage.signs or self.leaves <= MOST_LEAVES]
+        if self._plan.prepared:
+            stages = [
+                replace(stage, cycles=PREPARED_CYCLES) if stage.run is Life.generate else stage for stage in stages
+            ]
         for stage in stages[len(first) :]:
             self._go(stage, cuts * stage.share // shares)
         again = [stage for stage in stages if stage.name in AGAIN]
@@ -207,8 +217,28 @@ class Life:
 
     def generate(self) -> None:
         """The board makes its key."""
-        signing.generate(self.host)
+        if self._plan.prepared:
+            self._prepare()
+        else:
+            signing.generate(self.host)
         signing.fold(self.host, signing.judge(self.host, may_be_damaged=False))
+
+    def _prepare(self) -> None:
+        host = self.host
+        key = prepared(PREPARED_TREE, PREPARED_ONE_TIME)
+        host.board.power_off()
+        with tempfile.NamedTemporaryFile() as file:
+            image = Path(file.name)
+            image.write_bytes(host.board.eeprom())
+            key.write(image, PREPARED_LEAVES)
+            host.board.put_eeprom(0, image.read_bytes())
+        host.known.generating = True
+        host.known.key = Key(1, identifier(key.n))
+        host.known.leaves = dict(enumerate(key.levels[0][:PREPARED_LEAVES]))
+        host.board.power_on()
+        host.restart()
+        host.hello()
+        host.opened()
 
     def sign(self) -> None:
         """A checkpoint is signed, if there is a leaf left."""
@@ -229,6 +259,9 @@ STAGES = (
     Stage("boot with a key", 8, 14_000_000, 5, Life.reboot, signs=True),
     Stage("signature again", 10, 36_000_000, 6, Life.sign, signs=True),
 )
+PREPARED_TREE, PREPARED_ONE_TIME = 0x0A, 0x07  # what uno_h5 is built with
+PREPARED_LEAVES = 29
+PREPARED_CYCLES = 110_000_000
 MOST_LEAVES = 32  # of a tree that is made in a life: the largest takes half an hour of the board
 AGAIN = frozenset({"configuration", "boot", "signature", "signature again"})
 

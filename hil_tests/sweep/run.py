@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import sys
@@ -23,11 +24,11 @@ CUTS_A_LIFE = 400
 LIVES_A_SEED = 10_000
 
 
-def plans_of(cuts: int, seed: int, env: str, elf: Path) -> list[Plan]:
-    """The lives that so many cuts are shared among."""
-    lives = max(1, round(cuts / CUTS_A_LIFE))
+def plans_of(cuts: int, seed: int, env: str, elf: Path, *, prepared: bool = False, least: int = 1) -> list[Plan]:
+    """The lives that so many cuts are shared among, at ``least`` so many."""
+    lives = max(least, round(cuts / CUTS_A_LIFE))
     ends = [cuts * at // lives for at in range(lives + 1)]
-    return [Plan(env, elf, seed * LIVES_A_SEED + at, ends[at + 1] - ends[at]) for at in range(lives)]
+    return [Plan(env, elf, seed * LIVES_A_SEED + at, ends[at + 1] - ends[at], prepared=prepared) for at in range(lives)]
 
 
 def sweep(plans: list[Plan], workers: int = 1, progress: Callable[[int], None] = lambda _: None) -> Account:
@@ -36,8 +37,9 @@ def sweep(plans: list[Plan], workers: int = 1, progress: Callable[[int], None] =
     total, done = Account(), 0
     if workers == 1:
         for plan in plans:
-            total.add(_live(plan))
-            progress(total.cuts)
+            before = total.cuts
+            count = itertools.count(before + 1)
+            total.add(_live(plan, lambda count=count: progress(next(count))))  # type: ignore[misc]
         return total
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, context.Pool(workers) as pool:
@@ -71,15 +73,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="all that is drawn by lot follows from it")
     parser.add_argument("--workers", type=int, default=2, help="lives at a time")
     parser.add_argument("--env", default=ENV, help="environment of platformio.ini")
+    parser.add_argument(
+        "--prepared", action="store_true", help="lay most of each key into the EEPROM: lives are shorter"
+    )
     parser.add_argument("--elf", type=Path, help="a program other than that environment's")
     parser.add_argument("--json", type=Path, help="where the account goes too")
     parser.add_argument("--again", metavar="LIFE:CUTS:CUT", help="one cut of one life again, as a violation names it")
     chosen = parser.parse_args()
     elf = chosen.elf or build(chosen.env).elf
-    plans = plans_of(chosen.cuts, chosen.seed, chosen.env, elf)
+    plans = plans_of(chosen.cuts, chosen.seed, chosen.env, elf, prepared=chosen.prepared, least=chosen.workers)
     if chosen.again:
         life, cuts, cut = map(int, chosen.again.split(":"))
-        plans = [Plan(chosen.env, elf, life, cuts, cut)]
+        plans = [Plan(chosen.env, elf, life, cuts, cut, chosen.prepared)]
     begun = time.monotonic()
     account = sweep(plans, min(chosen.workers, len(plans)), _Progress(chosen.cuts))
     tell(account, time.monotonic() - begun)
