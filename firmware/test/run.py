@@ -460,6 +460,8 @@ def signer_seeds() -> dict[str, bytes]:
         "signer-leaves": begun + leaf[0] + bytes([4, 20]) + leaf[1] + says(0x47) + leaf[1] + leaf[2],
         "signer-cut-in-a-leaf": begun + leaf[0] + cut + leaf[1] + reset + says(0x47) + leaf[1],
         "signer-cut-in-a-key": cut + begun + reset + begun + leaf[0] + begun,
+        "signer-signs": b"\x08\x01\x09\x04\x1e\x09\x01\x09" + says(0x47) + reset + b"\x01\x09",
+        "signer-cut-in-a-reservation": b"\x08\x01\x07\x02\x09\x01\x09\x07\x04\x09\x01\x09",
         "signer-out-of-order": early + leaf[0] + begun + early + says(0x49, b"\xff" * 4),
     }
 

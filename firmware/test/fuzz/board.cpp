@@ -8,6 +8,8 @@
 //     5                 the host acknowledges what it has
 //     6                 reset
 //     7 N               after N more bytes for the EEPROM the power fails
+//     8                 reset, and the EEPROM holds a whole key (once: who restores an EEPROM can sign twice)
+//     9                 the host gives the next leaf's path and asks for a signature
 //
 // Whatever comes, no leaf of one key is told in two CHECKPOINTs, no value of a signature comes before its CHECKPOINT or twice,
 // each READINGS frame under the session key must follow the chain, and no reading may be missing from it
@@ -156,18 +158,71 @@ struct World {
 
 World world;
 
+// A key that is whole, and all its nodes; grown once.
+struct Grown {
+    uint8_t storage[machine::kStorageSize - 640];
+    uint8_t nodes[2 * lms::kLeaves][lms::kN];
+
+    Grown() {
+        machine::reset();
+        const uint8_t seed[lms::kN] = {42};
+        require(leaf_store::create(seed));
+        Signer signer;
+        signer.begin();
+        for (uint16_t leaf = 0; leaf < lms::kLeaves; ++leaf) {
+            require(signer.want_leaf(leaf) == Code::ok);
+            while (!signer.leaf()) require(signer.step());
+            memcpy(nodes[lms::kLeaves + leaf], signer.leaf(), lms::kN);
+            signer.said();
+        }
+        require(signer.phase() == Signer::Phase::ready);
+        lms::Prefix prefix = {};
+        memcpy(prefix.identifier, signer.identifier(), sizeof prefix.identifier);
+        lms::Stream stream;
+        for (uint16_t i = lms::kLeaves - 1; i; --i) {
+            uint8_t level = 0;
+            while (i << (level + 1) < lms::kLeaves) ++level;
+            memcpy(nodes[i], nodes[2 * i], lms::kN);
+            lms::parent_node(stream, prefix, uint16_t((2 * i << level) - lms::kLeaves), level, nodes[2 * i + 1], nodes[i]);
+        }
+        memcpy(storage, state.storage + 640, sizeof storage);
+    }
+};
+
+const Grown& grown() {
+    static const Grown once;
+    return once;
+}
+
+void sign_next() {
+    const leaf_store::Standing standing = leaf_store::load();
+    if (standing.phase != Signer::Phase::ready) return;
+    const uint16_t leaf = uint16_t(standing.progress - lms::kLeaves);
+    uint8_t message[5 + lms::kN];
+    Writer(message).u32(leaf);
+    world.sealed(Type::want_leaf, message, 4);
+    for (uint8_t level = 0; level < lms::kH; ++level) {
+        message[4] = level;
+        memcpy(message + 5, grown().nodes[((lms::kLeaves + leaf) >> level) ^ 1], lms::kN);
+        world.sealed(Type::path, message, sizeof message);
+    }
+    world.sealed(Type::sign, message, 4);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    grown();
+    bool planted = false;
     machine::reset();
     memset(world.identifier, 0, sizeof world.identifier);
     world.unused = 0;
     world.boot();
     Script script = {data, size};
     while (script.left) {
-        const uint8_t what = script.next();
-        uint8_t n = what == 1 || what == 5 || what == 6 ? uint8_t(0) : script.next();
-        switch (what & 7) {
+        const uint8_t what = script.next() % 10;
+        uint8_t n = what == 1 || what == 5 || what == 6 || what == 8 || what == 9 ? uint8_t(0) : script.next();
+        switch (what) {
             case 0: {
                 const uint8_t* const bytes = script.bytes(n);
                 world.feed(bytes, n);
@@ -200,6 +255,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             }
             case 6: world.boot(); break;
             case 7: state.writes_left = n; break;
+            case 8:
+                if (planted) break;
+                planted = true;
+                memcpy(state.storage + 640, grown().storage, sizeof grown().storage);
+                world.boot();
+                break;
+            case 9: sign_next(); break;
         }
         if (state.writes_left == 0) {
             state.writes_left = UINT16_MAX;
