@@ -101,6 +101,7 @@ def test_every_temperature_of_a_ds18b20_comes_once_while_an_input_is_sampled_in_
 
 
 @SIMULATED
+@pytest.mark.has_bootloader  # a board of its own time, which no other process delays
 @pytest.mark.devices("ds18b20=file:probe.csv")
 def test_the_time_of_a_reading_is_when_its_measurement_began(board, host):
     measure(host, "ds18b20")
