@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from qcot.cli.common import err, print_table
 
-from benchmarks import board, bridge, channel, end_to_end, evidence, gateway, ledger, qblock, qkd, records, sha256, walk
+from benchmarks import board, bridge, channel, end_to_end, evidence, gateway, ledger, qblock, qkd, records, sha256, signer, walk
 from benchmarks.figure import Figure, Measure, write
 
 
@@ -25,6 +25,7 @@ def bridge_figures() -> list[Figure]:
 PARTS: dict[str, Measure] = {
     "sha256": sha256.measure,
     "board": board.measure,
+    "signer": signer.measure,
     "bridge": bridge_figures,
     "gateway": gateway.measure,
     "ledger": ledger.measure,
