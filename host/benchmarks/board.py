@@ -22,9 +22,9 @@ FAST = {0: 200_000, 1: 200_000, 2: 21_000}
 """Rates in mHz of the inputs of the run that is to sustain 400 readings/s; the third meets the others at all phases."""
 LIMITS = {"uno": (28 * 1024, 1448)}
 
-# ATmega328P at 5 V, mA. Data sheet DS40002061, "DC Characteristics": 5.2 awake and 1.2 in idle sleep at 8 MHz, typical, with
-# all modules off; its table "Additional Current Consumption for the different I/O modules": USART0 0.100, Timer1 0.176, ADC
-# 0.295. All grow with the clock, which is twice that.
+# ATmega328P at 5 V, mA. Data sheet DS40002061, "DC Characteristics": 5.2 awake and 1.2 in idle sleep at 8 MHz, typical,
+# with all modules off; its table "Additional Current Consumption for the different I/O modules": USART0 0.100, Timer1
+# 0.176, ADC 0.295. All grow with the clock, which is twice that.
 MODULES_MA = 2 * (0.100 + 0.176 + 0.295)
 AWAKE_MA = 2 * 5.2 + MODULES_MA
 ASLEEP_MA = 2 * 1.2 + MODULES_MA
@@ -88,7 +88,9 @@ def sizes() -> list[Figure]:
     figures = []
     for env in (name for name, target in TARGETS.items() if target.mcu):
         built = build(env)
-        for what, used, aim in zip(("flash", "static RAM"), (built.flash, built.ram), LIMITS.get(env, (None,) * 2)):
+        for what, used, aim in zip(
+            ("flash", "static RAM"), (built.flash, built.ram), LIMITS.get(env, (None, None)), strict=True
+        ):
             figures.append(Figure(f"{env} {what}", used, "B", "at most" if aim else "told", aim))
     return figures
 
@@ -123,7 +125,7 @@ def speed(env: str, name: str) -> list[Figure]:
             "ms",
             "at most",
             0.2,
-            f"farthest ADC trigger from an even grid, two inputs at 200 Hz and a third; worst interval {interval:.0f} us off",
+            f"farthest ADC trigger from an even grid, beside a third input; worst interval {interval:.0f} us off",
         ),
     ]
 
@@ -133,7 +135,8 @@ def charge() -> list[Figure]:
     figures = []
     for hertz, seconds in ((1, 12.0), (10, 5.0), (200, 5.0)):
         done = run("uno", {0: hertz * 1000}, seconds)
-        note = f"chip alone, estimated: {AWAKE_MA:.1f} mA awake ({done.awake / done.cycles:.1%}), {ASLEEP_MA:.1f} mA asleep"
+        awake = f"{done.awake / done.cycles:.1%}"
+        note = f"chip alone, estimated: {AWAKE_MA:.1f} mA awake ({awake}), {ASLEEP_MA:.1f} mA asleep"
         figures.append(Figure(f"Uno charge a reading at {hertz} Hz", round(done.charge_uc, 1), "uC", baseline=note))
     return figures
 

@@ -87,7 +87,7 @@ public:
 
     // Frees all before `cursor`, and tells of readings that were given up while there was no room for that either.
     void release(const Cursor& cursor) {
-        const Critical guard;
+        const NoSample guard;
         used_ = Position(used_ - (cursor.at >= base_ ? cursor.at - base_ : storage_.size() - base_ + cursor.at));
         base_ = cursor.at;
         if (missed_ && room() >= kLong) store_lost();

@@ -30,4 +30,25 @@ private:
 #endif
 };
 
+// Keeps out only the interrupt that samples, while it lives: for what takes longer than the UART's buffer lasts.
+#ifdef __AVR__
+namespace hal {
+
+void sampler_out();
+void sampler_in();
+
+}  // namespace hal
+#endif
+
+class NoSample {
+public:
+#ifdef __AVR__
+    NoSample() { hal::sampler_out(); }
+    ~NoSample() { hal::sampler_in(); }
+#else
+    NoSample() {}
+    ~NoSample() {}
+#endif
+};
+
 }  // namespace qcot

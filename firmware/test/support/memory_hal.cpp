@@ -53,6 +53,11 @@ using machine::state;
 
 uint32_t millis() { return state.now; }
 
+#ifdef __AVR__
+void sampler_out() {}
+void sampler_in() {}
+#endif
+
 int16_t serial_read() {
     if (state.in_left == 0) return -1;
     --state.in_left;

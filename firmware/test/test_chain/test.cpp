@@ -60,6 +60,11 @@ bool same(const Reading& a, const Reading& b) {
 namespace qcot {
 namespace hal {
 
+#ifdef __AVR__
+void sampler_out() {}
+void sampler_in() {}
+#endif
+
 uint32_t part_begin() { return part.there ? Part::kSize : 0; }
 void part_read(uint32_t at, void* to, uint8_t size) {
     if (at + size > Part::kSize) abort();
@@ -76,6 +81,14 @@ bool part_write(uint32_t at, const void* from, uint8_t size) {
 
 namespace {
 
+#ifdef __AVR__
+constexpr uint16_t kRounds = 120;
+constexpr uint8_t kSeeds = 2;
+#else
+constexpr uint16_t kRounds = 600;
+constexpr uint8_t kSeeds = 40;
+#endif
+
 template <typename RingType>
 RingType& fresh_ring() {
     static uint8_t memory[sizeof(RingType)] __attribute__((aligned(8)));
@@ -91,8 +104,8 @@ void compare_with_model(RingType& ring, uint32_t seed, uint8_t pushes, uint8_t r
     uint32_t count = 0, taken = 0, lost = 0;
     Random random = {seed + 3};
     ring.begin();
-    for (uint16_t round = 0; round < 600; ++round) {
-        const bool last = round == 599;
+    for (uint16_t round = 0; round < kRounds; ++round) {
+        const bool last = round + 1 == kRounds;
         for (uint32_t n = last ? 0 : random.below(pushes); n; --n, ++count) {
             ring.push(pushed.next());
             if (random.below(4) == 0) ring.carry();
@@ -128,17 +141,17 @@ void compare_with_model(RingType& ring, uint32_t seed, uint8_t pushes, uint8_t r
     // Every reading was either given back or told as lost.
     CHECK_EQUAL(taken + lost, count);
     CHECK_EQUAL(lost, ring.lost());
-    CHECK(lost > 20 && taken > 1000);
+    CHECK(lost > 20 && taken > 200);
 }
 
 }  // namespace
 
 TEST(a_ring_gives_back_what_it_took_or_says_how_much_it_did_not) {
-    for (uint32_t seed = 1; seed <= 4; ++seed) compare_with_model(fresh_ring<SmallRing>(), seed, 30, 40);
+    for (uint32_t seed = 1; seed <= kSeeds; ++seed) compare_with_model(fresh_ring<SmallRing>(), seed, 30, 40);
 }
 
 TEST(so_does_a_ring_with_a_part_behind_it_and_one_whose_part_is_missing) {
-    for (uint32_t seed = 1; seed <= 4; ++seed) {
+    for (uint32_t seed = 1; seed <= kSeeds; ++seed) {
         part = Part();
         part.there = seed % 2;
         SmallStaged& ring = fresh_ring<SmallStaged>();

@@ -275,6 +275,16 @@ void sample_every(uint8_t channel, uint32_t rate) {
     OCR1A = uint16_t(TCNT1 + kSoon);
 }
 
+void sampler_out() {
+    cli();
+    begin_alone();
+}
+
+void sampler_in() {
+    end_alone();
+    sei();
+}
+
 void entropy(uint8_t* to, uint8_t size) {
     while (size--) {
         const Critical guard;
