@@ -11,7 +11,21 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from qcot.cli.common import err, print_table
 
-from benchmarks import board, bridge, channel, end_to_end, evidence, gateway, ledger, qblock, qkd, records, sha256, signer, walk
+from benchmarks import (
+    board,
+    bridge,
+    channel,
+    end_to_end,
+    evidence,
+    gateway,
+    ledger,
+    qblock,
+    qkd,
+    records,
+    sha256,
+    signer,
+    walk,
+)
 from benchmarks.figure import Figure, Measure, write
 
 
