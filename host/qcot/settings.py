@@ -71,7 +71,7 @@ class BridgeSettings(_Section):
     wait_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
     rates: dict[str, dict[str, Rate]] = {}
     """Device id in hex, or ``*`` for every board, to channel name to readings a second."""
-    checkpoint_every: Annotated[int, Field(ge=0, le=1 << 32)] = 250_000
+    checkpoint_every: Annotated[int, Field(ge=0, le=1 << 32)] = 200_000
     """Readings between two signatures that a board makes itself; 0 is none. At 10 a second the default is 7 hours of
     them and a key of 1,024 leaves lasts ten months, at 100 a second 42 minutes and a month. Each signature stands for
     all readings of the boot before it."""
