@@ -1,6 +1,6 @@
 # `make demo` runs the main job, `make test` the tests; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench firmware clean test-firmware test-host test-boards test-site test-quantum \
+.PHONY: help setup demo test lint bench sweep firmware clean test-firmware test-host test-boards test-site test-quantum \
 	test-hil-native test-hil-uno
 ARGS ?=
 export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
@@ -11,6 +11,7 @@ help:
 	@echo "make demo      two simulated Unos, flashed, enrolled, recorded, verified, tampered with (ARGS='--qblocks 10')"
 	@echo "make test      lint, types, firmware natively and on the AVR, host, hardware in the loop, demo in short"
 	@echo "make bench     figures against their aims, also in build/bench.json"
+	@echo "make sweep     10,000 power cuts over a simulated board's life (ARGS='--cuts 1000 --seed 7')"
 	@echo "make firmware  build every environment and print its size and what changed (ARGS='--commits 5')"
 
 setup:
@@ -55,6 +56,9 @@ test-hil-native test-hil-uno: test-hil-%:
 
 bench: setup
 	@$(PYTHON) host/benchmarks/run.py $(ARGS)
+
+sweep: setup
+	@PYTHONPATH=hil_tests $(PYTHON) -m sweep $(ARGS)
 
 firmware: setup
 	@$(PYTHON) tools/firmware_sizes.py $(ARGS)
