@@ -95,6 +95,7 @@ def read(entries: list, place: list, signed: list | None) -> tuple[str, tuple | 
     first, count = struct.unpack_from("<IB", body)
     need(1 <= count <= 14 and len(body) == 5 + 9 * count + 32 and place[1] < count, "frame: no such reading")
     records = [body[5 + 9 * i : 14 + 9 * i] for i in range(count)]
+    need(link is not None or signed is None, "without the link before its frame the board signed no reading")
     if link is not None:
         genesis = sha256(b"qcot/chain/v1" + device + struct.pack("<I", epoch)).digest()
         need(first > 0 or link == genesis, "the link before the first reading is not the genesis link")

@@ -31,6 +31,9 @@ def reading(case: Case) -> str:
         raise QcotError(BAD_EVIDENCE, f"entry {place.entry} of {len(entries)} is not a frame of readings")
     if place.reading >= message.count:
         raise QcotError(BAD_EVIDENCE, f"reading {place.reading} of {message.count}")
+    if place.link_before is None and case.evidence.signed is not None:
+        # Then nothing binds the frame's readings to the link that was signed.
+        raise QcotError(BAD_EVIDENCE, "a signature of the board, and no link before the reading's frame")
     if place.link_before is not None:
         link = chain.extend(place.link_before, message.first, message.records)
         genesis = message.first > 0 or place.link_before == chain.genesis(entry.device, entry.epoch)

@@ -56,6 +56,7 @@ DEFECTS: dict[str, tuple[str, str] | None] = {
     "entry-out-of-range": ("reading", "bad-evidence"),
     "entry-is-no-frame": ("reading", "bad-evidence"),
     "signed-without-reading": ("reading", "bad-evidence"),
+    "signed-over-made-up-reading": ("reading", "bad-evidence"),
     "checkpoint-with-reading": ("reading", "bad-evidence"),
     "link-before-other": ("reading", "chain-broken"),
     "frame-crc-wrong": ("reading", "bad-frame"),

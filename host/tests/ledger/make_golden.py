@@ -8,6 +8,7 @@ what they are refused for does not.
 import sys
 import tempfile
 from base64 import b64decode, b64encode
+from binascii import crc_hqx
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -238,6 +239,8 @@ class Made:
         clocked = cbor.decode(cose.parse(good.transaction, transactions.KIND).payload)
         clocked[6][0][5] = [0, 20_000_001, 0]
         fast = cose.sign(BRIDGE_KEY, transactions.KIND, cbor.encode(clocked), "default")
+        clocked[6][0][4:] = [with_other_reading(clocked[6][0][4], good.place.reading)]
+        made_up = cose.sign(BRIDGE_KEY, transactions.KIND, cbor.encode(clocked), "default")
         members = cbor.decode(good.encode(), max_bytes=evidence.MAX_BYTES)
 
         def with_(signature: bytes = own.signature, records: bytes = own.records) -> Evidence:
@@ -252,6 +255,9 @@ class Made:
             "clock-out-of-bounds": replace(good, transaction=fast),
             "signed-without-reading": replace(good, place=None),
             "checkpoint-with-reading": replace(checkpointed, place=replace(checkpointed.place, reading=1)),
+            "signed-over-made-up-reading": replace(
+                self.told(made_up, replace(good.place, link_before=None)), certificates=good.certificates, signed=own
+            ),
             "signed-by-another-key": with_(other.sign(**place)),
             "signed-over-other-readings": with_(records=last_byte_changed(own.records)),
             "signed-less-one-reading": with_(records=own.records[:-9]),
@@ -380,6 +386,13 @@ def flip_reading(raw: bytes) -> bytes:
     """The value of a reading is changed; its chain, and so the frame, would have to be made anew."""
     at = raw.index((500 + 20 % 7).to_bytes(4, "little"))
     return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+
+
+def with_other_reading(frame: bytes, reading: int) -> bytes:
+    """The value of ``reading`` is changed and the CRC made anew; the link is the one that the board signed."""
+    at = 6 + 5 + 9 * reading + 5
+    changed = frame[:at] + bytes([frame[at] ^ 1]) + frame[at + 1 : -2]
+    return changed + crc_hqx(changed, 0xFFFF).to_bytes(2, "little")
 
 
 def under(given: Evidence, text: str) -> Evidence:
