@@ -2,7 +2,8 @@
 
 The bridge drew the key and the challenge, so the MAC shows that the board stored the key that an honest bridge gave it.
 A bridge that lies can make the frame itself: that is why such a request is signed by a bridge that is certified.
-The board's LMS key no bridge knows: that one is certified only where the key itself has signed for this board.
+A board's LMS key is certified only where that key has signed for this board. That it is the board's own, and not one
+that the bridge made, is the word of the bridge that asks; it knows none that was certified for an honest one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """That a board has the LMS key which a request names: a checkpoint of its chain that the key signed (link-protocol.md).
 
-The bridge, which knows K_device, does not know the LMS key: what this proves, it proves against the bridge too.
+It proves that who asks can have that key sign for that board. A bridge that lies when it asks may have made the key.
 """
 
 from __future__ import annotations

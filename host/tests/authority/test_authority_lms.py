@@ -1,4 +1,4 @@
-"""A board's own key is certified only where it has signed for that board: no bridge can have a key of its choice."""
+"""A board's own key is certified only where it has signed for that board; whose key that is, the bridge vouches."""
 
 import pytest
 from authority_site import BRIDGE, DEVICE, NOW, OTHER, board_request, bridge_request, enrolled, name
