@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +15,7 @@ from qcot.crypto.signing import ALGORITHMS, PublicKey
 from qcot.errors import QcotError
 from qcot.ledger import checkpoint, qblock, schema, transactions
 from qcot.ledger.checkpoint import Checkpoint
-from qcot.ledger.problems import LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_MISSING
+from qcot.ledger.problems import INDEX_DIFFERS, LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_MISSING
 from qcot.ledger.receipts import Answer, Status
 from qcot.ledger.rules import Device
 from qcot.ledger.statements import Standing, Taken
@@ -255,7 +255,10 @@ class Reader:
         return StoredRun(device, epoch, *row)
 
     def link_at(self, device: bytes, epoch: int, seq: int, before: int | None = None) -> bytes | None:
-        """The link with which a frame ends before reading ``seq``, in a leaf below ``before``; None where none does."""
+        """The link with which a frame ends before reading ``seq``, in a leaf below ``before``; None where none does.
+
+        Raises `index-differs` where the table says that there is a frame, and there is none.
+        """
         run = self.find_reading(device, epoch, max(seq - 1, 0))
         if run is None or (before is not None and run.leaf >= before):
             return None
@@ -263,9 +266,11 @@ class Reader:
             return chain.genesis(device, epoch)
         if run.first + run.count != seq:
             return None
-        entry = transactions.parse(self.leaf(run.leaf)).entries[run.entry]
-        assert isinstance(entry, FrameEntry)  # the rules made the run of it
-        return entry.frame[-chain.LINK_SIZE - _AFTER_LINK : -_AFTER_LINK]
+        with suppress(LookupError, QcotError):
+            entry = transactions.parse(self.leaf(run.leaf)).entries[run.entry]
+            if isinstance(entry, FrameEntry):
+                return entry.frame[-chain.LINK_SIZE - _AFTER_LINK : -_AFTER_LINK]
+        raise QcotError(INDEX_DIFFERS, f"{self.path}: reading {seq - 1} of {device.hex()} is not at leaf {run.leaf}")
 
     def next_lms_leaves(self) -> dict[bytes, int]:
         """The next leaf that may sign, of every LMS key that has."""

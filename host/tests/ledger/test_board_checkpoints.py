@@ -159,6 +159,20 @@ def test_a_table_of_checkpoints_that_does_not_follow_from_the_leaves_is_named(cl
         assert verify(reader, site.trust).failure.problem.name == "index-differs"
 
 
+@pytest.mark.parametrize("place", ["leaf, 99", "-1, 0", "0, 0", "0, 999"])
+def test_a_table_that_places_a_frame_where_none_is_is_named_and_no_checkpoint_stands_by_it(begun, site, board, place):
+    first = board.readings(14)
+    end = board.link
+    site.append(begun, [site.transaction(first)])
+    site.append(begun, [site.transaction(board.readings(3))])
+    site.append(begun, [site.transaction(board.checkpoint(seq=14, link=end))])
+    site.close(begun)
+    with sqlite3.connect(begun.path) as raw:
+        raw.execute(f"INSERT INTO run SELECT device, epoch, 5, 9, {place}, link_before FROM run WHERE first = 0")
+    with Reader.open(begun.path) as reader:
+        assert verify(reader, site.trust).failure.problem.name == "index-differs"
+
+
 def test_a_forged_checkpoint_in_the_leaves_is_found(tmp_path, site, board):
     """A gateway that takes all: the rules are the verifier's too."""
     with site.open(tmp_path / "ledger.sqlite") as ledger:
