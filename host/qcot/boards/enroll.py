@@ -40,7 +40,11 @@ UNPROVEN = Problem(
     "enrolment-unproven", "Run the same command again: the key is kept, and the board is asked whether it has it."
 )
 NO_CHANNEL = Problem("no-channel", "Name channels that the board has; the reason lists them.")
-RATE_REFUSED = Problem("rate-refused", "Give 0 or 0.1 to 200 readings a second.")
+RATE_REFUSED = Problem(
+    "rate-refused",
+    "Give 0 or 0.1 to 200 readings a second, less where docs/board.md has a limit for a sensor. pin-taken: on a Uno, "
+    "I2C sensors and A4, A5 share pins; turn one of them off with NAME=0.",
+)
 
 ENROL_TIMEOUT = 3.0
 _POLL = 0.02

@@ -14,7 +14,9 @@ CABLE_ONLY = Problem(
     "cable-only",
     "Give the serial port: a board gets its identity and firmware over a cable, and then goes on the network.",
 )
-UNKNOWN_BOARD = Problem("unknown-board", "Name a board that this machine builds: uno, nano, megaatmega2560, native.")
+UNKNOWN_BOARD = Problem(
+    "unknown-board", "Name one of those; docs/boards.md says which board is which, and how to build others."
+)
 NO_PLATFORMIO = Problem("no-platformio", "Run `make setup`, which installs PlatformIO and makes its core folder.")
 BUILD_FAILED = Problem("build-failed", "Mend what the compiler names; `pio run -v` shows each command.")
 BOOTLOADER_SILENT = Problem(

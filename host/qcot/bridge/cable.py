@@ -95,18 +95,20 @@ class Cable:
         return public
 
     def sign(self) -> Signed:
-        """The chain's checkpoint as it stands, signed with the next leaf and verified."""
+        """The chain's checkpoint as it stands, signed with the next leaf and verified; a key's first is its proof."""
         self._work().want_signature()
         for each in self._stream:
             if isinstance(each, Signed):
+                state = self.note()
+                if state.proof is None:
+                    self._registry.keep_signer(self.board.device, replace(state, proof=each.proof))
                 return each
         raise AssertionError
 
     def prove(self) -> None:
         """Keep a signature that proves that the board has its key, unless one is kept."""
         if self.note().proof is None:
-            proof = self.sign().proof
-            self._registry.keep_signer(self.board.device, replace(self.note(), proof=proof))
+            self.sign()
 
     @property
     def _driving(self) -> SignerDriver:

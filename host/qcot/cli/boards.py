@@ -240,6 +240,13 @@ def emulate(
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many boards.")] = 1,
     blank: Annotated[bool, typer.Option("--blank", help="Nothing on it but its bootloader, for `qcot flash`.")] = False,
     full_speed: Annotated[bool, typer.Option("--full-speed", help="As fast as it goes, not in real time.")] = False,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A simulated sensor on its pins, NAME=VALUES, as often as wanted: sht31, ds18b20, pulses "
+            "(docs/board.md, Simulated sensors)."
+        ),
+    ] = None,
     state: Annotated[
         Path | None, typer.Option(help="Folder for EEPROM and flash, to start the same board again.")
     ] = None,
@@ -247,10 +254,11 @@ def emulate(
 ) -> None:
     """Start simulated boards and print their ports; they run until Ctrl-C.
 
-    uno, nano and megaatmega2560 run the real firmware in simavr; native is the same code built for this machine.
-    Give a port to any command that takes one, `qcot up --port PORT` among them.
+    native is the firmware built for this machine; all others run what is flashed on a board, in simavr. Give a port to
+    any command that takes one, `qcot up --port PORT` among them.
 
-    Example: `qcot emulate uno --signal pulse.csv`, `qcot emulate native --count 100`
+    Example: `qcot emulate uno --signal pulse.csv`, `qcot emulate uno --device ds18b20=328`, `qcot emulate native
+    --count 100`
     """
     target_of(env)
     recording = read_signal(signal_file or heartpy_recordings()[0], signal_rate)
@@ -266,6 +274,7 @@ def emulate(
                     blank=blank,
                     real_time=not full_speed,
                     seed=number,
+                    devices=device or (),
                     say=lambda line: status.update(escape(line[: err.width - 4])),
                 )
                 stack.enter_context(board)

@@ -27,8 +27,12 @@ from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_j
 from qcot.crypto.lms import PARAMETERS, checkpoint_message, leaf_of
 from qcot.errors import Problem, QcotError
 from qcot.home import Home
+from qcot.link.problems import PORT_BUSY
 from qcot.link.signer import Phase
 
+BRIDGE_HAS_IT = Problem(
+    PORT_BUSY.name, "Stop the program that has it open; where that is a bridge (qcot up), give the board's id instead."
+)
 NO_SUCH_BOARD = Problem("no-such-board", "Give the id of a board that `qcot boards` shows.")
 
 app = typer.Typer(
@@ -70,7 +74,12 @@ def generate(
             _tell_begun(cable.note(), as_json)
             return
         with _bar("leaves", as_json) as advance:
-            cable.make_key(advance)
+            try:
+                cable.make_key(advance)
+            except KeyboardInterrupt:
+                state = cable.note()
+                err.print(f"stopped at {state.done} of {state.total:,} leaves; the same command goes on from there")
+                raise
         cable.prove()
         board, state = cable.board, cable.note()
     _certify(place, board, state, as_json)
@@ -99,15 +108,16 @@ def status(port: BoardArgument = None, home: HomeOption = None, as_json: JsonOpt
     print_table("", ["", ""], rows)
     if state.public is not None:
         out.print(f"public key {state.public.hex()}", markup=False, soft_wrap=True)
-    out.print(f"next  {_DONE if told['certified'] else _NEXT[state.phase]}", markup=False, soft_wrap=True)
+    step = _DONE if told["certified"] else _NEXT[state.phase]
+    out.print("next  " + step.format(port=port or "", device=board.device.hex()), markup=False, soft_wrap=True)
 
 
-_DONE = "nothing: the bridge has the board sign its chain by itself; or qcot signer sign"
+_DONE = "nothing: the bridge has the board sign its chain by itself; or qcot signer sign {port}"
 _NEXT = {
-    Phase.NONE: "qcot signer generate: the board makes a key",
-    Phase.GENERATING: "qcot up, which finishes the key while readings go on; or qcot signer generate",
-    Phase.READY: "qcot signer certify: then the bridge has the board sign its chain by itself",
-    Phase.EXHAUSTED: "qcot signer generate: a new key, for which the certificate is renewed",
+    Phase.NONE: "qcot signer generate {port}: the board makes a key",
+    Phase.GENERATING: "qcot up, which finishes the key while readings go on; or qcot signer generate {port}",
+    Phase.READY: "qcot signer certify {device}: then the bridge has the board sign its chain by itself",
+    Phase.EXHAUSTED: "qcot signer generate {port}: a new key, for which the certificate is renewed",
     Phase.DAMAGED: "erase the board (hold D12 to GND in a reset), enrol it again",
 }
 
@@ -134,11 +144,12 @@ def sign(
         _ask_bridge(place, port, "sign", as_json)
         return
     with _cable(place, port) as cable:
-        with _bar("leaves that are missing here", as_json) as advance:
+        with _bar("leaves", as_json) as advance:
             if cable.note().phase is not Phase.NONE:
                 cable.find_leaves(advance)
-        signed, device = cable.sign(), cable.board.device
-        cable.note()
+        signed, board = cable.sign(), cable.board
+        certified = _told(place, board, cable.note())["certified"]
+    device = board.device
     proof = signed.proof
     message = checkpoint_message(device, proof.epoch, proof.seq, proof.link)
     for suffix, data in ((".sig", proof.signature), (".msg", message), (".pub", signed.public)):
@@ -150,6 +161,8 @@ def sign(
         return
     out.print(f"signed   all before reading {proof.seq} of boot {proof.epoch}, with leaf {leaf}", markup=False)
     out.print(f"written  {to}.sig ({len(proof.signature):,} bytes), {to}.msg, {to}.pub", markup=False, soft_wrap=True)
+    if not certified:
+        out.print(f"next     qcot signer certify {device.hex()}", markup=False)
 
 
 @app.command()
@@ -228,14 +241,20 @@ def _cable(place: Home, port: str | None) -> Iterator[Cable]:
         err.print(f"{told.problem.name}: {told.reason}", markup=False, soft_wrap=True)
 
     where = find_port(port)
-    with Cable(where, BoardRegistry(place.path), tell) as cable:
+    try:
+        cable = Cable(where, BoardRegistry(place.path), tell)
+    except QcotError as error:
+        if error.problem is PORT_BUSY:
+            raise QcotError(BRIDGE_HAS_IT, error.reason) from error
+        raise
+    with cable:
         yield cable
 
 
 @contextmanager
 def _bar(what: str, as_json: bool) -> Iterator[Callable[[Progress], None]]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Bar(*columns, console=err, disable=as_json, transient=True) as bar:
+    with Bar(*columns, console=err, disable=as_json or not err.is_terminal, transient=True) as bar:
         task = bar.add_task(what, total=None)
 
         def advance(step: Progress) -> None:
@@ -247,6 +266,10 @@ def _bar(what: str, as_json: bool) -> Iterator[Callable[[Progress], None]]:
 def _tell_begun(state: SignerState, as_json: bool) -> None:
     if as_json:
         print_json({"phase": state.phase.name.lower(), "done": state.done, "total": state.total})
+        return
+    if state.phase is Phase.READY:
+        out.print(f"there is a key already: {state.total - state.done:,} signatures are left", markup=False)
+        out.print("next  qcot signer status", markup=False)
         return
     out.print(f"begun: {state.done} of {state.total:,} leaves; the bridge makes the others while readings go on")
     out.print("next  qcot up; and once it says signer-uncertified: qcot signer certify", soft_wrap=True)

@@ -104,10 +104,10 @@ CHECKPOINT_CONFLICT = Problem("checkpoint-conflict", "Do not sign; run `qcot led
 
 # Evidence.
 BAD_EVIDENCE = Problem("bad-evidence", "Ask for the file again; it is not qcot-evidence/v2 as docs/evidence.md has it.")
-NO_SUCH_READING = Problem("no-such-reading", "Look with `qcot ledger show` which readings there are.")
+NO_SUCH_READING = Problem("no-such-reading", "Look with `qcot ledger list --boards` which readings there are.")
 NO_SUCH_CHECKPOINT = Problem(
     "no-such-checkpoint",
-    "Do without --signed, or let the board sign: `checkpoint_every` of [bridge].",
+    "Have the board sign (`qcot signer sign ID`, or `checkpoint_every` of [bridge]), then make the file with --signed.",
 )
 NOT_CLOSED_YET = Problem("not-closed-yet", "Wait for the next Qblock and its checkpoint, then ask again.")
 KEY_NOT_PINNED = Problem("key-not-pinned", "Do not trust this evidence unless its other root is known to be right too.")

@@ -1,6 +1,7 @@
 """`qcot signer` with a board on a pty, in a home that has its own authority."""
 
 import json
+from contextlib import closing
 
 import pyhsslms.pyhsslms as library
 import pytest
@@ -53,6 +54,27 @@ def test_one_command_makes_a_key_and_certifies_it(run, board, home):
     assert "31 signatures left" in out
     again = told(run, "signer", "generate", board.path)
     assert again["left"] == LEAVES - 1  # nothing is burned by asking again
+
+
+def test_the_first_signature_of_a_key_is_the_proof_that_its_certificate_wants(run, board, home):
+    told(run, "signer", "generate", board.path, "--begin")
+    status, out, err = run("signer", "sign", board.path, "--out", home.path / "mine")
+    assert status == 0, err
+    device = told(run, "signer", "status", board.path)["device"]
+    assert f"next     qcot signer certify {device}" in out
+    status, out, _ = run("signer", "generate", board.path, "--begin")
+    assert "there is a key already: 31 signatures are left" in out
+    assert run("signer", "certify", device)[0] == 0
+    found = told(run, "signer", "status", board.path)
+    assert (found["certified"], found["left"]) == (True, LEAVES - 1)
+
+
+def test_a_board_that_another_program_has_open_is_asked_for_by_its_id(run, board):
+    with closing(SerialPort(board.path)):
+        status, _, err = run("signer", "status", board.path)
+    assert status == 1
+    assert "port-busy" in err
+    assert "give the board's id instead" in err
 
 
 def test_a_signature_is_written_to_files_that_another_implementation_verifies(run, board, tmp_path):
