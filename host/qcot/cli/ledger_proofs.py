@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 BAD_DEVICE_ID = Problem("bad-device-id", "Give 16 hex digits, as `qcot ledger list --boards` shows them.")
 FILE_EXISTS = Problem("file-exists", "Name another file with --out, or remove the one that is there.")
-WHICH_READING = Problem("which-reading", "Give board, epoch and seq, as `qcot ledger list --boards` has them, or --leaf alone.")
+WHICH_READING = Problem(
+    "which-reading", "Give board, epoch and seq, as `qcot ledger list --boards` has them, or --leaf alone."
+)
 WRONG_ORDER = Problem("wrong-order", "Name the earlier Qblock first.")
 BAD_ROOT = Problem("bad-root", "Give the authority's file (trusted/authority.pub), or its key id of 32 hex digits.")
 
