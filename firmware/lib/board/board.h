@@ -74,6 +74,7 @@ private:
     void result(Code code, uint8_t detail = 0);
     void answer(uint32_t counter, Code code, uint8_t detail = 0);
     uint32_t asker() const;
+    void answer_later(Code code);
     bool answer_late();
     void send_readings(uint8_t index, uint32_t now);
     void send_status(uint32_t now);

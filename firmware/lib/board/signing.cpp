@@ -22,17 +22,19 @@ void Board::ask_signer(const uint8_t*) {
     send(Writer(out.at() + lms::kN));
 }
 
+// What was asked for before it goes on where this one is refused, and its answer is still that one's.
+void Board::answer_later(Code code) {
+    if (code != Code::ok) return result(code);
+    asked_ = asker();
+}
+
 // Answered when the key is stored, or at once with a refusal.
 void Board::generate(const uint8_t*) {
-    asked_ = asker();
-    const Code code = signer_.gather();
-    if (code != Code::ok) result(code);
+    answer_later(signer_.gather());
 }
 
 void Board::want_leaf(const uint8_t* body) {
-    asked_ = asker();
-    const Code code = signer_.want_leaf(read_u32(body));
-    if (code != Code::ok) result(code);
+    answer_later(signer_.want_leaf(read_u32(body)));
 }
 
 void Board::path(const uint8_t* body) {

@@ -557,6 +557,29 @@ TEST(a_reservation_that_does_not_read_back_signs_nothing) {
     }
 }
 
+TEST(what_is_refused_meanwhile_takes_no_answer_from_a_command_that_goes_on) {
+    Board& board = ready();
+    static FrameBuffer frame;
+    uint8_t both[64];
+    uint16_t size = 0;
+    const uint32_t asked = host.counter + 1;
+    const Type types[] = {Type::generate, Type::want_leaf};
+    for (const Type type : types) {
+        Writer out = frame.begin(type, ++host.counter);
+        if (type == Type::want_leaf) out.u32(0);
+        const uint16_t wire = frame.seal(out, &host.key);
+        memcpy(both + size, frame.data(), wire);
+        size = uint16_t(size + wire);
+    }
+    CHECK(machine::run(board, both, size));
+    CHECK(host.refused(Code::busy));
+    CHECK_EQUAL(read_u32(body()), asked + 1);
+    CHECK(machine::run(board));
+    CHECK(host.refused(Code::ok));
+    CHECK_EQUAL(read_u32(body()), asked);
+    CHECK(phase(board) == Phase::generating);
+}
+
 TEST(a_key_or_a_leaf_that_is_not_stored_is_refused) {
     Board& board = ready();
     state.worn_from = 640;
