@@ -23,9 +23,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 HERE = Path(__file__).resolve().parent
 LIB = HERE.parent / "lib"
@@ -320,32 +321,50 @@ def build(command: list[str], out: Path) -> None:
         raise SystemExit(f"{' '.join(command)}\n{done.stdout}")
 
 
+_made: dict[tuple[str, ...], Future[str]] = {}
+_made_lock = Lock()
+
+
+def compiled(command: tuple[str, ...], source: str) -> str:
+    """The object of a file that several suites want alike: it is compiled for the first of them."""
+    key = (*command, source)
+    with _made_lock:
+        first = key not in _made
+        made = _made.setdefault(key, Future())
+    if first:
+        out = BUILD / "objects" / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.o"
+        try:
+            build([*command, "-c", source], out)
+            made.set_result(str(out))
+        except BaseException as error:
+            made.set_exception(error)
+            raise
+    return made.result()
+
+
+def link(suite: Suite, compiler: str, flags: list[str], linking: list[str], out: Path) -> None:
+    """Build a suite: its own file with its own vectors, the rest from what is compiled already."""
+    command = (compiler, *COMMON, *flags, *suite.flags)
+    test, *rest = test_sources(suite)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    build([*command, *linking, f"-I{out.parent}", test, *(compiled(command, source) for source in rest)], out)
+
+
 def run_native(suite: Suite) -> str:
     out = BUILD / suite.variant / "native"
-    sanitize = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    sanitize = ["-g", "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     if suite.lms != Suite.lms:  # the same code with other numbers: quicker
         sanitize = ["-O1"]
     limits = ["-DQCOT_RING_BYTES=0x8000", "-DQCOT_EPOCH_READINGS=9000"]  # more than the ring holds
-    build(["g++", *COMMON, *sanitize, *limits, *suite.flags, f"-I{out.parent}", *test_sources(suite)], out)
+    link(suite, "g++", [*sanitize, *limits], [], out)
     return sh([str(out)]).stdout
 
 
 def run_avr(suite: Suite, *more: str, seconds: float = AVR_SECONDS) -> str:
     out = BUILD / suite.variant / f"{suite.mcu}.elf"
     flags = ["-Os", "-DF_CPU=16000000UL", "-ffunction-sections", "-fno-exceptions", "-fno-threadsafe-statics"]
-    flags += ["-DQCOT_RING_BYTES=1024", "-DQCOT_EPOCH_READINGS=1500", *suite.flags, *more]
-    build(
-        [
-            "avr-g++",
-            *COMMON,
-            f"-mmcu={suite.mcu}",
-            *flags,
-            "-Wl,--gc-sections",
-            f"-I{out.parent}",
-            *test_sources(suite),
-        ],
-        out,
-    )
+    flags += ["-DQCOT_RING_BYTES=1024", "-DQCOT_EPOCH_READINGS=1500", *more]
+    link(suite, "avr-g++", [f"-mmcu={suite.mcu}", *flags], ["-Wl,--gc-sections"], out)
     return simulate(suite.mcu, out, seconds)
 
 
