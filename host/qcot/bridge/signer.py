@@ -31,7 +31,7 @@ from qcot.bridge.problems import (
     SIGNER_UNKNOWN,
     TREE_WRONG,
 )
-from qcot.crypto.lms import Parameters, Tree, parameters_of
+from qcot.crypto.lms import BOARD_TYPES, Parameters, Tree, parameters_of
 from qcot.errors import Problem, QcotError
 from qcot.link.commands import Commanding
 from qcot.link.events import Event, SawCheckpoint, SawLeaf, SawResult, SawSignature, SawSigner, Trouble
@@ -42,6 +42,8 @@ SINCE: Version = (1, 1, 0)
 """The first firmware that signs."""
 SILENT_S = 20.0
 """How long the next values of a signature may take: the slowest set needs some seconds for a frame of them."""
+MAX_LEAVES = 1024
+"""Of a board's tree (docs/link-protocol.md): what is kept for a board is bounded, whatever it says."""
 AGAIN_S, REST_S = 1.0, 60.0
 TRIES = 3
 OURS = (AskSigner, Generate, WantLeaf, Path, Sign)
@@ -196,12 +198,13 @@ class SignerDriver:
         self._step, self._at = step, until
 
     def _heard(self, signer: Signer, now: float, found: list[Outcome]) -> None:
-        self._signer = signer
+        parameters = _set_of(signer)
+        self._signer = None if parameters is None else signer
         if signer.phase is not Phase.READY:
             self._tree = None
-        parameters = self._parameters
         if parameters is None:
-            self._rest(SIGNER_UNKNOWN, f"types {signer.lms:#04x} and {signer.ots:#04x}", found)
+            said = f"types {signer.lms:#04x} and {signer.ots:#04x}, {signer.phase.name.lower()} at leaf {signer.next}"
+            self._rest(SIGNER_UNKNOWN, said, found)
             return
         if self.looks_only:
             self._go(_Step.WAIT)
@@ -393,3 +396,12 @@ class SignerDriver:
         if problem.name not in self._told:
             self._told.add(problem.name)
             found.append(Told(problem, reason, ends=True))
+
+
+def _set_of(signer: Signer) -> Parameters | None:
+    """Its parameter sets, where a board of the protocol may have those, and stand there with them."""
+    found = parameters_of(signer.lms, signer.ots)
+    if found is None or found.tree + found.one_time not in BOARD_TYPES or found.leaves > MAX_LEAVES:
+        return None
+    is_within = signer.next < found.leaves + (signer.phase is Phase.EXHAUSTED)
+    return found if is_within and len(signer.root) == found.n else None

@@ -1,6 +1,8 @@
 """The signer's state machine against a board, with a clock that the test moves; pyhsslms says what a signature is."""
 
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyhsslms.pyhsslms as library
 import pytest
@@ -11,11 +13,22 @@ from qcot.boards.nodes import KeyName, NodeStore
 from qcot.bridge.making import KeyReady, Making, Progress, Signed, Told
 from qcot.bridge.signer import SignerDriver
 from qcot.crypto.lms import Tree, checkpoint_message, parameters_of
-from qcot.link.events import Event, Resume, SawHello, SessionOpened, TookReadings, Trouble
+from qcot.link.commands import Commanding, Commands
+from qcot.link.events import (
+    Event,
+    Resume,
+    SawHello,
+    SawLeaf,
+    SawResult,
+    SawSigner,
+    SessionOpened,
+    TookReadings,
+    Trouble,
+)
 from qcot.link.frames import FrameDecoder
 from qcot.link.messages import Code
 from qcot.link.session import Session
-from qcot.link.signer import Checkpoint, Leaf, Phase, Sign, Signature, WantLeaf
+from qcot.link.signer import AskSigner, Checkpoint, Leaf, Phase, Sign, Signature, Signer, WantLeaf
 from signer_peer import LEAVES, SignerPeer
 
 DEVICE = bytes.fromhex("0102030405060708")
@@ -313,6 +326,45 @@ def test_a_damaged_key_and_a_missing_one_are_told_by_name(tmp_path):
     site.driver.want_signature()
     site.until(site.told)
     assert site.told() == ["signer-no-key"]
+
+
+SAID = st.builds(
+    Signer, st.sampled_from([0x0A, 0x0B, 5, 0x0E, 0x0F, 0]), st.sampled_from([7, 8, 3, 5, 0]), st.sampled_from(Phase),
+    st.integers(0, 2), st.sampled_from([0, 1, 31, 32, 33, 1023, 1024, 1 << 25, (1 << 32) - 1]),
+    st.sampled_from([bytes(16), bytes([1]) * 16]), st.sampled_from([bytes(24), bytes(32)]),
+)  # fmt: skip
+
+
+class Line(Commanding):
+    def __init__(self):
+        self._commands = Commands()
+
+
+@given(st.lists(SAID, min_size=1, max_size=4), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_whatever_a_board_says_of_its_key_its_leaves_are_within_a_tree_and_nothing_fails(said, signs):
+    with TemporaryDirectory() as folder:
+        line = Line()
+        driver = SignerDriver(DEVICE, line, lambda name: NodeStore(Path(folder), name))
+        for signer in said:
+            driver.start()
+            driver.want_key()
+            if signs:
+                driver.want_signature()
+            for _ in range(6):
+                if not line._commands.ready:
+                    break
+                command = line._commands.take(0.0).body
+                line._commands._waiting.clear()
+                event = SawResult(Code.OK, 0, command, authenticated=True)
+                if isinstance(command, AskSigner):
+                    event = SawSigner(signer)
+                elif isinstance(command, WantLeaf):
+                    assert command.index < 1024
+                    event = SawLeaf(Leaf(command.index, bytes(len(signer.root))))
+                driver.take(event, 0.0)
+            state = driver.state
+            assert state is None or state.done <= state.total <= 1024
 
 
 def test_a_trouble_that_is_not_the_signer_s_is_none_of_its_business(ready):
