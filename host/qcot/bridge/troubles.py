@@ -10,6 +10,8 @@ from qcot.errors import Problem
 
 MAX_TROUBLES = 200
 LOG_AGAIN = 30_000
+LOG_LINES, LOG_SPAN = 100, 10_000
+"""Lines in so many ms: places and reasons are what anybody on a line or a broker makes them."""
 
 _log = logging.getLogger(__name__)
 
@@ -20,6 +22,7 @@ class Troubles:
     def __init__(self, wall: Callable[[], int]) -> None:
         self._wall = wall
         self._found: dict[tuple[str, str], TroubleView] = {}
+        self._span = self._lines = 0
 
     @property
     def views(self) -> tuple[TroubleView, ...]:
@@ -31,8 +34,17 @@ class Troubles:
         now = self._wall()
         before = self._found.pop((where, problem.name), None)
         times = before.times + 1 if before else 1
-        if before is None or before.reason != reason or now - before.time > LOG_AGAIN:
+        is_news = before is None or before.reason != reason or now - before.time > LOG_AGAIN
+        if is_news and self._may_log(now):
             _log.warning("%s: %s: %s (%s)", where, problem.name, reason, problem.remedy)
         self._found[where, problem.name] = TroubleView(where, problem.name, reason, problem.remedy, now, times)
         if len(self._found) > MAX_TROUBLES:
             del self._found[next(iter(self._found))]
+
+    def _may_log(self, now: int) -> bool:
+        if not 0 <= now - self._span < LOG_SPAN:
+            if self._lines > LOG_LINES:
+                _log.warning("%d more troubles were not logged", self._lines - LOG_LINES)
+            self._span, self._lines = now, 0
+        self._lines += 1
+        return self._lines <= LOG_LINES
