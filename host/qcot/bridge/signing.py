@@ -83,12 +83,17 @@ class SigningDesk:
         for each in owners.values():
             each.recheck()
         place = folder(self.home)
-        for file in sorted(place.iterdir()) if place.is_dir() else ():
-            if _REQUEST.fullmatch(file.name):
-                port = owners.get(bytes.fromhex(file.stem))
-                if port is not None and port.asked(file.suffix[1:]):
-                    file.unlink(missing_ok=True)
-                    yield port
+        try:
+            for file in sorted(place.iterdir()) if place.is_dir() else ():
+                port = owners.get(bytes.fromhex(file.stem)) if _REQUEST.fullmatch(file.name) else None
+                if port is not None:
+                    file.unlink()  # before it is heard: what cannot be taken away would use up a leaf each time
+                    if port.asked(file.suffix[1:]):
+                        yield port
+                    else:
+                        file.touch()
+        except OSError as error:
+            self.trouble("signer", NODES_IO, f"{place}: {error.strerror}")
 
 
 class PortSigner:

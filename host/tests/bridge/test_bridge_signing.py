@@ -156,3 +156,22 @@ def test_what_lies_among_the_requests_and_is_none_is_left_alone(site):
     bridge = site.start()
     until(lambda: phase_of(bridge) == "none", "the signer")
     assert len(list(place.iterdir())) == 5
+
+
+def test_a_request_that_cannot_be_taken_away_is_told_and_uses_up_no_leaf(tmp_path):
+    device, asked, told = bytes(8), [], []
+    port = SimpleNamespace(recheck=lambda: None, asked=lambda what: asked.append(what) or True)
+    desk = signing.SigningDesk(tmp_path, 0, lambda _: None, asked.append, lambda *trouble: told.append(trouble[1].name))
+    signing.request(tmp_path, device, "sign")
+    assert (list(desk.look({device: port})), list(desk.look({device: port})), asked) == ([port], [], ["sign"])
+    (signing.folder(tmp_path) / f"{device.hex()}.sign").mkdir()
+    assert list(desk.look({device: port})) == []
+    assert (asked, told) == (["sign"], ["signer-nodes-io"])
+
+
+def test_a_request_that_its_board_cannot_hear_yet_waits(tmp_path):
+    device, hears = bytes(8), [False, True]
+    port = SimpleNamespace(recheck=lambda: None, asked=lambda what: hears.pop(0))
+    desk = signing.SigningDesk(tmp_path, 0, lambda _: None, print, print)
+    signing.request(tmp_path, device, "generate")
+    assert [list(desk.look({device: port})) for _ in range(3)] == [[], [port], []]
