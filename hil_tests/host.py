@@ -16,6 +16,7 @@ from qcot.link.frames import wire
 from qcot.link.messages import Hello, Status
 from qcot.link.session import LISTEN, Session
 from qcot.link.transport import SerialPort
+from unchained import Unchained
 
 E = TypeVar("E", bound=Event)
 PATIENCE_S = 30.0
@@ -35,6 +36,7 @@ class Host:
         self.took: list[TookReadings] = []
         self.events: list[Event] = []
         self.sent: list[bytes] = []
+        self.chain = Unchained()
 
     def close(self) -> None:
         self.serial.close()
@@ -57,6 +59,8 @@ class Host:
         data = self.serial.read() if ready else b""
         if data:
             self._log.write(f"{time.monotonic():.3f} < {data.hex()}\n")
+        self.chain.feed(data)
+        assert not self.chain.found, self.chain.found
         events: list[Event] = []
         for event in self.session.receive(data, time.monotonic()):
             events.append(event)

@@ -601,6 +601,46 @@ TEST(a_key_or_a_leaf_that_is_not_stored_is_refused) {
     CHECK_EQUAL(next(board), 1);
 }
 
+// The copy's CRC is over what was read, so it would vouch for a node that was not taken.
+TEST(a_node_that_does_not_read_back_is_refused) {
+    Board& board = ready();
+    CHECK(generate(board));
+    static uint8_t before[machine::kStorageSize];
+    memcpy(before, state.storage, sizeof before);
+    uint8_t node[kN];
+    CHECK(want(board, 0, node));
+    uint16_t at = 640;
+    while (memcmp(state.storage + at, node, kN)) ++at;
+    for (uint8_t i = 0; i < kN; i = uint8_t(i + kN - 1)) {
+        memcpy(state.storage, before, sizeof before);
+        Board& again = boot();
+        CHECK(open(again));
+        state.worn_from = uint16_t(at + i);
+        state.worn_to = uint16_t(at + i + 1);
+        CHECK(host.say_u32(again, Type::want_leaf, 0));
+        CHECK(host.refused(Code::storage_failed));
+        CHECK_EQUAL(next(again), 0);
+        state.worn_to = 0;
+    }
+}
+
+TEST(a_node_that_rots_under_a_running_board_is_made_again) {
+    Board& board = ready();
+    CHECK(generate(board));
+    uint8_t node[kN], have[kN];
+    CHECK(want(board, 0, node));
+    uint16_t at = 640;
+    while (memcmp(state.storage + at, node, kN)) ++at;
+    state.storage[at + 5] ^= 4;
+    CHECK(host.say_u32(board, Type::want_leaf, 1));
+    CHECK(host.refused(Code::storage_failed));
+    CHECK_EQUAL(next(board), 0);
+    for (uint16_t leaf = 0; leaf < kLeaves; ++leaf) CHECK(want(board, leaf, node));
+    CHECK(phase(board) == Phase::ready);
+    load(vectors::board_1_root, have);
+    CHECK_BYTES(body() + 25, have, kN);
+}
+
 TEST(garbage_in_the_eeprom_is_no_key_and_samples_are_chained_as_ever) {
     constexpr uint16_t rounds = 300;
     Random random = {7};

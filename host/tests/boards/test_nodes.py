@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -45,6 +46,35 @@ def test_a_leaf_is_on_disk_before_add_returns(tmp_path, monkeypatch):
     assert synced == [store.path.stat().st_size]
     store.add(0, leaf(0))  # it is there
     assert len(synced) == 1
+
+
+@pytest.mark.parametrize("clears", [False, True])
+def test_a_file_that_is_written_anew_is_on_disk_before_it_takes_the_name_and_so_is_the_name(
+    full, tmp_path, monkeypatch, clears
+):
+    done = []
+    fsync, replaced = os.fsync, os.replace
+    monkeypatch.setattr(
+        os, "fsync", lambda number: (fsync(number), done.append(os.readlink(f"/proc/self/fd/{number}")))
+    )
+    monkeypatch.setattr(os, "replace", lambda *names: (replaced(*names), done.append("replaced")))
+    if clears:
+        full.clear()
+    else:
+        NodeStore(tmp_path / "new", SMALL)
+    part, named, folder = done
+    assert part.suffix == ".part"
+    assert named == "replaced"
+    assert folder == part.parent
+
+
+def test_a_leaf_beyond_the_tree_is_no_leaf_however_well_it_is_sealed(full, tmp_path):
+    row = (1 << 5).to_bytes(4, "little") + leaf(0)
+    with full.path.open("ab") as file:
+        file.write(row + zlib.crc32(row).to_bytes(4, "little"))
+    again = NodeStore(tmp_path, SMALL)
+    assert again.damaged == 1
+    assert len(again) == 1 << 5
 
 
 def test_a_file_that_is_cut_at_any_byte_keeps_every_leaf_before_the_cut(full, tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from qcot.bridge import clock
-from qcot.bridge.clock import ClockFit
+from qcot.bridge.clock import ClockFit, Clocks
 
 BOOT = 1_790_000_000_000_000  # microseconds since 1970
 SECOND = 1_000_000
@@ -167,6 +167,18 @@ def test_a_board_whose_clock_went_faster_than_a_crystal_can_is_named_and_fitted_
         named.append(fit.observe(second * 1000 + late // 1000, BOOT + second * SECOND, second * SECOND))
     assert [each.name for each in named if each] == ["board-clock-jumped"]
     assert off_by(fit, 60_000, 59 * SECOND)[0] <= off_by(fit, 60_000, 59 * SECOND)[1]
+
+
+def test_a_boot_is_told_nothing_by_the_clock_of_the_one_before():
+    clocks, device = Clocks(), bytes(8)
+    records = (60_000).to_bytes(4, "little") + bytes(5)
+    for second in range(60):
+        assert clocks.observe(device, 1, second * 1000, (BOOT + second * SECOND,) * 2) is None
+    assert clocks.of_frame(device, 1, records, (BOOT + 61 * SECOND) // 1000) is not None
+    assert clocks.of_frame(device, 2, records, (BOOT + 61 * SECOND) // 1000) is None
+    assert clocks.of_frame(bytes(7) + b"\1", 1, records, (BOOT + 61 * SECOND) // 1000) is None
+    clocks.observe(device, 2, 0, (BOOT + 62 * SECOND,) * 2)
+    assert clocks.of_frame(device, 2, records, (BOOT + 63 * SECOND) // 1000) is None
 
 
 def test_milliseconds_that_begin_anew_go_on():

@@ -73,6 +73,16 @@ def test_no_name_and_no_payload_is_too_strange(messages):
     assert all(path.removeprefix("mqtt:").isascii() for path in site.lines.present())
 
 
+@pytest.mark.parametrize("payload", [b"", b"2", b"11", b"1 ", b"x" * 600])
+def test_a_state_that_is_none_is_told_and_changes_nothing(payload):
+    site = Site()
+    site.say("state", b"1")
+    with contextlib.closing(site.lines.open("mqtt:bed")):
+        site.say("state", payload)
+        assert site.lines.present() == ["mqtt:bed"]
+    assert site.refused == ["line-message-refused"]
+
+
 def test_a_flood_that_nobody_reads_does_not_grow():
     site = Site()
     site.say("state", b"1")

@@ -82,6 +82,19 @@ def test_a_leaf_signs_once_and_leaves_only_go_up_over_restarts_and_refusals(begu
         assert answers(again, site, twice[0]) == "accepted"  # what was refused has used up no leaf here
 
 
+def test_a_leaf_signs_once_in_a_transaction_too(begun, site, board):
+    key, frames = board.lms, []
+    for _ in range(2):
+        frames.append(board.readings())
+        key.leaf = 3
+        frames.append(board.checkpoint())
+    assert answers(begun, site, *frames) == "leaf-reused"
+    key.leaf = 2
+    assert answers(begun, site, frames[0], frames[1], frames[2], board.checkpoint()) == "leaf-reused"
+    key.leaf = 4
+    assert answers(begun, site, *frames[:3], board.checkpoint()) == "accepted"
+
+
 def test_a_checkpoint_by_another_key_of_another_board_or_altered_is_refused(begun, site, board):
     assert answers(begun, site, board.readings(), site.boards[1].readings()) == "accepted"
     good = board.checkpoint()
@@ -241,3 +254,16 @@ def test_a_certificate_that_ends_closes_the_run_before_what_it_lets_stand(site, 
     state = rules.State(SITE, 1, devices, replace(standing(1), register=known), START)
     verdict = rules.judge_content(state, site.transaction(board.readings(), board.checkpoint()))
     assert verdict.until == (START // 1000 + 60) * 1000
+
+
+def test_so_does_the_older_of_two_certificates_where_its_key_signed(site, board):
+    ends = START // 1000 + 60
+    short = AUTHORITY.board(board.device, board.key, lms=LmsBoard(2).public, span=(START // 1000 - 5, ends))
+    newer = AUTHORITY.board(board.device, board.key, lms=board.lms.public)
+    known = standing(1).register.admit(short, START // 1000).admit(newer, START // 1000)
+    devices = {board.device: rules.Device(board.enrolment().commitment)}
+    state = rules.State(SITE, 1, devices, replace(standing(1), register=known), START)
+    frame = board.readings()
+    assert rules.judge_content(state, site.transaction(frame, board.checkpoint())).until > ends * 1000
+    verdict = rules.judge_content(state, site.transaction(frame, board.checkpoint(LmsBoard(2))))
+    assert verdict.until == ends * 1000
