@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -55,7 +56,7 @@ def test_a_file_that_is_written_anew_is_on_disk_before_it_takes_the_name_and_so_
     done = []
     fsync, replaced = os.fsync, os.replace
     monkeypatch.setattr(
-        os, "fsync", lambda number: (fsync(number), done.append(os.readlink(f"/proc/self/fd/{number}")))
+        os, "fsync", lambda number: (fsync(number), done.append(Path(f"/proc/self/fd/{number}").readlink()))
     )
     monkeypatch.setattr(os, "replace", lambda *names: (replaced(*names), done.append("replaced")))
     if clears:
