@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qcot.crypto import cbor, cose
 from qcot.crypto.signing import ML_DSA_65, SigningKey
+from qcot.gateway.books import CHECKPOINT_COST
 from qcot.gateway.limits import Limits, Rate
 from qcot.ledger import receipts, transactions
 from qcot.ledger.receipts import Answer, Status
-from qcot.ledger.transactions import EnrolmentEntry
+from qcot.ledger.transactions import MAX_ENTRIES, CheckpointEntry, EnrolmentEntry
 from qcot.mqtt import MAX_PAYLOAD
 
 STRANGER = SigningKey(ML_DSA_65, bytes([9]) * 32)
@@ -207,6 +208,15 @@ def test_a_device_over_its_limit_is_named(desk, bridge, board):
     answers = one.give(bridge.sign(board.enrolment(), board.entry()), bridge.sign(board.entry()))
     assert [a.status for a in answers] == [Status.ACCEPTED, Status.LATER]
     assert board.device.hex() in answers[1].reason
+
+
+def test_a_board_that_signs_without_end_meets_its_limit_and_one_full_transaction_is_within_it(desk, bridge, board):
+    one = desk(limits=Limits(device=Rate(0.001, 3 * CHECKPOINT_COST)))
+    signed = [CheckpointEntry(board.device, 1, seq, bytes(32), b"signature") for seq in range(4)]
+    answers = one.give(bridge.sign(board.enrolment()), bridge.sign(*signed[:2]), bridge.sign(*signed[2:]))
+    assert [a.name for a in answers] == ["", "no-lms-key", "limit"]
+    assert board.device.hex() in answers[2].reason
+    assert Limits().device.burst >= MAX_ENTRIES * CHECKPOINT_COST
 
 
 def test_answers_to_what_nobody_signed_are_limited_and_still_counted(desk):
