@@ -19,7 +19,7 @@ from qcot.authority.registration import Asked, register_board, standing
 from qcot.boards.build import TARGETS, target_of
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.enroll import enroll as enrol_board
-from qcot.boards.errors import WHICH_BOARD
+from qcot.boards.errors import EMULATOR_GONE, WHICH_BOARD
 from qcot.boards.flash import flash as flash_board
 from qcot.boards.flash import stage_of
 from qcot.boards.ports import kind_on, resolve, serial_ports
@@ -264,7 +264,7 @@ def emulate(
     recording = read_signal(signal_file or heartpy_recordings()[0], signal_rate)
     with ExitStack() as stack:
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qcot-board-")))
-        ports = []
+        started = []
         with err.status(f"building and starting {env}") as status:
             for number in range(count):
                 board = _start(
@@ -278,11 +278,11 @@ def emulate(
                     say=lambda line: status.update(escape(line[: err.width - 4])),
                 )
                 stack.enter_context(board)
-                ports.append(board.port)
+                started.append(board)
                 if not as_json:
                     out.print(f"port: {board.port}", markup=False, soft_wrap=True)
         if as_json:
-            print_json({"ports": ports})
+            print_json({"ports": [board.port for board in started]})
             sys.stdout.flush()
         stopped = threading.Event()
 
@@ -292,8 +292,10 @@ def emulate(
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, stop)
         err.print("running; Ctrl-C stops")
-        while not stopped.wait(3600):
-            pass
+        while not stopped.wait(1):
+            for board in started:
+                if not board.running:
+                    raise QcotError(EMULATOR_GONE, f"the simulation behind {board.port} has ended by itself")
 
 
 def _start(env: str, *, state_dir: Path, **how: Any) -> EmulatedBoard:

@@ -65,6 +65,20 @@ def test_simulated_boards_end_with_their_command(how: signal.Signals, tmp_path: 
     assert not running_below(tmp_path)
 
 
+def test_a_simulated_board_that_ends_by_itself_is_told_and_the_others_are_stopped(tmp_path: Path) -> None:
+    with started("emulate", "native", "--count", "2", folder=tmp_path) as process:
+        assert process.stderr is not None
+        while "Ctrl-C" not in process.stderr.readline():
+            assert process.poll() is None
+        first, *_ = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(first), signal.SIGKILL)
+        said = process.stderr.read()
+        status = process.wait()
+    assert status == 1
+    assert "emulator-gone" in said
+    assert not running_below(tmp_path)
+
+
 def test_boards_that_were_started_end_when_the_rest_is_called_off(tmp_path: Path) -> None:
     with started("emulate", "native", "--count", "500", folder=tmp_path) as process:
         assert process.stdout is not None
