@@ -40,6 +40,7 @@ static void on_eecr_write(avr_t *avr, avr_io_addr_t address, uint8_t value, void
     if (begins) {
         uint16_t at = (uint16_t)((avr->data[eeprom->r_eearh] << 8 | avr->data[eeprom->r_eearl]) % eeprom->size);
         board->writing.address = at;
+        board->cell_writes[at]++;
         board->writing.before = eeprom->eeprom[at];
         board->writing.done = avr->cycle + EEPROM_WRITE_CYCLES;
         board->writes++;

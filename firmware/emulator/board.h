@@ -11,7 +11,7 @@
 #include "sim_avr.h"
 #include "usb.h"
 
-enum { CLOCK_HZ = 16000000, PORTS = 12, WORN_BYTES = 8 };
+enum { CLOCK_HZ = 16000000, PORTS = 12, WORN_BYTES = 8, EEPROM_MAX = 4096 };
 
 struct board_files {
     const char *elf, *bootloader, *flash, *eeprom, *link;
@@ -38,6 +38,7 @@ struct board {
         uint16_t address;
         uint8_t before;
     } writing;
+    uint32_t cell_writes[EEPROM_MAX];  /* of each EEPROM byte, since the process began */
     unsigned writes;                 /* EEPROM bytes that were begun so far */
     uint16_t worn[WORN_BYTES];       /* EEPROM bytes that take no write any more, `worn_count` of them */
     unsigned worn_count;

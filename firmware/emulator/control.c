@@ -147,6 +147,17 @@ static void do_eeprom(struct request *request) {
     put_hex(request, eeprom->eeprom + at, eeprom->size - at < EEPROM_PART ? eeprom->size - at : EEPROM_PART);
 }
 
+/* The most that one byte of the EEPROM was written, of those from AT to before END. */
+static void do_writes(struct request *request) {
+    unsigned long long at, end;
+    uint32_t most = 0;
+    if (!number(request->first, &at) || !number(request->second, &end) || at >= end || end > EEPROM_MAX)
+        return (void)ANSWER(request, "error expected two addresses of the EEPROM, the first below the second");
+    for (; at < end; at++)
+        if (request->board->cell_writes[at] > most) most = request->board->cell_writes[at];
+    ANSWER(request, "ok %u", most);
+}
+
 static void do_wear(struct request *request) {
     unsigned long long at;
     if (!*request->first || !number(request->first, &at) || at > UINT16_MAX || !board_wear(request->board, (unsigned)at))
@@ -194,7 +205,7 @@ static const struct {
     {"reset", do_reset}, {"power-on", do_power_on}, {"power-off", do_power_off}, {"power-cycle", do_power_cycle},
     {"unplug", do_unplug}, {"plug", do_plug}, {"cycles?", do_cycles}, {"awake?", do_awake}, {"state?", do_state},
     {"led?", do_led}, {"pin", do_pin}, {"full-speed", do_full_speed}, {"real-time", do_real_time}, {"run", do_run},
-    {"eeprom", do_eeprom}, {"wear", do_wear}, {"fork", do_fork}, {"quit", do_quit},
+    {"eeprom", do_eeprom}, {"wear", do_wear}, {"writes?", do_writes}, {"fork", do_fork}, {"quit", do_quit},
 };
 
 /* False when told to quit. */

@@ -36,7 +36,7 @@ static const char USAGE[] =
     "  --device NAME[=ARGS] put a simulated part on the pins\n"
     "  --control PATH       Unix socket: reset, power-on [CYCLES], power-off [CYCLES], power-cycle, unplug, plug,\n"
     "                       cycles?, awake?, state?, led?, pin N 0|1|z, full-speed, real-time, run CYCLES [HEX],\n"
-    "                       eeprom AT [HEX], wear AT, fork PATH SEED, quit\n"
+    "                       eeprom AT [HEX], wear AT, writes? AT END, fork PATH SEED, quit\n"
     "  --link PATH          symbolic link to the port\n"
     "  --no-dtr             opening the port does not reset the board\n"
     "  --full-speed         as fast as it goes (a bootloader still runs in real time)\n"

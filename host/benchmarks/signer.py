@@ -34,6 +34,8 @@ from benchmarks.figure import Figure
 DEVICE, KEY = bytes(range(1, 9)), bytes(range(32))
 RATE_MHZ = 10_000
 SIGNATURES = 24
+SIGNER_AT = 640, 1024  # docs/board.md, EEPROM
+ENDURANCE, PAIRS = 100_000, 13  # of a cell; that take turns, a pair of copies each generation
 AROUND = 11
 """Bytes of static RAM that the signer has outside of its class: 8 in Board, 3 beside the watchdog."""
 
@@ -54,6 +56,7 @@ class Run:
     began: int = 0
     took: list[int] = field(default_factory=list)
     writes: int = 0
+    worn: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         self.driver = SignerDriver(DEVICE, self.session, lambda name: NodeStore(self.folder, name))
@@ -130,6 +133,7 @@ def whole(folder: Path, env: str = "uno") -> tuple[Run, float, int]:
             run.driver.want_key()
             run.until(lambda found: isinstance(found, KeyReady))
             seconds, sampled = (run.cycle - begun) / CLOCK_HZ, run.readings - readings
+            grown = stepped.writes(*SIGNER_AT)
             run.session.configure(0, 0)
             run.until(lambda found: isinstance(found, SawResult))
             for _ in range(SIGNATURES):
@@ -138,6 +142,7 @@ def whole(folder: Path, env: str = "uno") -> tuple[Run, float, int]:
                 run.driver.want_signature()
                 run.until(lambda found: isinstance(found, Signed))
             run.until(lambda found: isinstance(found, SawStatus))
+            run.worn = grown, stepped.writes(*SIGNER_AT) - grown
     return run, seconds, sampled
 
 
@@ -176,6 +181,7 @@ def measure() -> list[Figure]:
             f"measured whole, 1,024 leaves; {sampled} readings at 10 Hz meanwhile, {run.lost} lost"),
         Figure("LMS RAM", steps_of(24, 4)["ram"] + AROUND + run.free_before - run.free_ram, "B", "at most", 350,
             f"static, and {run.free_before - run.free_ram} B that the stack is deeper; {run.free_ram} B never touched"),
+        wear(run),
     ]  # fmt: skip
     for (n, w, h), (flash_bytes, ram_bytes) in sizes.items():
         part = steps_of(n, w)
@@ -187,6 +193,14 @@ def measure() -> list[Figure]:
         name = f"LMS key generation, n={n} W={w} H={h}"
         found.append(Figure(name, round(leaf * (1 << h) / 60, 1), "min", "told", baseline=told))
     return found
+
+
+def wear(run: Run) -> Figure:
+    """How many signatures an EEPROM is good for, from the writes of the byte that was written most."""
+    key, signing = run.worn
+    generation = key + (1 << 10) * signing / SIGNATURES
+    told = f"{key} writes of one byte by the key, {signing} by {SIGNATURES} signatures; {PAIRS} places take turns"
+    return Figure("LMS wear, n=24 H=10", round(ENDURANCE * PAIRS / generation) << 10, "signatures", baseline=told)
 
 
 _STEPS: dict[str, dict[str, int]] = {}

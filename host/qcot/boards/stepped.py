@@ -92,6 +92,10 @@ class SteppedBoard:
         for start in range(0, len(data), _PART):
             self._ask(f"eeprom {at + start} {data[start : start + _PART].hex()}")
 
+    def writes(self, at: int, end: int) -> int:
+        """How often the byte was written that was written most, of those from ``at`` to before ``end``."""
+        return int(self._ask(f"writes? {at} {end}"))
+
     def wear(self, at: int) -> None:
         """From now on the EEPROM byte ``at`` keeps what it holds."""
         self._ask(f"wear {at}")
