@@ -22,7 +22,7 @@ from pathlib import Path
 from platformio.project.config import ProjectConfig
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
-from qcot.boards.build import SOURCES, flash_image, run_pio, static_ram
+from qcot.boards.build import SOURCES, Say, flash_image, only_one, run_pio, static_ram
 from qcot.cli.common import err, out, print_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,23 +39,30 @@ class Row:
     sizes: Sizes
 
 
-def environments(root: Path) -> list[str]:
-    """AVR environments that a bare `pio run` builds in the project at ``root``."""
+def environments(root: Path) -> dict[str, str]:
+    """Environments that a bare `pio run` builds in the project at ``root``, and the platform of each."""
     config = ProjectConfig(str(root / "platformio.ini"))
     named = config.get("platformio", "default_envs") or config.envs()
-    return [name for name in named if config.get(f"env:{name}", "platform") == "atmelavr"]
+    return {name: config.get(f"env:{name}", "platform") for name in named}
 
 
-def measure(root: Path) -> Sizes:
-    """Build the project at ``root`` and measure its ELFs; ends the program with the compiler's words where it fails."""
-    status, tail = run_pio(root, ["run"], lambda line: None)
-    if status:
-        sys.exit("\n".join(tail))
-    elfs = {env: root / ".pio" / "build" / env / "firmware.elf" for env in environments(root)}
-    return {env: (len(flash_image(elf)), static_ram(elf)) for env, elf in elfs.items()}
+def measure(root: Path, say: Say) -> Sizes:
+    """Build the project at ``root`` and measure what is for an AVR; ends the program with the words of what fails."""
+    found = Sizes()
+    for env, platform in environments(root).items():
+        say(env)
+        # One at a time: the last lines are then those of the one that fails.
+        with only_one(root, env):
+            status, tail = run_pio(root, ["run", "-e", env], lambda line: None)
+        if status:
+            sys.exit("\n".join([*tail, f"{env} does not build"]))
+        if platform == "atmelavr":
+            elf = root / ".pio" / "build" / env / "firmware.elf"
+            found[env] = len(flash_image(elf)), static_ram(elf)
+    return found
 
 
-def of_commit(commit: str) -> Sizes:
+def of_commit(commit: str, say: Say) -> Sizes:
     """Sizes of a commit, from the cache where it was measured before."""
     kept = CACHE / f"{commit}.json"
     if kept.exists():
@@ -65,7 +72,7 @@ def of_commit(commit: str) -> Sizes:
     archive = subprocess.run(["git", "archive", commit, "--", *SOURCES], cwd=ROOT, check=True, capture_output=True)
     with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
-    sizes = measure(folder)
+    sizes = measure(folder, say)
     kept.write_text(json.dumps(sizes))
     return sizes
 
@@ -101,10 +108,9 @@ def main() -> None:
     rows = []
     with err.status("building") as status:
         for commit, subject in history(chosen.commits):
-            status.update(f"building {commit}")
-            rows.append(Row(commit, subject[:32], of_commit(commit)))
-        status.update("building what is here")
-        rows.append(Row("", "", measure(ROOT)))
+            sizes = of_commit(commit, lambda env, commit=commit: status.update(f"building {env} of {commit}"))
+            rows.append(Row(commit, subject[:32], sizes))
+        rows.append(Row("", "", measure(ROOT, lambda env: status.update(f"building {env} as it is"))))
     print_table("", ["commit", "environment", "flash B", "change", "static RAM B", "change", ""], table(rows))
     out.print("limits: firmware/platform/gate.py; a build that is over them fails", markup=False)
 
