@@ -67,8 +67,8 @@ constexpr uint16_t field(size_t offset) { return uint16_t(kKeyAt + offset); }
 
 uint16_t generation() { return word_at(QCOT_FIELD(generation)); }
 
-// Levels move on by one place with each generation: the lowest is written most.
-uint16_t node_at(uint8_t level) { return uint16_t(kNodesAt + (level + generation()) % kH * kN); }
+// Levels move on by one place with each generation: the lowest is written most. Their sum may not wrap.
+uint16_t node_at(uint8_t level) { return uint16_t(kNodesAt + uint8_t(level + uint8_t(generation() % kH)) % kH * kN); }
 
 uint16_t copy_at(uint8_t which) {
     return uint16_t(kCopiesAt + (generation() % kPairs * 2 + which) * sizeof(Copy));

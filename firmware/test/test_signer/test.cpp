@@ -287,6 +287,20 @@ TEST(any_byte_that_changes_gives_the_same_next_leaf_or_a_damage_that_shows) {
     }
 }
 
+TEST(no_two_levels_of_the_frontier_share_a_place_in_any_generation) {
+    machine::reset();
+    static const uint16_t generations[] = {1, 9, 10, 255, 0xFFF5, 0xFFFA, 0xFFFE};
+    for (const uint16_t generation : generations) {
+        memcpy(state.storage + 640, &generation, sizeof generation);
+        for (uint8_t level = 0; level < kH; ++level) CHECK(leaf_store::write_node(level, 0, uint8_t(level + 1)));
+        for (uint8_t level = 0; level < kH; ++level) {
+            uint8_t node[kN];
+            leaf_store::read_node(level, node);
+            CHECK_EQUAL(node[0], level + 1);
+        }
+    }
+}
+
 #ifndef __AVR__
 
 TEST(a_wrong_path_is_refused_and_burns_nothing) {

@@ -37,8 +37,8 @@ NO_SUCH_BOARD = Problem("no-such-board", "Give the id of a board that `qcot boar
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="A board's own LMS key: its signatures stand against everybody, the bridge and a quantum computer among "
-    "them.\n\nExample: `qcot signer generate /dev/ttyACM0`",
+    help="A board's own LMS key: its signatures stand against everybody, a bridge that turns bad and a quantum "
+    "computer among them.\n\nExample: `qcot signer generate /dev/ttyACM0`",
 )
 PortArgument = Annotated[str | None, typer.Argument(help="Serial port; found when there is only one.")]
 BoardArgument = Annotated[
