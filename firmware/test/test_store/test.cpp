@@ -141,7 +141,7 @@ TEST(epochs_wear_all_slots_alike_and_pass_over_a_worn_one) {
 
 TEST(settings_of_all_channels_are_kept_through_more_writes_than_a_turn_counts) {
     machine::reset();
-    for (uint16_t round = 0; round < 16; ++round) {
+    for (uint16_t round = 0; round < 256 / kChannels + 4; ++round) {
         for (uint8_t i = 0; i < kChannels; ++i) CHECK(store::setting_write(i, some(i, round)));
         check_all(round);
     }

@@ -194,6 +194,23 @@ def test_a_signature_of_which_a_part_is_lost_burns_its_leaf_and_the_next_is_used
     assert ready.told() == ["signature-lost"]
 
 
+def test_a_signature_that_does_not_verify_is_told_and_never_handed_on(ready, monkeypatch):
+    bent, decode = [], Signature.decode
+
+    def bend(body):
+        if len(bent) < 1:
+            bent.append(body)
+            body = body[:-1] + bytes((body[-1] ^ 1,))
+        return decode(body)
+
+    monkeypatch.setattr(Signature, "decode", bend)
+    signed = ready.sign()
+    assert bent
+    assert holds(signed)
+    assert ready.signer.signed == [0, 1]
+    assert ready.told() == ["board-signature-bad"]
+
+
 @pytest.mark.parametrize("kind", ["the end", "all of it", "the checkpoint"])
 def test_whatever_is_lost_of_a_signature_no_leaf_signs_twice(ready, kind):
     lost = []
