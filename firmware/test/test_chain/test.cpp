@@ -378,6 +378,7 @@ TEST(a_session_resumes_at_any_seq_with_the_link_before_it) {
     }
 }
 
+#ifndef __AVR__  // a ring with room for it does not fit beside the others
 // A host that says it has more than was ever on its way would have the board hash for as long as its watchdog waits.
 TEST(a_session_resumes_no_further_than_what_may_have_been_in_flight) {
     constexpr uint8_t most = 3 * kFrameReadings;
@@ -388,5 +389,6 @@ TEST(a_session_resumes_no_further_than_what_may_have_been_in_flight) {
     CHECK(outbox.can_resume(0) && outbox.can_resume(most));
     CHECK(!outbox.can_resume(most + 1) && !outbox.can_resume(most + 11) && !outbox.can_resume(0xFFFFFFFF));
 }
+#endif
 
 QCOT_TEST_MAIN("chain")
