@@ -18,7 +18,7 @@ from qcot.boards.emulator import EmulatedBoard, build_emulator
 from qcot.boards.enroll import enroll
 from qcot.boards.flash import upload
 from qcot.boards.recording import heartpy_recordings
-from qcot.boards.registry import BoardRegistry
+from qcot.boards.registry import BoardRegistry, EnrolledBoard
 from qcot.bridge import signing
 from qcot.bridge.cable import Cable
 from qcot.bridge.daemon import Bridge
@@ -134,11 +134,12 @@ class Demo:
     def _own_keys(self, home: Home, boards: list[EmulatedBoard]) -> None:
         self.say("each board makes a signing key of its own (LMS, 32 leaves), simulated faster than real time")
         with ThreadPoolExecutor(len(boards)) as pool, _stopped_on_error(boards):
-            for made in pool.map(lambda board: self._own_key(home, board), boards):
+            for each in pool.map(lambda board: self._own_key(home, board), boards):
+                made = register_board(home, each, int(time.time()))  # in turn: each opens a window of its own
                 assert isinstance(made, Certificate)
                 self.say(f"certificate {made.serial.hex()[:16]} holds {made.name}'s own key, which signed for it")
 
-    def _own_key(self, home: Home, board: EmulatedBoard) -> object:
+    def _own_key(self, home: Home, board: EmulatedBoard) -> EnrolledBoard:
         assert isinstance(board, AvrBoard)
         board.full_speed()
         with Cable(board.port, BoardRegistry(home.path)) as cable:
@@ -146,7 +147,7 @@ class Demo:
             cable.prove()
             cable.note()
         board.real_time()
-        return register_board(home, cable.board, int(time.time()))
+        return cable.board
 
     # The site
 

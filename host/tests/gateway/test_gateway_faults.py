@@ -85,7 +85,8 @@ def test_a_gateway_on_a_full_disk_answers_for_nothing_more_and_takes_all_once_th
         sent.append(bridge.sign(*(board.entry() for _ in range(8))))
         end.send(sent[-1])
         time.sleep(0.01)
-    assert gateway.snapshot().trouble.startswith("disk-full")
+    assert gateway.snapshot().trouble.startswith(("disk-full", "key-store-io"))  # whichever store was the first
+    assert "full" in gateway.snapshot().trouble
     told = {answer.hash for answer in end.answered_so_far() if answer.status is Status.ACCEPTED}
     with Reader.open(path) as reader:
         stored = [raw for _, raw in reader.leaves() if raw[0] == TRANSACTION_FIRST_BYTE]
