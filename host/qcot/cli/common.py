@@ -91,7 +91,9 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print rows for people; numbers are right-justified by the caller's own formatting."""
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for number, column in enumerate(columns):
-        words = max((len(word) for row in rows for word in row[number].split()), default=0)
+        words = max(
+            (len(word) for row in rows for cell in row[number : number + 1] for word in cell.split()), default=0
+        )
         table.add_column(column, overflow="fold", min_width=min(words, 16))  # what is cut can't be copied: 16 is an id
     for row in rows:
         table.add_row(*row)

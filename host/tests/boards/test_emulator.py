@@ -446,7 +446,7 @@ def test_a_program_for_another_chip_is_refused(start: StartBoard, sketches: dict
 
 def test_boards_and_inputs_that_do_not_exist_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BoardError) as caught:
-        EmulatedBoard.start("nano", state_dir=tmp_path)
+        EmulatedBoard.start("nanoo", state_dir=tmp_path)
     assert caught.value.problem is UNKNOWN_BOARD
     with pytest.raises(BoardError) as caught:
         EmulatedBoard.start("uno", state_dir=tmp_path, elf=Path("any"), signal={"A9": ramp([1])})
@@ -482,7 +482,7 @@ def test_volts_rates_and_other_inputs_are_for_users_of_the_program_itself(
     [
         ([], "expected -m and options"),
         (["-m", "atmega328p"], "nothing to run"),
-        (["-m", "z80", "--bootloader", "any"], "z80: expected atmega328p or atmega2560"),
+        (["-m", "z80", "--bootloader", "any"], "z80: expected atmega328p, atmega2560 or atmega32u4"),
         (["-m", "atmega328p", "--elf", "any", "--rate", "0"], "--rate: expected a number above 0, got '0'"),
         (["-m", "atmega328p", "--elf", "any", "--signal", "A8=x"], "expected an input from A0 to A7"),
         (["-m", "atmega328p", "--elf", "any", "--signal", "missing.csv"], "missing.csv: No such file"),
