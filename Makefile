@@ -1,7 +1,7 @@
 # `make demo` runs the main job, `make test` the tests; each sets up what it needs first.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench sweep firmware clean test-firmware test-host test-boards test-site test-quantum \
-	test-hil-native test-hil-uno
+	test-hil-native test-hil-uno test-hil-cuts
 ARGS ?=
 export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
@@ -26,7 +26,7 @@ lint: setup
 
 # Several at a time: most of what the boards' suites do is wait for boards that keep real time.
 test: lint
-	@$(MAKE) --no-print-directory -j6 --output-sync=line test-hil-uno test-site test-boards test-hil-native test-host \
+	@$(MAKE) --no-print-directory -j7 --output-sync=line test-hil-cuts test-hil-uno test-site test-boards test-hil-native test-host \
 		test-firmware test-quantum
 
 test-firmware:
@@ -51,8 +51,17 @@ test-site:
 test-quantum:
 	$(PYTHON) -m pytest $(QUANTUM_TESTS)
 
-test-hil-native test-hil-uno: test-hil-%:
-	$(PYTHON) -m pytest hil_tests --board=$*
+# A strand of their own: cuts compute, the other boards of hil_tests mostly keep real time.
+CUT_TESTS := hil_tests/test_power_cuts.py hil_tests/test_store_and_forward.py hil_tests/test_update.py
+
+test-hil-native:
+	$(PYTHON) -m pytest hil_tests --board=native
+
+test-hil-uno:
+	$(PYTHON) -m pytest hil_tests --board=uno $(CUT_TESTS:%=--ignore=%)
+
+test-hil-cuts:
+	$(PYTHON) -m pytest $(CUT_TESTS) --board=uno
 
 bench: setup
 	@$(PYTHON) host/benchmarks/run.py $(ARGS)
