@@ -88,6 +88,15 @@ def test_the_temperature_of_the_chip_is_read_between_the_readings_of_an_input(bo
 
 @pytest.mark.reads_signal
 @pytest.mark.reads_chip
+def test_a_rate_at_which_the_chip_cannot_be_read_is_refused(board, registry, connect):
+    host = enrolled(board, registry, connect, 1_000)
+    chip = index_of(registry, "chip")
+    assert host.configure(chip, 30_001).code is Code.BAD_RATE
+    assert host.configure(chip, 30_000).code is Code.OK
+    host.until(lambda: len(host.values(chip)) >= 30, "30 temperatures")
+
+
+@pytest.mark.reads_chip
 def test_the_temperature_of_the_chip_waits_while_an_input_is_too_fast(board, registry, connect):
     host = enrolled(board, registry, connect, 50_000)
     chip = index_of(registry, "chip")

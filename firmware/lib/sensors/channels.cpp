@@ -71,6 +71,7 @@ bool share_pins(uint8_t, uint8_t) { return false; }
 bool allows(uint8_t channel, uint32_t rate) {
     if (rate == 0) return true;
     if (rate < kMinRate || rate > kMaxRate) return false;
+    if (kHasChip && channel == kAnalogInputs + 1) return rate <= kMaxChipRate;
     return channel < kAdcChannels || rate <= 1000000 / sensor(place_of(channel).sensor).least_ms;
 }
 

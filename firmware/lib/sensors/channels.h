@@ -9,6 +9,7 @@ namespace qcot {
 
 constexpr uint32_t kMinRate = 100;  // mHz
 constexpr uint32_t kMaxRate = 200000;
+constexpr uint32_t kMaxChipRate = 30000;  // a temperature of the chip takes 28 ms
 
 #if defined(__AVR_ATmega2560__)
 constexpr uint8_t kAnalogInputs = 16;

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from qcot.boards.build import TARGETS
 from qcot.boards.errors import BoardError
-from qcot.boards.ports import resolve, serial_ports, stable_names
+from qcot.boards.ports import KINDS, kind_on, resolve, serial_ports, stable_names
 from qcot.link.problems import PORT_MISSING
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 from sketch_board import StartBoard
 
 
@@ -30,3 +33,23 @@ def test_a_name_that_leads_nowhere_is_refused_with_what_there_is(tmp_path: Path)
 
 def test_every_listed_port_can_be_resolved() -> None:
     assert all(resolve(port.name) for port in serial_ports())
+
+
+def test_every_kind_that_a_usb_interface_tells_can_be_flashed() -> None:
+    assert set(KINDS.values()) <= {name for name, target in TARGETS.items() if target.mcu}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "product", "kind"),
+    [(0x2341, 0x0043, "uno"), (0x2341, 0x0042, "megaatmega2560"), (0x2341, 0x8036, "leonardo"), (0x1A86, 0x7523, None)],
+)
+def test_the_kind_of_a_board_is_what_the_usb_interface_of_its_own_port_tells(
+    start: StartBoard, monkeypatch: pytest.MonkeyPatch, vendor: int, product: int, kind: str | None
+) -> None:
+    """No USB device is here: what the system would list stands in for it, the port is a simulated board's."""
+    board, other = start(), ListPortInfo("/dev/null")
+    listed = ListPortInfo(str(Path(board.port).resolve()))
+    for port, ids in ((other, (0x2341, 0x0010)), (listed, (vendor, product))):
+        port.hwid, (port.vid, port.pid) = "USB", ids
+    monkeypatch.setattr(list_ports, "comports", lambda: [other, listed])
+    assert kind_on(board.port) == kind
