@@ -161,16 +161,20 @@ void board_power_off(struct board *board) {
     serial_clear(&board->serial);
 }
 
-bool board_run(struct board *board, avr_cycle_count_t until) {
+bool board_stopped(const struct board *board) {
+    return board->avr->state != cpu_Running && board->avr->state != cpu_Sleeping;
+}
+
+void board_run(struct board *board, avr_cycle_count_t until) {
     avr_t *avr = board->avr;
     if (board->cut_at && board->cut_at < until) until = board->cut_at;
     while (avr->cycle < until && !board->serial.stopped) {
         if (board->cut_at && board->cut_at - avr->cycle <= 2 * RUN_LIMIT) avr->run_cycle_limit = avr->run_cycle_count = 1;
-        if (avr->state != cpu_Running && avr->state != cpu_Sleeping) return false;
         avr_run(avr);
+        /* Time and all but the core go on: the watchdog may end this, as a reset does. */
+        if (board_stopped(board)) avr->cycle += until - avr->cycle < RUN_LIMIT ? until - avr->cycle : RUN_LIMIT;
     }
     if (board->cut_at && avr->cycle >= board->cut_at) board_power_off(board);
-    return true;
 }
 
 static avr_cycle_count_t wake_up(avr_t *avr, avr_cycle_count_t when, void *param) {
@@ -178,14 +182,13 @@ static avr_cycle_count_t wake_up(avr_t *avr, avr_cycle_count_t when, void *param
     return 0;
 }
 
-bool board_step(struct board *board, avr_cycle_count_t cycles) {
+void board_step(struct board *board, avr_cycle_count_t cycles) {
     board->serial.stopped = false;
-    if (!cycles || !board->powered) return true;
+    if (!cycles || !board->powered) return;
     /* A timer of our own, as simavr sleeps on to the next one. */
     avr_cycle_timer_register(board->avr, cycles, wake_up, board);
-    bool goes_on = board_run(board, board->avr->cycle + cycles);
+    board_run(board, board->avr->cycle + cycles);
     avr_cycle_timer_cancel(board->avr, wake_up, board);
-    return goes_on;
 }
 
 bool board_in_bootloader(const struct board *board) {

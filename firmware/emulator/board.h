@@ -58,11 +58,14 @@ void board_power_off(struct board *board);
 /* What the reset button does, and DTR. */
 void board_reset(struct board *board);
 
-/* Run at most to `until`, or until the line stops it. False when the program has stopped for good (crashed, or asleep without interrupts). */
-bool board_run(struct board *board, avr_cycle_count_t until);
+/* Whether the program has stopped for good: it crashed, or sleeps without interrupts. A reset starts it anew. */
+bool board_stopped(const struct board *board);
+
+/* Run to `until`, or until the line stops it. */
+void board_run(struct board *board, avr_cycle_count_t until);
 
 /* Run for `cycles`, or to the end of a frame that the board says, or to where it begins to write an EEPROM byte. */
-bool board_step(struct board *board, avr_cycle_count_t cycles);
+void board_step(struct board *board, avr_cycle_count_t cycles);
 
 /* Whether the bootloader runs: it is a partner in a dialogue with a tool that lives in real time. */
 bool board_in_bootloader(const struct board *board);

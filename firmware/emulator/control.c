@@ -60,8 +60,7 @@ static void do_plug(struct request *request) {
 }
 
 static const char *state_of(const struct board *board) {
-    int state = board->avr->state;
-    return !board->powered ? "off" : state == cpu_Running ? "running" : state == cpu_Sleeping ? "sleeping" : "stopped";
+    return !board->powered ? "off" : board_stopped(board) ? "stopped" : board->avr->state == cpu_Sleeping ? "sleeping" : "running";
 }
 
 static void do_cycles(struct request *request) { ANSWER(request, "ok %llu", (unsigned long long)request->board->avr->cycle); }

@@ -33,16 +33,15 @@ void pace_hold(struct pace *pace, int64_t ns) { pace->held_until = pace_now_ns()
 
 int64_t pace_run(struct pace *pace, struct board *board) {
     int64_t now = pace_now_ns(), held = pace->held_until > now ? pace->held_until - now : 0;
-    bool paced = pace->kind == REAL_TIME || board_in_bootloader(board);
+    bool paced = pace->kind == REAL_TIME || board_in_bootloader(board) || board_stopped(board);
     if (!held && board->powered && pace->kind != STEPPED) {
         /* Whoever talks to us wakes us early, and must not make the board's time run faster by it. */
         int64_t ahead = paced ? lead_ns(pace, board) : 0;
         if (ahead) return ahead;
-        if (board_run(board, board->avr->cycle + BATCH)) {
-            if (paced) return lead_ns(pace, board);
-            pace->epoch = pace_now_ns() - board_ns(pace, board);
-            return 0;
-        }
+        board_run(board, board->avr->cycle + BATCH);
+        if (paced) return lead_ns(pace, board);
+        pace->epoch = pace_now_ns() - board_ns(pace, board);
+        return 0;
     }
     pace->epoch = now + held - board_ns(pace, board);  /* its clock stands still */
     return held ? held : pace->kind == STEPPED ? -1 : IDLE_NS;

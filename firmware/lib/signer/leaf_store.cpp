@@ -109,7 +109,8 @@ uint16_t next_generation() {
 }
 
 Standing load() {
-    if (byte_at(QCOT_FIELD(marker)) != kMarker) return {Phase::none, 0, 0};
+    // Torn or rotten it is no blank, and the record under it was whole before it was written.
+    if (byte_at(QCOT_FIELD(marker)) == kBlank) return {Phase::none, 0, 0};
     const bool whole = word_at(QCOT_FIELD(crc)) == crc_at(kKeyAt, offsetof(KeyRecord, crc), kCrcInit) &&
                        byte_at(QCOT_FIELD(tree)) == lms::kTreeType && byte_at(QCOT_FIELD(one_time)) == lms::kOneTimeType;
     uint16_t newest = 0, other;

@@ -7,6 +7,9 @@
 //   w AL AH V        write an EEPROM byte, wait for it; answers 'w'
 //   r AL AH          read an EEPROM byte; answers it
 //   s                say 'S' and sleep for good, interrupts on
+//   h                write beyond the RAM, which crashes the simulated core
+//   H                the same, under the watchdog
+//   q                sleep for good, interrupts off
 //   d                let the watchdog bite
 //   f                send 0..255 without an end
 #include <avr/eeprom.h>
@@ -99,6 +102,16 @@ int main() {
                 send('S');
                 sei();
                 for (;;) sleep_mode();
+            case 'H':
+                wdt_enable(WDTO_15MS);
+                // fall through
+            case 'h':
+                *reinterpret_cast<volatile uint8_t*>(RAMEND + 256) = 1;
+                break;
+            case 'q':
+                cli();
+                sleep_mode();
+                break;
             case 'd':
                 wdt_enable(WDTO_15MS);
                 for (;;) {

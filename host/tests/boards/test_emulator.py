@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import serial
-from qcot.boards.emulator import EmulatedBoard, build_emulator
+from qcot.boards.emulator import EmulatedBoard, build_emulator, wait_for
 from qcot.boards.errors import (
     BAD_SIGNAL,
     EMULATOR_FAILED,
@@ -237,6 +237,25 @@ def test_the_led_and_the_state_are_told(start: StartBoard) -> None:
         board.power_off()
         assert not board.led
         assert not board.powered
+
+
+@pytest.mark.parametrize("end", [b"h", b"q"])
+def test_a_program_that_stops_for_good_stops_no_clock_and_a_reset_starts_it_anew(start: StartBoard, end: bytes) -> None:
+    board = start()
+    with open_port(board) as link:
+        booted(link)
+        link.write(end)
+        wait_for(lambda: board.command("state?").startswith("stopped"), TIMEOUT_S, "uno")
+        board.run_cycles(1_000_000)
+        board.reset()
+        assert booted(link) == (EXTRF, 1)
+
+
+def test_the_watchdog_starts_a_stopped_program_anew(start: StartBoard) -> None:
+    with open_port(start()) as link:
+        booted(link)
+        link.write(b"H")
+        assert booted(link) == (WDRF, 1)
 
 
 def test_an_unplugged_board_hangs_up_and_comes_back_under_the_same_name(start: StartBoard) -> None:
