@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import signal
 import sys
 import tempfile
@@ -100,7 +101,11 @@ def run() -> None:
         for each in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(each) is not signal.SIG_IGN:  # nohup
                 signal.signal(each, _end)
-        app()
+        try:
+            app()
+        except SystemExit:
+            sys.stdout.flush()  # what cannot be taken is told by its name below, not by the interpreter as it ends
+            raise
     except QcotError as error:
         report(error, as_json)
         sys.exit(1)
@@ -116,3 +121,13 @@ def run() -> None:
     except Exception as error:  # the last line of defence
         report(_crash(error), as_json)
         sys.exit(1)
+    finally:
+        _let_go_of_output()
+
+
+def _let_go_of_output() -> None:
+    """Throw away what nobody takes: the interpreter would try it once more, and end with a traceback and 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

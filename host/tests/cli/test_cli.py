@@ -214,12 +214,14 @@ def test_boards_says_what_to_do_where_there_are_none(run: Run, monkeypatch: pyte
     assert json.loads(run("boards", "--json")[1]) == {"ports": [], "boards": []}
 
 
-def test_output_that_nobody_can_take_is_no_bug(home: Home) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_nobody_can_take_is_no_bug(home: Home, unbuffered: str) -> None:
     words = [sys.executable, "-c", "from qcot.cli.main import main; main()", "ledger", "list", "--home", home.path]
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        set_so = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=set_so)
     assert done.returncode == 1
-    assert done.stderr.startswith("disk-full: ")
+    assert done.stderr == f"disk-full: [Errno 28] No space left on device\nwhat to do: {entry.DISK_FULL.remedy}\n"
 
 
 @pytest.mark.parametrize(
