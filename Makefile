@@ -5,6 +5,8 @@
 ARGS ?=
 export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
+# Tests start hundreds of processes: each would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON := .venv/bin/python
 
 help:
@@ -25,8 +27,8 @@ lint: setup
 	.venv/bin/mypy
 
 # Several at a time: most of what the boards' suites do is wait for boards that keep real time.
-test: lint
-	@$(MAKE) --no-print-directory -j7 --output-sync=line test-hil-cuts test-hil-uno test-site test-boards test-hil-native test-host \
+test: setup
+	@$(MAKE) --no-print-directory -j7 --output-sync=line lint test-hil-cuts test-hil-uno test-site test-boards test-hil-native test-host \
 		test-firmware test-quantum
 
 test-firmware:

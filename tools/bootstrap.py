@@ -20,6 +20,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 PACKAGES = ROOT / "tools" / "packages.txt"
 LOCK = ROOT / "requirements.lock"
+UV_LOCK = ROOT / "tools" / "uv.lock"
 OLDEST_PYTHON = (3, 11)
 
 
@@ -93,22 +94,34 @@ def sanitizer_runtime() -> str | None:
     return f"libclang-rt-{found[1]}-dev" if found else None
 
 
-def virtual_environment() -> None:
-    """Make .venv and install the lock file and this package into it."""
+def virtual_environment() -> bool:
+    """Make .venv and install the lock file and this package into it; whether there was anything to do."""
     if sys.version_info < OLDEST_PYTHON:
         fail(f"python3 is {sys.version.split()[0]}; qcot needs {'.'.join(map(str, OLDEST_PYTHON))} or newer")
     stamp, wanted, done = stamped(
         "python", LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version, str(ROOT)
     )
     if done:
-        return
-    print("set-up: Python packages into .venv (a minute or two)", flush=True)
+        return False
+    print("set-up: Python packages into .venv", flush=True)
     if not PYTHON.exists():
         venv.create(VENV, with_pip=True, symlinks=True)
     pip = (PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
-    run(*pip, "--require-hashes", "-r", LOCK)
+    run(*pip, "--only-binary=:all:", "--require-hashes", "-r", UV_LOCK, quiet=True)
+    install_locked(pip)
     run(*pip, "--no-build-isolation", "--no-deps", "--editable", ROOT)
     stamp.write_text(wanted)
+    return True
+
+
+def install_locked(pip: tuple[str | Path, ...]) -> None:
+    """Install the lock file by uv, which is fast; by pip, where only pip knows how (mirrors, settings)."""
+    uv = (VENV / "bin" / "uv", "pip", "install", "--python", PYTHON, "--quiet")
+    try:
+        subprocess.run([*uv, "--require-hashes", "-r", LOCK], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        print("set-up: without uv, which takes a minute or two", flush=True)
+        run(*pip, "--require-hashes", "-r", LOCK)
 
 
 def platformio_packages() -> None:
@@ -125,5 +138,10 @@ def platformio_packages() -> None:
 if __name__ == "__main__":
     if os.environ.get("SKIP_PACKAGES") != "1":
         distribution_packages()
-    virtual_environment()
+    fresh = virtual_environment()
+    # For who may not write here later, or wants no bytecode written; while the next step waits for a registry.
+    words = [str(PYTHON), "-m", "compileall", "-q", "-j", "0", str(VENV / "lib"), str(ROOT / "host" / "qcot")]
+    compiling = subprocess.Popen(words, stdout=subprocess.DEVNULL) if fresh else None
     platformio_packages()
+    if compiling:
+        compiling.wait()
