@@ -5,19 +5,21 @@ from functools import cache
 import pyhsslms.pyhsslms as library
 from qcot.crypto import lms
 
+W2, W4 = library.lmots_sha256_n24_w2, library.lmots_sha256_n24_w4
+
 
 @cache
-def _key(number: int) -> library.LmsPrivateKey:
+def _key(number: int, one_time: bytes) -> library.LmsPrivateKey:
     """The smallest tree that a board may have, n 24, W 4, H 5: made once in a process, of fixed secrets."""
     seed, identifier = bytes([number]) * 24, bytes([number]) * 16
-    return library.LmsPrivateKey(library.lms_sha256_m24_h5, library.lmots_sha256_n24_w4, SEED=seed, I=identifier)
+    return library.LmsPrivateKey(library.lms_sha256_m24_h5, one_time, SEED=seed, I=identifier)
 
 
 class LmsBoard:
-    """Key ``number``; ``leaf`` is the next that signs, and a test may put it back."""
+    """Key ``number``; ``leaf`` is the next that signs, and a test may put it back. W2 is no set for a board."""
 
-    def __init__(self, number: int = 1) -> None:
-        self._private = _key(number)
+    def __init__(self, number: int = 1, one_time: bytes = W4) -> None:
+        self._private = _key(number, one_time)
         self.public = self._private.publicKey().serialize()
         self.leaf = 0
 

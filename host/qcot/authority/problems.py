@@ -24,6 +24,11 @@ LMS_UNPROVEN = Problem(
 LMS_LEAF_REUSED = Problem(
     "lms-leaf-reused", "Certify nothing for this key: it signed two things with one leaf. Let the board make a new key."
 )
+LMS_KEY_CHANGED = Problem(
+    "lms-key-changed",
+    "Compare the new key with what the board says over a cable (`qcot signer status PORT`). If it is the board's next "
+    "one, say so: `qcot authority issue --replace`, or in the authority's own home `qcot signer certify ID --replace`.",
+)
 NO_SUCH_CERTIFICATE = Problem("no-such-certificate", "Look with `qcot authority list` what was issued.")
 REASON_UNKNOWN = Problem("reason-unknown", "Give one of the reasons that are listed.")
 BAD_VALIDITY = Problem("bad-validity", "Give a validity of one minute to thirty years.")

@@ -126,11 +126,11 @@ def certify(home: Home, part: str, now: int) -> Outcome:
         return _certify(home, settings, part, store, now)
 
 
-def register_board(home: Home, board: EnrolledBoard, now: int) -> Outcome:
+def register_board(home: Home, board: EnrolledBoard, now: int, *, replace: bool = False) -> Outcome:
     """A certificate for an enrolled ``board``: one that is here and fits this bridge, issued here, or asked for.
 
     A board that has made a key of its own, or was calibrated, is certified anew: what its readings stand for is
-    what the certificate says.
+    what the certificate says. ``replace`` allows another key than it was certified with, where that is decided here.
 
     Raises QcotError `possession-not-shown`, `key-...`, `no-authority`, or what the authority refuses.
     """
@@ -155,7 +155,7 @@ def register_board(home: Home, board: EnrolledBoard, now: int) -> Outcome:
         return _ask(home, part, raw)
     try:
         with authority_of(home) as store, window_for_one(store, now):
-            made = store.issue(request.seal(raw, store.public.kem), now)
+            made = store.issue(request.seal(raw, store.public.kem), now, replace=replace)
     except QcotError as error:
         raise QcotError(BOARD_REVOKED, error.reason) if error.problem is CERTIFICATE_REVOKED else error from error
     keep(home, part, made)

@@ -26,6 +26,7 @@ from qcot.authority.problems import (
     BAD_WINDOW,
     DEVICE_TAKEN,
     ISSUER_UNFIT,
+    LMS_KEY_CHANGED,
     LMS_LEAF_REUSED,
     LMS_UNPROVEN,
     NAME_TAKEN,
@@ -145,7 +146,7 @@ class AuthorityStore:
         """The certificate for a request, sealed or (of a key) plain, on disk before this returns.
 
         It holds for ``validity`` seconds (by role, :data:`VALIDITY`), at most as long as the issuer's. ``replace``
-        allows a name that another key still holds.
+        allows a name that another key still holds, and another LMS key than a board was certified with.
 
         Raises QcotError `window-closed`, `request-...`, `certificate-...`, `name-taken`, `device-taken`,
         `possession-unproven`, `lms-...`, `issuer-...`, `bad-...`.
@@ -162,11 +163,16 @@ class AuthorityStore:
                 raise QcotError(WINDOW_CLOSED, "no window is open in which requests are heard")
             self._require_timely(request, now)
             claims = (
-                self._of_board(request, now)
+                self._of_board(request, now, replace)
                 if isinstance(request, BoardRequest)
                 else self._of_key(request, now, replace)
             )
             return self._sign(claims, now, validity, request.hash)
+
+    def board_key(self, device: bytes) -> bytes | None:
+        """The LMS key that was certified last of a board, whether that certificate holds or not."""
+        held = [each.board.lms for each in self._certificates(device) if each.kid == device and each.board is not None]
+        return next((each for each in reversed(held) if each is not None), None)
 
     def revoke(self, serial: bytes, reason: str, now: int) -> bytes:
         """The revocation of a certificate, recorded; again, the same. An issuer's takes the root key.
@@ -279,7 +285,7 @@ class AuthorityStore:
             raise QcotError(NAME_TAKEN, f"{request.role} {request.name} is the key {holder.hex()}")
         return Claims(request.role, self.site, request.name, request.key, now, now + 1, request.policy, log=request.log)
 
-    def _of_board(self, request: BoardRequest, now: int) -> Claims:
+    def _of_board(self, request: BoardRequest, now: int, replace: bool) -> Claims:
         bridge = self._register(request.bridge).require(request.bridge, Role.BRIDGE, now)
         assert bridge.key is not None  # of this role, its parser saw to it
         request.verify(bridge.key)
@@ -288,6 +294,12 @@ class AuthorityStore:
         if known is not None and known.board is not None and known.board.commitment != board.commitment:
             raise QcotError(DEVICE_TAKEN, f"board {request.device.hex()} was certified with another key")
         if request.lms is not None:
+            before = self.board_key(request.device)
+            if before not in (None, request.lms.public) and not replace:
+                raise QcotError(
+                    LMS_KEY_CHANGED, f"board {request.device.hex()} was certified with the key {before.hex()}, this is "
+                    f"{request.lms.public.hex()}"
+                )  # fmt: skip
             self._note_signed(request.device, request.lms)
         return Claims(
             Role.BOARD, self.site, request.device.hex(), None, now, now + 1, request.policy or bridge.policy, board,

@@ -86,7 +86,8 @@ REFUSED = Problem("transaction-refused", "Read the reason; the transaction is ke
 
 SIGNER_EXHAUSTED = Problem(
     "signer-exhausted",
-    "Stop the bridge and run `qcot signer generate`: the board makes a new key, and its certificate is renewed.",
+    "Stop the bridge and run `qcot signer generate --replace`: the board makes a new key, and its certificate is "
+    "renewed.",
 )
 SIGNER_NO_KEY = Problem("signer-no-key", "Run `qcot signer generate`: the board makes a key of its own.")
 SIGNER_DAMAGED = Problem(

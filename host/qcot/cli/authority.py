@@ -88,7 +88,10 @@ def issue(
         typer.Option("--for", parser=parse_duration, metavar="TIME", help="How long it holds; by role unless given."),
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="The name passes from the key that has it to this one.")
+        bool,
+        typer.Option(
+            "--replace", help="The name passes from the key that has it to this one, or a board's own key to another."
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before issuing.")] = False,
     home: HomeOption = None,
@@ -123,6 +126,11 @@ def _confirm(store: AuthorityStore, raw: bytes) -> None:
         out.print(
             f"board {asked.device.hex()} ({asked.model}), asked for by bridge {grouped(asked.bridge)}", markup=False
         )
+        if asked.lms is not None:
+            before = store.board_key(asked.device)
+            out.print(f"with a key of its own, {asked.lms.public.hex()}", markup=False, soft_wrap=True)
+            if before not in (None, asked.lms.public):
+                out.print(f"in the place of {before.hex()}", markup=False, soft_wrap=True)
     else:
         out.print(f"{asked.role} {asked.name}, key {grouped(asked.key.kid)}", markup=False)
         if asked.policy is not None:

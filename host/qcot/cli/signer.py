@@ -44,6 +44,10 @@ PortArgument = Annotated[str | None, typer.Argument(help="Serial port; found whe
 BoardArgument = Annotated[
     str | None, typer.Argument(help="Serial port, or the id of a board that a running bridge serves.")
 ]
+ReplaceOption = Annotated[
+    bool,
+    typer.Option("--replace", help="The authority here takes it in the place of another key that it certified before."),
+]
 _DEVICE = re.compile(r"[0-9a-f]{16}")
 
 
@@ -53,6 +57,7 @@ def generate(
     begin: Annotated[
         bool, typer.Option("--begin", help="Only begin it: a bridge finishes it while readings go on.")
     ] = False,
+    replace: ReplaceOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,7 +65,7 @@ def generate(
 
     It takes an Uno some 20 minutes (1,024 leaves), in which it measures on; what it has no room for is lost and told in
     its chain, so with a bridge that runs give the board's id, or --begin it here and start the bridge. Stopped, it goes
-    on where it was. A key that is used up is followed by a new one, for which the certificate is renewed.
+    on where it was. A key that is used up is followed by a new one; --replace renews the certificate for it.
 
     Example: `qcot signer generate /dev/ttyACM0`, `qcot signer generate --begin`
     """
@@ -82,7 +87,7 @@ def generate(
                 raise
         cable.prove()
         board, state = cable.board, cable.note()
-    _certify(place, board, state, as_json)
+    _certify(place, board, state, as_json, replace=replace)
 
 
 @app.command()
@@ -117,7 +122,7 @@ _NEXT = {
     Phase.NONE: "qcot signer generate {port}: the board makes a key",
     Phase.GENERATING: "qcot up, which finishes the key while readings go on; or qcot signer generate {port}",
     Phase.READY: "qcot signer certify {device}: then the bridge has the board sign its chain by itself",
-    Phase.EXHAUSTED: "qcot signer generate {port}: a new key, for which the certificate is renewed",
+    Phase.EXHAUSTED: "qcot signer generate {port} --replace: a new key, for which the certificate is renewed",
     Phase.DAMAGED: "erase the board (hold D12 to GND in a reset), enrol it again",
 }
 
@@ -195,12 +200,14 @@ def rebuild(
 @app.command()
 def certify(
     device: Annotated[str | None, typer.Argument(help="The board's id; all that are enrolled here without it.")] = None,
+    replace: ReplaceOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Renew a board's certificate with the key that it has made; a bridge that runs takes it up by itself.
 
-    Where the authority is in this home it is issued at once; else a sealed request is written, to be carried there.
+    Where the authority is in this home it is issued at once; else a sealed request is written, to be carried there. A
+    board's next key takes the place of the one that was certified only where the authority's operator says --replace.
 
     Example: `qcot signer certify`, `qcot signer certify 71c07b0a2d000001`
     """
@@ -211,7 +218,7 @@ def certify(
     if not found:
         raise QcotError(SIGNER_NO_KEY, "no board here has shown a key of its own")
     for board, state in found:
-        _certify(place, board, state, as_json)
+        _certify(place, board, state, as_json, replace=replace)
 
 
 def _is_device(text: str | None) -> bool:
@@ -300,8 +307,8 @@ def _set(public: bytes) -> str:
     return f"SHA-256/{8 * parameters.n}, W {width}, H {parameters.height}"
 
 
-def _certify(place: Home, board: EnrolledBoard, state: SignerState, as_json: bool) -> None:
-    outcome = register_board(place, board, int(time.time()))
+def _certify(place: Home, board: EnrolledBoard, state: SignerState, as_json: bool, *, replace: bool) -> None:
+    outcome = register_board(place, board, int(time.time()), replace=replace)
     if as_json:
         told = {"request": str(outcome.file)} if isinstance(outcome, Asked) else {"certificate": outcome.serial}
         print_json({"device": board.device, "public": state.public, "left": state.total - state.done} | told)

@@ -2,10 +2,11 @@
 
 import pytest
 from authority_site import BRIDGE, DEVICE, NOW, OTHER, board_request, bridge_request, enrolled, name
-from lms_board import LmsBoard
+from lms_board import W2, LmsBoard
 from qcot.authority.store import AuthorityStore
 from qcot.certificates import request
 from qcot.certificates.possession import SigningBoard
+from qcot.errors import QcotError
 
 PLACE = {"epoch": 3, "seq": 40, "link": b"l" * 32}
 
@@ -20,8 +21,8 @@ def asks(store):
     """Ask for a board with ``lms``; requests are different each time."""
     store.issue(bridge_request(), NOW)
 
-    def issue(lms, now=NOW, **changes):
-        return store.issue(request.seal(board_request(lms=lms, **changes), store.public.kem), now)
+    def issue(lms, now=NOW, replace=False, **changes):
+        return store.issue(request.seal(board_request(lms=lms, **changes), store.public.kem), now, replace=replace)
 
     return issue
 
@@ -41,6 +42,7 @@ def test_a_signature_of_another_key_or_for_another_board_proves_nothing(asks):
         SigningBoard(key.public, **PLACE, signature=proof(key).signature[:-1]),
         proof(key, public=b"no LMS key"),
         proof(key, public=key.public + b"\0"),
+        proof(LmsBoard(1, W2)),
     ):
         assert name(asks, lms) == "lms-unproven"
 
@@ -69,9 +71,28 @@ def test_the_key_of_one_board_is_not_certified_for_another(asks):
     assert name(asks, lms, device=other, frame=enrolled(device=other)) == "lms-unproven"
 
 
-def test_a_new_generation_of_the_boards_key_is_certified_beside_the_old_one(asks):
+def test_another_key_of_the_same_board_is_certified_where_the_operator_says_so_and_only_there(store, asks):
     old, new = LmsBoard(1), LmsBoard(2)
-    assert [asks(proof(key), NOW + at).board.lms for at, key in enumerate((old, new))] == [old.public, new.public]
+    assert asks(None).board.lms is None
+    assert store.board_key(DEVICE) is None
+    assert asks(proof(old)).board.lms == old.public
+    assert asks(None).board.lms is None  # what was certified is not forgotten by a certificate without a key
+    with pytest.raises(QcotError) as caught:
+        asks(proof(new))
+    assert caught.value.problem.name == "lms-key-changed"
+    assert old.public.hex() in caught.value.reason
+    assert new.public.hex() in caught.value.reason
+    assert store.board_key(DEVICE) == old.public
+    assert asks(proof(old), NOW + 1).board.lms == old.public
+    assert asks(proof(new), NOW + 1, replace=True).board.lms == new.public
+    assert asks(proof(new), NOW + 2).board.lms == new.public
+    assert name(asks, proof(old), NOW + 2) == "lms-key-changed"  # nor is there a way back unasked
+
+
+def test_a_revoked_certificate_s_key_is_not_forgotten(store, asks):
+    made = asks(proof(LmsBoard(1)))
+    store.revoke(made.serial, "superseded", NOW)
+    assert name(asks, proof(LmsBoard(2)), NOW + 1) == "lms-key-changed"
 
 
 def test_a_proof_that_another_bridge_shows_is_that_boards_proof_still(store, asks):

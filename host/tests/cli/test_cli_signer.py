@@ -1,5 +1,6 @@
 """`qcot signer` with a board on a pty, in a home that has its own authority."""
 
+import io
 import json
 from contextlib import closing
 
@@ -10,6 +11,7 @@ from command import run
 from home_site import founded
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge import signing
+from qcot.certificates import certificate
 from qcot.link.session import Session
 from qcot.link.signer import Phase
 from qcot.link.transport import SerialPort
@@ -112,7 +114,11 @@ def test_a_key_that_is_used_up_is_refused_by_name_and_followed_by_another(run, b
     assert error["name"] == "signer-exhausted"
     assert "certificate is renewed" in error["remedy"]
     assert told(run, "signer", "status", board.path)["left"] == 0
-    told(run, "signer", "generate", board.path)
+    error = told(run, "signer", "generate", board.path)["error"]
+    assert error["name"] == "lms-key-changed"
+    assert "--replace" in error["remedy"]
+    assert not told(run, "signer", "status", board.path)["certified"]
+    assert told(run, "signer", "generate", board.path, "--replace")["left"] == LEAVES - 1
     found = told(run, "signer", "status", board.path)
     assert found["generation"] == 2
     assert found["certified"]
@@ -164,7 +170,14 @@ def test_a_firmware_that_does_not_sign_is_told_by_name(run, board):
     assert told(run, "signer", "generate", board.path)["error"]["name"] == "signer-unknown"
 
 
-def test_where_the_authority_is_elsewhere_the_key_goes_with_a_request(run, board, home):
+class Terminal(io.StringIO):
+    """Standard input as a person has it."""
+
+    def isatty(self):
+        return True
+
+
+def test_where_the_authority_is_elsewhere_the_key_goes_with_a_request(run, board, home, monkeypatch):
     told(run, "signer", "generate", board.path, "--begin")
     (home.authority / "issued.sqlite").rename(home.authority / "away")
     status, out, _ = run("signer", "generate", board.path)
@@ -176,6 +189,21 @@ def test_where_the_authority_is_elsewhere_the_key_goes_with_a_request(run, board
     assert run("authority", "window", "--for", "1m")[0] == 0
     answer = home.path / "answer"
     assert run("authority", "issue", request, "--out", answer)[0] == 0
+    assert run("certificate", "install", answer)[0] == 0
+    assert told(run, "signer", "status", board.path)["certified"]
+
+    board.board.signer.next, board.board.signer.phase = LEAVES, Phase.EXHAUSTED
+    (home.authority / "issued.sqlite").rename(home.authority / "away")
+    assert run("signer", "generate", board.path, "--replace")[0] == 0  # which is not for who asks to say
+    (home.authority / "away").rename(home.authority / "issued.sqlite")
+    assert told(run, "authority", "issue", request, "--out", answer)["error"]["name"] == "lms-key-changed"
+    old = certificate.parse(home.certificate(f"boards/{board.board.device.hex()}")).board.lms
+    monkeypatch.setattr("sys.stdin", Terminal("n\ny\n"))
+    for status in (1, 0):
+        said = run("authority", "issue", request, "--out", answer, "--replace")
+        assert said[0] == status
+        assert f"with a key of its own, {board.board.signer.public.hex()}" in said[1].replace("\n", "")
+        assert f"in the place of {old.hex()}" in said[1].replace("\n", "")
     assert run("certificate", "install", answer)[0] == 0
     assert told(run, "signer", "status", board.path)["certified"]
 
