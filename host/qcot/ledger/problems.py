@@ -100,6 +100,8 @@ LEDGER_FOREIGN = Problem(
 )
 LEDGER_FULL = Problem("disk-full", "Free space on the ledger's disk; nothing was half written, and bridges send again.")
 LEDGER_IO = Problem("ledger-io", "Check the disk and the permissions of the ledger's folder; nothing was half written.")
+OF_THE_STORE = (INDEX_DIFFERS, LEDGER_CORRUPT, LEDGER_FULL, LEDGER_IO)
+"""What can come of looking something up: it says nothing of a transaction, and none is refused for it."""
 CHECKPOINT_CONFLICT = Problem("checkpoint-conflict", "Do not sign; run `qcot ledger verify` and find out why.")
 
 # Evidence.

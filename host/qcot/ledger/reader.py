@@ -17,15 +17,15 @@ from qcot.ledger import checkpoint, qblock, schema, transactions
 from qcot.ledger.checkpoint import Checkpoint
 from qcot.ledger.problems import INDEX_DIFFERS, LEDGER_CORRUPT, LEDGER_FOREIGN, LEDGER_MISSING
 from qcot.ledger.receipts import Answer, Status
-from qcot.ledger.rules import Device
+from qcot.ledger.rules import Device, message_in
 from qcot.ledger.statements import Standing, Taken
 from qcot.ledger.stored import StoredRun, StoredSigned, Totals
 from qcot.ledger.transactions import FrameEntry
 from qcot.link import chain
+from qcot.link.messages import Readings
 from qcot.records.rules import RecordBook
 
 _BATCH = 256  # leaves fetched at a time
-_AFTER_LINK = 16 + 2  # of a READINGS frame: its MAC and CRC
 
 
 class Reader:
@@ -245,32 +245,52 @@ class Reader:
 
     def find_reading(self, device: bytes, epoch: int, seq: int) -> StoredRun | None:
         """The run that holds reading ``seq`` of ``device`` in ``epoch``."""
+        run = self._newest_run(device, epoch, seq)
+        return None if run is None or seq >= run.first + run.count else run
+
+    def _newest_run(self, device: bytes, epoch: int, seq: int) -> StoredRun | None:
+        """The run that holds reading ``seq``, or ended before it."""
         row = self._row(
             "SELECT first, count, leaf, entry, link_before FROM run WHERE device = ? AND epoch = ? AND first <= ? "
             "ORDER BY first DESC LIMIT 1",
             device, epoch, seq,
         )  # fmt: skip
-        if row is None or seq >= row[0] + row[1]:
-            return None
-        return StoredRun(device, epoch, *row)
+        return None if row is None else StoredRun(device, epoch, *row)
 
     def link_at(self, device: bytes, epoch: int, seq: int, before: int | None = None) -> bytes | None:
         """The link with which a frame ends before reading ``seq``, in a leaf below ``before``; None where none does.
 
-        Raises `index-differs` where the table says that there is a frame, and there is none.
+        Raises `index-differs` where the table of readings is not what the leaves give.
         """
-        run = self.find_reading(device, epoch, max(seq - 1, 0))
-        if run is None or (before is not None and run.leaf >= before):
+        last = max(seq - 1, 0)
+        run = self._newest_run(device, epoch, last)
+        if run is not None and before is not None and run.leaf >= before:
+            return None
+        said = None if run is None else self._readings_of(run)
+        if said is None or last >= said.end:
+            self._require_end(device, epoch, last)
             return None
         if seq == 0:
             return chain.genesis(device, epoch)
-        if run.first + run.count != seq:
-            return None
+        return said.link if said.end == seq else None
+
+    def _readings_of(self, run: StoredRun) -> Readings:
+        """What the board said in ``run``, from its leaf; raises `index-differs` where that holds anything else."""
+        (raw,) = self._row("SELECT bytes FROM leaf WHERE idx = ?", run.leaf) or (b"",)
         with suppress(LookupError, QcotError):
-            entry = transactions.parse(self.leaf(run.leaf)).entries[run.entry]
-            if isinstance(entry, FrameEntry):
-                return entry.frame[-chain.LINK_SIZE - _AFTER_LINK : -_AFTER_LINK]
-        raise QcotError(INDEX_DIFFERS, f"{self.path}: reading {seq - 1} of {device.hex()} is not at leaf {run.leaf}")
+            entry = transactions.parse(raw).entries[run.entry]
+            if isinstance(entry, FrameEntry) and (entry.device, entry.epoch) == (run.device, run.epoch):
+                said = message_in(entry)
+                if isinstance(said, Readings) and (said.first, said.count) == (run.first, run.count):
+                    return said
+        raise QcotError(INDEX_DIFFERS, f"{self.path}: reading {run.first} of {run.device.hex()} is not at {run.leaf}")
+
+    def _require_end(self, device: bytes, epoch: int, seq: int) -> None:
+        """Raise `index-differs` where readings of ``epoch`` at or after ``seq``, which no run holds, are known."""
+        later = self._row("SELECT 1 FROM run WHERE device = ? AND epoch = ? AND first > ?", device, epoch, seq)
+        reached = self._row("SELECT 1 FROM device WHERE id = ? AND epoch = ? AND next_seq > ?", device, epoch, seq)
+        if later or reached:
+            raise QcotError(INDEX_DIFFERS, f"{self.path}: reading {seq} of {device.hex()} has no place")
 
     def next_lms_leaves(self) -> dict[bytes, int]:
         """The next leaf that may sign, of every LMS key that has."""

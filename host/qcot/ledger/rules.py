@@ -29,6 +29,7 @@ from qcot.ledger.problems import (
     DEVICE_KEY_CHANGED,
     NOT_CERTIFIED,
     NOT_ENROLLED,
+    OF_THE_STORE,
     SEQUENCE_AHEAD,
     SEQUENCE_REUSED,
     STALE_EPOCH,
@@ -153,6 +154,8 @@ def judge(state: State, transaction: Transaction, earlier: bytes | None = None) 
 def judge_content(state: State, transaction: Transaction) -> Accept | Refuse | Later:
     """Judge all but site and sequence: statements, then who signed, then the other entries, in order.
 
+    Raises what is wrong with the ledger itself, by ``link_at``: that is no judgement on the transaction.
+
     Who signed without being certified uses up no sequence: else whoever was a bridge once could take it from the one
     that is, and a bridge that waits for its certificate would lose what it signed meanwhile.
     """
@@ -232,6 +235,8 @@ def _judge_devices(state: State, transaction: Transaction, standing: Standing, u
             if run is not None:
                 runs.append(run)
     except QcotError as error:
+        if error.problem in OF_THE_STORE:
+            raise
         return Refuse(error.problem, f"entry {at}: {error.reason}", at)
     until = min([until, *(each.not_after * 1000 for each in certified.values())])
     return Accept(changed, tuple(runs), standing, until, tuple(signatures.found))

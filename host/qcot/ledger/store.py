@@ -25,6 +25,7 @@ from qcot.errors import QcotError
 from qcot.ledger import checkpoint, qblock, rules, schema
 from qcot.ledger.problems import (
     CHECKPOINT_CONFLICT,
+    INDEX_DIFFERS,
     LEDGER_CORRUPT,
     LEDGER_FOREIGN,
     LEDGER_IO,
@@ -150,6 +151,15 @@ class Ledger(Reader):
     def closes_before(self) -> int | None:
         """The first ms that is too late for the open run's Qblock, where a certificate of it ends."""
         return None if self._until == NO_END else self._until
+
+    def link_at(self, device: bytes, epoch: int, seq: int, before: int | None = None) -> bytes | None:
+        """As of a reader, but for who writes a table that differs is damage: raises `ledger-corrupt`."""
+        try:
+            return super().link_at(device, epoch, seq, before)
+        except QcotError as error:
+            if error.problem is not INDEX_DIFFERS:
+                raise
+            raise QcotError(LEDGER_CORRUPT, error.reason) from error
 
     def totals(self) -> Totals:
         """What the ledger holds now, counted when it was opened and kept up since."""

@@ -9,6 +9,7 @@ import pytest
 from gateway_site import AUTHORITY, CHAIN, GATEWAY_KEY, TRUST, until
 from hypothesis import given
 from hypothesis import strategies as st
+from lms_board import LmsBoard
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.errors import QcotError
 from qcot.gateway import Gateway
@@ -17,6 +18,7 @@ from qcot.gateway.limits import MAX_DEVICES, Bucket, Limiter, Limits, Rate
 from qcot.ledger.ahead import TRANSACTION_FIRST_BYTE
 from qcot.ledger.reader import Reader
 from qcot.ledger.receipts import Status
+from qcot.ledger.transactions import CheckpointEntry, StatementEntry
 from qcot.ledger.verify import verify
 from small_disk import fill
 from trust_site import FROM, Authority, root_of
@@ -165,6 +167,20 @@ def test_a_ledger_that_breaks_under_a_running_gateway_ends_it_by_name(running, e
     assert name_of(raised) == "ledger-corrupt"
     assert gateway.snapshot().checkpoint is None
     assert gateway.events[-1].kind == "trouble"
+
+
+def test_a_damaged_table_of_readings_ends_a_gateway_and_refuses_no_board_s_checkpoint(desk, bridge, board):
+    one, key = desk(), LmsBoard()
+    certified = StatementEntry(AUTHORITY.board(board.device, board.key, "test", bytes(32), lms=key.public))
+    first, end = board.entry(), (1, board.seq, board.link)
+    given = bridge.sign(board.enrolment()), bridge.sign(certified, first), bridge.sign(board.entry())
+    assert [answer.status for answer in one.give(*given)] == [Status.ACCEPTED] * 3
+    one.books.ledger._db.execute("DELETE FROM run WHERE first = 0")
+    before = len(one.sent)
+    with pytest.raises(QcotError) as raised:
+        one.give(bridge.sign(CheckpointEntry(board.device, *end, key.sign(board.device, *end))))
+    assert name_of(raised) == "ledger-corrupt"
+    assert len(one.sent) == before
 
 
 ELSEWHERE = Authority("home", 1)

@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import pytest
 from ledger_site import AUTHORITY, SITE, START, Board, Site, standing
-from lms_board import LmsBoard
+from lms_board import W2, LmsBoard
 from qcot.certificates.claims import Role
+from qcot.crypto.lms import checkpoint_message
+from qcot.crypto.signing import LMS, PublicKey
+from qcot.errors import QcotError
 from qcot.ledger import proving, report, rules
 from qcot.ledger.case import Given
 from qcot.ledger.clocks import Clock
@@ -14,6 +17,7 @@ from qcot.ledger.reader import Reader
 from qcot.ledger.rules import Accept, Refuse
 from qcot.ledger.transactions import StatementEntry
 from qcot.ledger.verify import SignedByBoard, verify
+from qcot.link.chain import genesis
 
 
 @pytest.fixture
@@ -108,6 +112,15 @@ def test_a_checkpoint_by_another_key_of_another_board_or_altered_is_refused(begu
     assert answers(begun, site, replace(good, device=b"\x09" * 8)) == "device-not-enrolled"
 
 
+def test_a_key_of_a_kind_that_no_board_may_have_signs_nothing_here_though_it_is_certified(ledger):
+    board = Board(1, lms=LmsBoard(1, W2))
+    site = Site([board])
+    site.append(ledger, [site.enrolment(), site.transaction(board.readings())])
+    said = board.checkpoint()
+    PublicKey(LMS, board.lms.public).verify(said.signature, checkpoint_message(said.device, 1, 14, said.link))
+    assert answers(ledger, site, said) == "board-unsigned"
+
+
 def test_a_wrong_checkpoint_is_refused_at_its_entry_with_the_boards_own_frames(begun, site, board):
     wrong = board.checkpoint(LmsBoard(2))
     state = rules.State(SITE, 2, begun.known_devices(), begun.standing(), site.now, {}, begun.link_at)
@@ -184,6 +197,49 @@ def test_a_table_that_places_a_frame_where_none_is_is_named_and_no_checkpoint_st
         raw.execute(f"INSERT INTO run SELECT device, epoch, 5, 9, {place}, link_before FROM run WHERE first = 0")
     with Reader.open(begun.path) as reader:
         assert verify(reader, site.trust).failure.problem.name == "index-differs"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM run WHERE first = 14",
+        "DELETE FROM run WHERE epoch = 1 AND first = 0",
+        "UPDATE run SET count = 2 WHERE first = 14",
+        "UPDATE run SET count = 4 WHERE first = 14",
+        "UPDATE run SET first = 15, count = 2 WHERE first = 14",
+        "UPDATE run SET leaf = 1 WHERE first = 14",
+        "UPDATE run SET entry = 99 WHERE first = 14",
+        "UPDATE run SET device = x'00' WHERE first = 14",
+    ],
+)
+def test_a_damaged_table_of_readings_stops_who_writes_and_refuses_no_checkpoint_for_it(begun, site, board, damage):
+    ends = []
+    for count in (14, 3, 9):
+        assert answers(begun, site, board.readings(count)) == "accepted"
+        ends.append((board.seq, board.link))
+    asked = [board.checkpoint(seq=seq, link=link) for seq, link in ((0, genesis(board.device, 1)), *ends[:2])]
+    board.boot(2)
+    assert answers(begun, site, board.readings(5)) == "accepted"
+    begun._db.execute(damage)
+    assert {told(begun, site, each) for each in asked} - {"accepted"} == {"stopped by ledger-corrupt"}
+
+
+def told(ledger, site, entry):
+    """What is answered, or what the ledger stops with."""
+    try:
+        return answers(ledger, site, entry)
+    except QcotError as error:
+        site.sequence -= 1  # it was not taken
+        return f"stopped by {error.problem.name}"
+
+
+def test_the_newest_readings_of_the_running_boot_that_a_table_lost_are_missed(begun, site, board):
+    first = board.readings(14)
+    assert answers(begun, site, first) == "accepted"
+    end = board.link
+    assert answers(begun, site, board.readings(3)) == "accepted"
+    begun._db.execute("DELETE FROM run")
+    assert told(begun, site, board.checkpoint(seq=14, link=end)) == "stopped by ledger-corrupt"
 
 
 def test_a_forged_checkpoint_in_the_leaves_is_found(tmp_path, site, board):
