@@ -8,16 +8,20 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qcot.boards.nodes import SignerState
+from qcot.boards.nodes import NODES_IO, SignerState
 from qcot.crypto import keyfile
 from qcot.errors import Problem, QcotError
 from qcot.link.keys import CHALLENGE_SIZE, DEVICE_SIZE
 from qcot.link.messages import Channel
 
+PROOF_ROOM = 16 * 1024
+"""Bytes on disk for how a key stands, with its proof: the longest signature in hex is 9 KB."""
 BAD_RECORD = Problem("bad-board-record", "Restore the file from a backup, or erase the board and enrol it again.")
 
 
@@ -140,11 +144,24 @@ class BoardRegistry:
         return board
 
     def keep_signer(self, device: bytes, state: SignerState) -> None:
-        """Write how the board's own key stands; a proof that was kept for the same key stays."""
+        """Write how the board's own key stands; a proof that was kept for the same key stays.
+
+        Raises QcotError `signer-nodes-io`.
+        """
         held = self.signer(device)
         if state.proof is None and held is not None and held.public == state.public:
             state = replace(state, proof=held.proof)
-        write_whole(self._signer_path(device), (state.to_json() + "\n").encode())
+        with _named(file := self._signer_path(device)):
+            write_whole(file, (state.to_json() + "\n").encode())
+
+    def require_room(self, device: bytes) -> None:
+        """See that a proof could be written now: it costs a leaf, so none is asked for that would be lost.
+
+        Raises QcotError `signer-nodes-io`.
+        """
+        with _named(file := self._signer_path(device).with_suffix(".room")):
+            write_whole(file, bytes(PROOF_ROOM))
+            file.unlink()
 
     def signer(self, device: bytes) -> SignerState | None:
         """How the board's own key stood when it was heard last; None where it has none, or the file can't be read."""
@@ -173,6 +190,14 @@ class BoardRegistry:
 
     def _proof_path(self, device: bytes) -> Path:
         return self._keys / f"{device.hex()}.proof"
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise QcotError(NODES_IO, f"{path}: {error.strerror}") from error
 
 
 def write_whole(path: Path, data: bytes) -> None:

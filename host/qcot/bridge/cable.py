@@ -108,6 +108,7 @@ class Cable:
     def prove(self) -> None:
         """Keep a signature that proves that the board has its key, unless one is kept."""
         if self.note().proof is None:
+            self._registry.require_room(self.board.device)
             self.sign()
 
     @property

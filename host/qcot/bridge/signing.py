@@ -3,6 +3,9 @@
 A key that was begun is finished in the background, while readings go on. What it signs first is the proof that the
 board has it, which the certificate wants; from then on it signs the chain every so many readings, and when it is asked
 to by HOME/bridge/signer/DEVICE.sign. Each goes into the outbox before anything else is done with it.
+
+A proof costs a leaf, so none is asked for that could not be kept: there has to be room for it first, and one that could
+not be written all the same is tried again, not asked for again.
 """
 
 from __future__ import annotations
@@ -18,9 +21,9 @@ from qcot.boards.nodes import NODES_IO, NodeStore, SignerState
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge.making import KeyReady, Outcome, Progress, Signed, Told
 from qcot.bridge.problems import SIGNER_UNCERTIFIED
-from qcot.bridge.signer import OURS, SINCE, SignerDriver
+from qcot.bridge.signer import OURS, REST_S, SINCE, SignerDriver
 from qcot.bridge.snapshot import SignerView
-from qcot.errors import Problem
+from qcot.errors import Problem, QcotError
 from qcot.ledger.transactions import CheckpointEntry
 from qcot.link.events import Event, SawResult, SessionOpened, SignerEvent, Trouble
 from qcot.link.session import Session
@@ -77,6 +80,8 @@ class SigningDesk:
         self.certified = certified
         self.queue = queue
         self.trouble = trouble
+        self.unkept: dict[bytes, SignerState] = {}
+        """By board, a proof that could not be written."""
 
     def look(self, owners: Mapping[bytes, P]) -> Iterator[P]:
         """Hand requests to the ports that serve their boards; gives those that have something to do now."""
@@ -107,6 +112,7 @@ class PortSigner:
         self._state: SignerState | None = None
         self._since = 0
         self._certified = False
+        self._again_at = float("inf")
 
     @property
     def view(self) -> SignerView | None:
@@ -119,7 +125,7 @@ class PortSigner:
     @property
     def deadline(self) -> float:
         """When to ``tick``."""
-        return self._driver.deadline if self._driver else float("inf")
+        return min(self._driver.deadline, self._again_at) if self._driver else float("inf")
 
     def opened(self, session: Session, event: SessionOpened) -> None:
         """A session stands: ask how the board's key does."""
@@ -127,6 +133,7 @@ class PortSigner:
         if opened.device != self._device:
             self._device, self._since = opened.device, 0
         self._driver = self._state = None
+        self._certified, self._again_at = False, float("inf")
         if opened.firmware >= SINCE:
             nodes = self._desk.registry.nodes
             self._driver = SignerDriver(opened.device, session, lambda name: NodeStore(nodes, name))
@@ -156,6 +163,8 @@ class PortSigner:
             return False
         if what == "generate":
             driver.want_key()
+        elif driver.state.phase is Phase.GENERATING:
+            pass  # what it signs first is the proof
         elif driver.public is None or self._is_certified():
             driver.want_signature()
         else:
@@ -166,7 +175,7 @@ class PortSigner:
         """Whether ``event`` was about the board's key, and nobody else's business."""
         if self._driver is None:
             return False
-        self._handle(self._driver.take(event, now))
+        self._handle(self._driver.take(event, now), now)
         match event:
             case SawResult(command=command) | Trouble(command=command):
                 return isinstance(command, OURS)
@@ -175,15 +184,21 @@ class PortSigner:
 
     def tick(self, now: float) -> None:
         """What the time means for it."""
-        if self._driver is not None and now >= self._driver.deadline:
-            self._handle(self._driver.tick(now))
+        if self._driver is None:
+            return
+        if now >= self._driver.deadline:
+            self._handle(self._driver.tick(now), now)
+        if now >= self._again_at:
+            self._again_at = float("inf")
+            if self._driver.public is not None:
+                self._ready(self._driver.public, now)
 
     def _is_certified(self) -> bool:
         public = self._driver.public if self._driver else None
         self._certified = public is not None and self._desk.certified(self._device) == public
         return self._certified
 
-    def _handle(self, outcomes: list[Outcome]) -> None:
+    def _handle(self, outcomes: list[Outcome], now: float) -> None:
         assert self._driver is not None
         for each in outcomes:
             match each:
@@ -191,9 +206,9 @@ class PortSigner:
                     if done % SAY_EVERY == 0 or done == total:
                         _log.info("%s: leaf %d of %d of the board's own key", self._where, done, total)
                 case KeyReady(public=public):
-                    self._ready(public)
+                    self._ready(public, now)
                 case Signed():
-                    self._sealed(each)
+                    self._sealed(each, now)
                 case Told(problem=problem, reason=reason):
                     self._desk.trouble(self._where, problem, f"{self._device.hex()}: {reason}")
         state = self._driver.state
@@ -202,28 +217,51 @@ class PortSigner:
             if state.phase is not Phase.GENERATING or state.done % SAY_EVERY == 0:
                 self._keep(state)
 
-    def _keep(self, state: SignerState) -> None:
+    def _keep(self, state: SignerState) -> bool:
         try:
             self._desk.registry.keep_signer(self._device, state)
-        except OSError as error:  # the board has it all still
-            self._desk.trouble(self._where, NODES_IO, f"{self._device.hex()}.signer: {error.strerror}")
+        except QcotError as error:  # the board has it all still
+            self._desk.trouble(self._where, error.problem, error.reason)
+            return False
+        return True
 
-    def _ready(self, public: bytes) -> None:
+    def _keep_proof(self, state: SignerState, now: float) -> None:
+        if self._keep(state):
+            self._tell_uncertified()
+        else:
+            self._desk.unkept[self._device] = state
+            self._again_at = now + REST_S
+
+    def _ready(self, public: bytes, now: float) -> None:
+        """See that a key without a certificate has its proof."""
         assert self._driver is not None
+        unkept = self._desk.unkept.pop(self._device, None)
         if self._is_certified():
             return
         held = self._desk.registry.signer(self._device)
-        if held is None or held.public != public or held.proof is None:
-            self._driver.want_signature()  # which proves that the board has this key
+        if unkept is not None and unkept.public == public:
+            self._keep_proof(unkept, now)
+        elif held is None or held.public != public or held.proof is None:
+            self._ask_proof(now)
         else:
             self._tell_uncertified()
+
+    def _ask_proof(self, now: float) -> None:
+        assert self._driver is not None
+        try:
+            self._desk.registry.require_room(self._device)
+        except QcotError as error:
+            self._desk.trouble(self._where, error.problem, error.reason)
+            self._again_at = now + REST_S
+        else:
+            self._driver.want_signature()  # which proves that the board has this key
 
     def _tell_uncertified(self) -> None:
         self._desk.trouble(
             self._where, SIGNER_UNCERTIFIED, f"{self._device.hex()} has a key that its certificate lacks"
         )
 
-    def _sealed(self, signed: Signed) -> None:
+    def _sealed(self, signed: Signed, now: float) -> None:
         proof = signed.proof
         if self._is_certified():
             if proof.seq:  # before the first reading there is nothing on the ledger that it could stand for
@@ -232,5 +270,4 @@ class PortSigner:
             return
         state = self._driver.state if self._driver else None
         if state is not None:
-            self._keep(replace(state, proof=proof))
-            self._tell_uncertified()
+            self._keep_proof(replace(state, proof=proof), now)

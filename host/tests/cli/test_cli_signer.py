@@ -125,6 +125,18 @@ def test_a_key_that_is_used_up_is_refused_by_name_and_followed_by_another(run, b
     assert found["public"] == board.board.signer.public.hex() != first.hex()
 
 
+@pytest.mark.parametrize("suffix", ["room", "signer"])
+def test_no_leaf_is_spent_at_a_cable_on_a_proof_that_could_not_be_kept(run, board, home, suffix):
+    told(run, "signer", "generate", board.path, "--begin")
+    folder = home.path / "boards" / f"{board.board.device.hex()}.{suffix}"
+    folder.unlink(missing_ok=True)
+    folder.mkdir()
+    assert told(run, "signer", "generate", board.path)["error"]["name"] == "signer-nodes-io"
+    assert board.board.signer.signed == []
+    folder.rmdir()
+    assert told(run, "signer", "generate", board.path)["left"] == LEAVES - 1
+
+
 def test_what_is_only_begun_is_left_to_the_bridge(run, board):
     status, out, _ = run("signer", "generate", board.path, "--begin")
     assert status == 0
