@@ -49,7 +49,8 @@ class NodeStore:
     """The leaves of one key in ``folder``/DEVICE.GENERATION.leaves, each on disk when :meth:`add` returns.
 
     The file is only appended to: a head that names the key, then index, leaf and CRC of each. What a power cut or the
-    disk left damaged is no leaf; it is asked of the board again. So is all of a file that is not this key's.
+    disk left damaged is no leaf; it is asked of the board again. So is all of a file that is not this key's. Beside a
+    new file at most one of another key of the board stays.
     """
 
     def __init__(self, folder: Path, name: KeyName) -> None:
@@ -101,6 +102,7 @@ class NodeStore:
                 held = file.read(most + 1)
         except FileNotFoundError:
             self._write_anew()
+            forget_others(self.path.parent, self.name.device, self.name.generation, but=1)
             return
         head, body = held[: len(self._head)], held[len(self._head) :]
         if head != self._head:
@@ -145,6 +147,17 @@ class NodeStore:
             call()
         except OSError as error:
             raise QcotError(NODES_IO, f"{self.path}: {error.strerror}") from error
+
+
+def forget_others(folder: Path, device: bytes, generation: int, *, but: int = 0) -> None:
+    """Remove the leaves of all keys of ``device`` but that of ``generation`` and the ``but`` newest; raises OSError.
+
+    A board signs with one key at a time, and what a key signed is whole without its leaves.
+    """
+    own = f"{device.hex()}.{generation}."
+    others = [each for each in folder.glob(f"{device.hex()}.*.*") if not each.name.startswith(own)]
+    for each in sorted(others, key=lambda path: path.stat().st_mtime_ns, reverse=True)[but:]:
+        each.unlink()
 
 
 def _sealed(data: bytes) -> bytes:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from qcot.boards.nodes import NODES_IO, NodeStore, SignerState
+from qcot.boards.nodes import NODES_IO, NodeStore, SignerState, forget_others
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge.making import KeyReady, Outcome, Progress, Signed, Told
 from qcot.bridge.problems import SIGNER_UNCERTIFIED
@@ -194,9 +194,20 @@ class PortSigner:
                 self._ready(self._driver.public, now)
 
     def _is_certified(self) -> bool:
-        public = self._driver.public if self._driver else None
+        public, before = self._driver.public if self._driver else None, self._certified
         self._certified = public is not None and self._desk.certified(self._device) == public
+        if self._certified and not before:
+            self._forget_others()
         return self._certified
+
+    def _forget_others(self) -> None:
+        """The leaves of keys before the one that is certified have had their time."""
+        state, nodes = self._driver.state if self._driver else None, self._desk.registry.nodes
+        try:
+            if state is not None:
+                forget_others(nodes, self._device, state.generation)
+        except OSError as error:
+            self._desk.trouble(self._where, NODES_IO, f"{nodes}: {error.strerror}")
 
     def _handle(self, outcomes: list[Outcome], now: float) -> None:
         assert self._driver is not None

@@ -4,12 +4,13 @@ import errno
 import hashlib
 import os
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qcot.boards.nodes import KeyName, KeyProof, NodeStore, SignerState
+from qcot.boards.nodes import KeyName, KeyProof, NodeStore, SignerState, forget_others
 from qcot.boards.registry import BoardRegistry
 from qcot.errors import QcotError
 from qcot.link.signer import Phase
@@ -134,6 +135,19 @@ def test_a_file_longer_than_any_of_its_kind_is_read_no_further(full, tmp_path):
     found = NodeStore(tmp_path, SMALL)
     assert found.missing(32) is None
     assert found.path.stat().st_size < 4096
+
+
+def test_of_other_keys_of_the_board_one_stays_beside_a_new_one_until_they_are_forgotten(full, tmp_path):
+    other = NodeStore(tmp_path, replace(SMALL, device=bytes(8)))
+    for generation in range(2, 40):
+        NodeStore(tmp_path, replace(SMALL, generation=generation)).add(0, leaf(0))
+        assert len(list(tmp_path.glob(f"{DEVICE.hex()}.*"))) == 2
+    beside = {f"{DEVICE.hex()}.{suffix}" for suffix in ("json", "signer")}
+    for each in (*beside, f"{DEVICE.hex()}.3.part"):
+        (tmp_path / each).touch()
+    forget_others(tmp_path, DEVICE, 39)
+    assert {each.name for each in tmp_path.iterdir()} == {f"{DEVICE.hex()}.39.leaves", other.path.name, *beside}
+    assert NodeStore(tmp_path, replace(SMALL, generation=39)).get(0) == leaf(0)
 
 
 def test_both_sizes_of_hash_are_kept(tmp_path):

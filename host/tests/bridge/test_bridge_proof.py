@@ -1,4 +1,4 @@
-"""A key's proof costs a leaf: it is asked for where it can be kept, and once."""
+"""A key's proof costs a leaf: it is asked for where it can be kept, and once; what is over is not kept on."""
 
 import pytest
 from qcot.bridge.signer import REST_S
@@ -106,3 +106,25 @@ def test_who_asks_for_a_signature_before_there_is_a_key_asks_for_no_proof_withou
     port.until(lambda: port.troubles)
     port.until(lambda end=port.now + 3: port.now > end)
     assert port.signer.signed == []
+
+
+def test_leaves_of_keys_before_the_one_that_is_certified_are_removed(port):
+    port.until(port.proof)
+    old = port.signer.public
+    port.certified = old
+    port.again()
+    port.signer._begin()
+    port.signer.phase = Phase.READY
+    port.again()
+    port.until(lambda: len(port.signer.signed) == 1)
+    port.until(lambda: (state := port.registry.signer(DEVICE)) and state.public != old and state.proof)
+
+    def generations():
+        return sorted(each.name.split(".")[1] for each in port.registry.nodes.glob("*.leaves"))
+
+    assert generations() == ["1", "2"]
+    port.driver.port.recheck()
+    assert generations() == ["1", "2"]
+    port.certified = port.signer.public
+    port.driver.port.recheck()
+    assert generations() == ["2"]
