@@ -22,7 +22,7 @@ from qcot.boards.registry import BoardRegistry
 from qcot.bridge.config import BridgeConfig, Rates
 from qcot.bridge.intake import Identity, Intake
 from qcot.bridge.loop import every, hand_over
-from qcot.bridge.mqtt_lines import MqttLines, candidates
+from qcot.bridge.mqtt_lines import MqttLines, candidates, is_line
 from qcot.bridge.port import BoardPort, Hub
 from qcot.bridge.publisher import Publisher
 from qcot.bridge.signing import SigningDesk
@@ -231,6 +231,9 @@ class Bridge:
         if not self._taking:
             return
         now = time.monotonic()
+        for path, known in list(self._ports.items()):
+            if known.fd is None and is_line(path) and not self._lines.holds(path):
+                del self._ports[path]
         taken = {os.path.realpath(port.path) for port in self._ports.values() if port.fd is not None}
         for path in candidates(self._config.patterns, self._lines):
             real = os.path.realpath(path)

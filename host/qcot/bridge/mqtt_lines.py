@@ -77,10 +77,15 @@ class _Board:
     present: bool = False
     inlet: socket.socket | None = None
     """The broker's end of the line, while it is open."""
+    device: bytes | None = None
+    """Who proved itself on this line last."""
 
 
 class MqttLines:
     """All boards on the broker that ``patterns`` name (``mqtt:NAME``, ``mqtt:*``), which are subscribed to at once.
+
+    Anybody who may publish there can make up names. Where there are too many, the one that was silent for longest gives
+    way to a new one, but never one that ``patterns`` say in full or on which a board has proved itself.
 
     ``trouble`` may be called from the link's thread.
     """
@@ -97,7 +102,8 @@ class MqttLines:
         self._names = (site, bridge)
         self._patterns = tuple(each.removeprefix(SCHEME) for each in patterns if is_line(each))
         self._trouble = trouble
-        self._boards: dict[str, _Board] = {}
+        self._named = {each for each in self._patterns if not glob.has_magic(each)}
+        self._boards: dict[str, _Board] = {}  # who was heard last comes last
         self._lock = threading.Lock()
         if self._patterns:
             link.subscribe(all_boards(site, bridge, "up"), self._up)
@@ -108,6 +114,21 @@ class MqttLines:
         """Paths of the boards that are on the broker now."""
         with self._lock:
             return sorted(SCHEME + name for name, board in self._boards.items() if board.present)
+
+    def holds(self, path: str) -> bool:
+        """Whether there is such a name still, on the broker or not."""
+        name = path.removeprefix(SCHEME)
+        with self._lock:
+            return name in self._boards or name in self._named
+
+    def proved(self, path: str, device: bytes) -> None:
+        """The board ``device`` has proved itself on this line, and on no other any more."""
+        with self._lock:
+            for name, board in self._boards.items():
+                if SCHEME + name == path:
+                    board.device = device
+                elif board.device == device:
+                    board.device = None
 
     def open(self, path: str) -> MqttLine:
         """Open a line; raises LinkError `line-away` or `port-busy`."""
@@ -131,11 +152,10 @@ class MqttLines:
                 with contextlib.suppress(QcotError):
                     self._link.publish(topic, frame)
 
-        return MqttLine(path, outlet, send, lambda: self._hang_up(name))
+        return MqttLine(path, outlet, send, lambda: self._hang_up(board))
 
-    def _hang_up(self, name: str) -> None:
+    def _hang_up(self, board: _Board) -> None:
         with self._lock:
-            board = self._boards[name]
             if board.inlet is not None:
                 board.inlet.close()
                 board.inlet = None
@@ -188,12 +208,27 @@ class MqttLines:
         if not any(fnmatchcase(name, pattern) for pattern in self._patterns):
             return None
         with self._lock:
-            if name not in self._boards and len(self._boards) < MAX_BOARDS:
-                self._boards[name] = _Board()
-            found = self._boards.get(name)
+            left = self._make_room() if name not in self._boards and len(self._boards) >= MAX_BOARDS else None
+            found = self._boards.pop(name, None)
+            if found is None and len(self._boards) < MAX_BOARDS:
+                found = _Board()
+            if found is not None:
+                self._boards[name] = found
         if found is None:
             self._refuse(topic, f"there are {MAX_BOARDS} boards already")
+        elif left is not None:
+            self._trouble(
+                SCHEME + "*", LINE_REFUSED, f"{MAX_BOARDS} names, {left} gave way: no board proved itself there"
+            )
         return found
+
+    def _make_room(self) -> str | None:
+        """Let go of the name that was silent for longest, of those that are no known board's."""
+        strangers = (name for name, board in self._boards.items() if board.device is None and name not in self._named)
+        name = next(strangers, None)
+        if name is not None:
+            self._set(self._boards.pop(name), present=False)
+        return name
 
     def _refuse(self, topic: str, reason: str) -> None:
         self._trouble(SCHEME + topic.split("/")[-2][:64], LINE_REFUSED, reason)

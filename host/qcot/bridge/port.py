@@ -315,6 +315,7 @@ class BoardPort:
             self._disown()
         self._board = board
         hub.owners[opened.device] = self
+        hub.lines.proved(self.path, opened.device)
         self._back_off = BACK_OFF[0]
         self._reason = "silent"
         self._seen()

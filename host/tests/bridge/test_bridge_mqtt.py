@@ -9,6 +9,7 @@ from qcot.boards.build import build
 from qcot.boards.emulator import EmulatedBoard, Network
 from qcot.boards.errors import CABLE_ONLY
 from qcot.boards.ports import resolve
+from qcot.bridge import mqtt_lines
 from qcot.bridge.mqtt_lines import MAX_MESSAGE
 from qcot.broker import EmbeddedBroker, Mosquitto
 from qcot.errors import QcotError
@@ -131,6 +132,24 @@ def test_garbage_on_the_topics_of_boards_is_counted_and_readings_go_on(ward, hom
     assert view.counters.forged == 0
     assert sum(each.times for each in bridge.snapshot().troubles if each.name == "line-message-refused") == 4
     assert served(bridge, "bed-3").lost == 0
+
+
+def test_a_flood_of_made_up_names_ends_no_board_s_session_and_leaves_no_ports(
+    ward, home, mosquitto, gateway, running, monkeypatch
+):
+    monkeypatch.setattr(mqtt_lines, "MAX_BOARDS", 8)
+    _, device = ward.board("bed-3")
+    bridge = running(home.config(mosquitto, ports=LINES, rates=RATES))
+    until(lambda: served(bridge, "bed-3") and readings(gateway, device) >= 10, "readings")
+    sessions = len(gateway.ledger.opened)
+    for flood in range(3):
+        ward.publish(*((board_topic(SITE, BRIDGE, f"x-{flood}-{number}", "up"), b"\0x\0") for number in range(30)))
+        until(lambda flood=flood: view_of(bridge, f"mqtt:x-{flood}-29"), "the last of them")
+    until(lambda: len(bridge.snapshot().boards) == 8, "the others to be forgotten")
+    before = readings(gateway, device)
+    until(lambda: readings(gateway, device) >= before + 20, "readings after it")
+    assert len(gateway.ledger.opened) == sessions
+    assert "line-message-refused" in troubles(bridge)
 
 
 def test_two_boards_by_one_name_do_not_mix_and_the_one_that_stays_is_served(ward, home, mosquitto, gateway, running):

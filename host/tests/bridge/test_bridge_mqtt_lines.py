@@ -139,5 +139,61 @@ def test_only_the_boards_that_were_named_are_taken_and_no_more_than_a_limit():
     assert "line-message-refused" in site.refused
 
 
+def test_names_that_somebody_makes_up_never_take_the_place_of_a_board_that_is_known():
+    site = Site("mqtt:*", "mqtt:named")
+    known = ("first", "named", "served")
+    for name in known:
+        site.say("state", b"1", name)
+    for name in known[::2]:
+        site.lines.proved(f"mqtt:{name}", name.encode())
+    stranger = site.say("state", b"1", "stranger") or site.lines.open("mqtt:stranger")
+    with contextlib.closing(site.lines.open("mqtt:served")) as line:
+        for number in range(2 * MAX_BOARDS):
+            site.say("up", b"hello", f"made-up-{number}")
+        site.say("up", b"still here", "served")
+        assert line.read() == b"\0still here\0"
+    present = site.lines.present()
+    assert len(present) == MAX_BOARDS
+    assert {f"mqtt:{name}" for name in known} < set(present)
+    assert site.lines.holds(f"mqtt:made-up-{2 * MAX_BOARDS - 1}")
+    assert not site.lines.holds("mqtt:made-up-0")
+    assert not site.lines.holds("mqtt:stranger")
+    with pytest.raises(QcotError) as caught:
+        stranger.read()
+    assert caught.value.problem is LINE_AWAY
+    site.say("state", b"1", "stranger")
+    again = site.lines.open("mqtt:stranger")
+    stranger.close()  # that is another line by now
+    site.say("up", b"hello", "stranger")
+    assert again.read() == b"\0hello\0"
+    again.close()
+
+
+def test_of_the_names_that_are_no_board_s_the_one_that_was_silent_for_longest_gives_way():
+    site = Site()
+    for number in range(MAX_BOARDS):
+        site.say("up", b"hello", f"ward-{number}")
+    site.say("up", b"hello", "ward-0")
+    site.say("up", b"hello", "new")
+    assert [site.lines.holds(f"mqtt:{name}") for name in ("ward-0", "ward-1", "ward-2", "new")] == [
+        True, False, True, True,
+    ]  # fmt: skip
+    assert site.refused == ["line-message-refused"]
+
+
+def test_a_board_keeps_one_name_and_where_all_are_boards_a_new_one_is_refused():
+    site = Site()
+    for number in range(MAX_BOARDS):
+        site.say("state", b"1", f"ward-{number}")
+        site.lines.proved(f"mqtt:ward-{number}", number.to_bytes(8, "big"))
+    site.say("state", b"1", "new")
+    assert not site.lines.holds("mqtt:new")
+    site.lines.proved("mqtt:ward-7", bytes(8))  # which was ward-0 until now
+    site.say("state", b"1", "new")
+    assert site.lines.holds("mqtt:new")
+    assert not site.lines.holds("mqtt:ward-0")
+    assert site.refused == ["line-message-refused"] * 2
+
+
 def test_a_bridge_that_names_no_board_on_the_broker_subscribes_to_none():
     assert Site("auto", "/dev/ttyACM0").link.handlers == {}
