@@ -32,6 +32,13 @@ class Port(Site):
         self.until(lambda: self.driver.port.view)
         self.until(lambda end=self.now + 3: self.now > end)
 
+    def sign(self):
+        """Ask for a signature, and let what follows from it come."""
+        before = len(self.signer.signed)
+        assert self.driver.port.asked("sign")
+        self.until(lambda: len(self.signer.signed) > before)
+        self.until(lambda end=self.now + 3: self.now > end)
+
     def proof(self):
         state = self.registry.signer(DEVICE)
         return state.proof if state else None
@@ -128,3 +135,17 @@ def test_leaves_of_keys_before_the_one_that_is_certified_are_removed(port):
     port.certified = port.signer.public
     port.driver.port.recheck()
     assert generations() == ["2"]
+
+
+def test_what_is_signed_before_the_first_reading_is_not_for_the_ledger(port, monkeypatch):
+    port.until(port.proof)
+    port.certified = port.signer.public
+    with monkeypatch.context() as quiet:
+        quiet.setattr(port.board, "sample", lambda *_: None)
+        port.again()
+        port.sign()
+        assert port.queued == []
+    port.until(lambda before=port.taken: port.taken > before + 20)
+    port.sign()
+    (entry,) = port.queued
+    assert entry.seq > 0

@@ -169,6 +169,19 @@ def test_a_request_that_cannot_be_taken_away_is_told_and_uses_up_no_leaf(tmp_pat
     assert (asked, told) == (["sign"], ["signer-nodes-io"])
 
 
+@pytest.mark.parametrize("name", ["{}.sign.part", "{}.signed", "{}.sign\n", "{}.generate~", "0{}.sign", " {}.sign"])
+def test_only_a_whole_name_is_a_request(tmp_path, name):
+    device, asked = bytes(8), []
+    port = SimpleNamespace(recheck=lambda: None, asked=asked.append)
+    desk = signing.SigningDesk(tmp_path, 0, lambda _: None, print, print)
+    signing.folder(tmp_path).mkdir(parents=True)
+    file = signing.folder(tmp_path) / name.format(device.hex())
+    file.touch()
+    assert list(desk.look({device: port})) == []
+    assert asked == []
+    assert file.exists()
+
+
 def test_a_request_that_its_board_cannot_hear_yet_waits(tmp_path):
     device, hears = bytes(8), [False, True]
     port = SimpleNamespace(recheck=lambda: None, asked=lambda what: hears.pop(0))
