@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pyhsslms.pyhsslms as verifier
+from kept import keep
 
 D_PBLC, D_MESG, D_LEAF, D_INTR = (bytes.fromhex(x) for x in ("8080", "8181", "8282", "8383"))
 TREES = {(24, 5): 0x0A, (24, 10): 0x0B, (32, 5): 0x05, (32, 10): 0x06}
@@ -176,16 +177,5 @@ def build() -> dict[str, object]:
     }
 
 
-def main() -> int:
-    path = Path(__file__).with_name("lms.json")
-    text = json.dumps(build(), indent=1) + "\n"
-    if "--check" in sys.argv[1:]:
-        same = path.read_text() == text
-        print(f"{path.name}: {'as generated' if same else 'differs from what lms.py makes'}")
-        return 0 if same else 1
-    path.write_text(text)
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(keep(Path(__file__).with_name("lms.json"), build(), "lms.py", "--check" in sys.argv[1:]))
