@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Build and run the firmware's tests.
 
-    run.py native              every suite on this machine, under ASan and UBSan
+    run.py native              every suite on this machine, under ASan and UBSan; the vectors against what makes them
     run.py avr                 the same suites on an ATmega in simavr
     run.py fuzz --runs 20000   libFuzzer over the decoder and the whole board, from the committed corpus
     run.py seeds               write that corpus anew from the vectors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,6 +14,7 @@ from runner.vectors_header import ROLLING_EVERY, ROLLING_MESSAGES, write_headers
 
 WIFI_BOARDS = ("ARDUINO_ARCH_ESP32", "ARDUINO_ARCH_RP2040", "ARDUINO_UNOR4_WIFI")
 WIFI_NAMES = ("SITE", "BRIDGE", "WIFI_SSID", "WIFI_PASSWORD", "BROKER", "NAME", "BROKER_PASSWORD")
+GENERATORS = ("generate.py", "lms.py")
 LAST_LINE = re.compile(r"^(\w+) cases (\d+) checks (\d+) failed (\d+)$", re.MULTILINE)
 
 Told = tuple[str, bool]
@@ -30,6 +32,12 @@ def _suite(suite: Suite, where: str, run: Callable[[Suite], str]) -> Told:
     if not good:
         told.append(f"{suite.name} on {where} failed:\n{printed}")
     return "\n".join(told), good
+
+
+def _vectors(generator: str) -> Told:
+    """The files that both sides read are what an oracle of its own makes."""
+    done = sh([sys.executable, str(HERE / "vectors" / generator), "--check"])
+    return f"vectors  {done.stdout.strip()}", done.returncode == 0
 
 
 def _wifi(board: str) -> Told:
@@ -60,6 +68,7 @@ def run_native(only: list[str]) -> int:
     write_headers()
     jobs: list[Job] = [partial(_suite, s, "native", native) for s in SUITES if not only or s.name in only]
     if not only:
+        jobs += [partial(_vectors, generator) for generator in GENERATORS]
         jobs += [partial(_wifi, board) for board in WIFI_BOARDS]
     return _run(jobs)
 

@@ -200,7 +200,7 @@ def bodies_for_a_host() -> Iterator[Vector]:
         ("hello-model-seventeen", hello + b"m" * 17),
         ("hello-model-not-ascii", hello + b"un\xf8"),
         ("hello-protocol-two", b"\x02" + hello[1:] + b"uno"),
-        ("hello-state-unknown-bit", b"\x01\x08" + hello[2:] + b"uno"),
+        ("hello-state-unknown-bit", b"\x01\x10" + hello[2:] + b"uno"),
     ):
         yield verdict(name, "host", plain("HELLO", body), "malformed")
     yield verdict("hello-with-auth", "host", said("HELLO", hello + b"uno"), "malformed")
