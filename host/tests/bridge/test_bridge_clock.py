@@ -2,12 +2,14 @@
 
 import math
 import random
+import time
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from qcot.bridge import clock
-from qcot.bridge.clock import ClockFit, Clocks
+from qcot.bridge.clock import ClockFit, Clocks, sent_ms
 
 BOOT = 1_790_000_000_000_000  # microseconds since 1970
 SECOND = 1_000_000
@@ -83,6 +85,50 @@ def test_one_minute_of_a_resonator_half_a_percent_off_is_known_to_10_ms(seed, of
     now = 61 * SECOND
     off_us, error = off_by(fit, board.ms(now), now)
     assert off_us <= error <= 10_000
+
+
+def records(*times_ms: int) -> bytes:
+    return b"".join((each % (1 << 32)).to_bytes(4, "little") + bytes(5) for each in times_ms)
+
+
+@pytest.mark.parametrize(
+    ("way_us", "behind_us", "sign"), [(clock.LEAST_US, 0, 1), (0, clock.TICK_US, -1)], ids=["late", "early"]
+)
+def test_the_promise_is_used_up_by_frames_as_late_and_by_frames_as_early_as_is_assumed(way_us, behind_us, sign):
+    """The one or the other would break it, were any time off by a little more."""
+    clocks, sampled_ms = Clocks(), 9000
+    for second in range(10):
+        heard_us = BOOT + second * SECOND + way_us
+        assert clocks.observe(bytes(8), 1, second * 1000, (heard_us, heard_us - BOOT)) is None
+    said = clocks.of_frame(bytes(8), 1, records(sampled_ms), BOOT // 1000 + 10_000)
+    off_us = said.at(sampled_ms, sampled_ms) - (BOOT + sampled_ms * 1000 + behind_us)
+    assert 0 <= said.error - sign * off_us <= 120  # 20 for what a rate may change, the rest to make two digits
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "sent"),
+    [
+        ((500,), 600),  # alone: it waited for others
+        ((500, 599), 600),
+        ((500, 600), 600),  # it waited long enough
+        ((500, 2000), 2000),
+        (tuple(range(500, 514)), 513),  # there is no room for more
+        (((1 << 32) - 50,), 50),
+        (((1 << 32) - 50, 20), 50),
+    ],
+)
+def test_a_frame_went_out_when_it_was_full_or_its_first_reading_had_waited(times_ms, sent):
+    assert sent_ms(records(*times_ms)) == sent
+
+
+def test_a_spell_in_which_all_comes_late_does_not_lead_the_line_away():
+    """As when a network stalls; kept, these would make a board of 1.5 % off."""
+    fit = ClockFit()
+    for second in range(60):
+        late_us = 600_000 if second >= 20 else 0
+        fit.observe(second * 1000, BOOT + second * SECOND + late_us)
+        found = off_by(fit, second * 1000, second * SECOND)
+        assert found is None or found[0] <= found[1] <= 10_000, second
 
 
 def test_nothing_is_said_before_there_is_enough_to_fit():
@@ -170,15 +216,14 @@ def test_a_board_whose_clock_went_faster_than_a_crystal_can_is_named_and_fitted_
 
 
 def test_a_boot_is_told_nothing_by_the_clock_of_the_one_before():
-    clocks, device = Clocks(), bytes(8)
-    records = (60_000).to_bytes(4, "little") + bytes(5)
+    clocks, device, late = Clocks(), bytes(8), records(60_000)
     for second in range(60):
         assert clocks.observe(device, 1, second * 1000, (BOOT + second * SECOND,) * 2) is None
-    assert clocks.of_frame(device, 1, records, (BOOT + 61 * SECOND) // 1000) is not None
-    assert clocks.of_frame(device, 2, records, (BOOT + 61 * SECOND) // 1000) is None
-    assert clocks.of_frame(bytes(7) + b"\1", 1, records, (BOOT + 61 * SECOND) // 1000) is None
+    assert clocks.of_frame(device, 1, late, (BOOT + 61 * SECOND) // 1000) is not None
+    assert clocks.of_frame(device, 2, late, (BOOT + 61 * SECOND) // 1000) is None
+    assert clocks.of_frame(bytes(7) + b"\1", 1, late, (BOOT + 61 * SECOND) // 1000) is None
     clocks.observe(device, 2, 0, (BOOT + 62 * SECOND,) * 2)
-    assert clocks.of_frame(device, 2, records, (BOOT + 63 * SECOND) // 1000) is None
+    assert clocks.of_frame(device, 2, late, (BOOT + 63 * SECOND) // 1000) is None
 
 
 def test_milliseconds_that_begin_anew_go_on():
@@ -212,8 +257,7 @@ def test_a_line_whose_rate_no_board_has_gives_no_clock():
 
 
 def test_both_clocks_of_the_host_are_looked_at_in_one_moment():
-    wall, steady = clock.look()
-    again_wall, again_steady = clock.look()
-    assert again_steady >= steady > 0
-    assert wall > 1_600_000_000_000_000
-    assert abs((again_wall - wall) - (again_steady - steady)) < 60 * SECOND
+    before = time.time_ns() // 1000, time.monotonic_ns() // 1000
+    looked = clock.look()
+    after = time.time_ns() // 1000, time.monotonic_ns() // 1000
+    assert all(a <= b <= c for a, b, c in zip(before, looked, after, strict=True))

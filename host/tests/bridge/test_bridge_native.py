@@ -6,7 +6,8 @@ import pyhsslms.pyhsslms as library
 import pytest
 from bridge_site import Home, Limits, until
 from qcot.boards.emulator import EmulatedBoard
-from qcot.bridge import signing
+from qcot.bridge import clock, signing
+from qcot.bridge.clock import Clocks
 from qcot.crypto.lms import checkpoint_message
 from qcot.ledger.transactions import CheckpointEntry, FrameEntry
 from qcot.link import chain, frames, messages
@@ -78,8 +79,27 @@ def test_a_board_whose_power_is_cut_again_and_again_goes_on_in_new_chains(home, 
     assert {each for each, _ in gateway.ledger.opened} == {device}
 
 
+@pytest.fixture
+def observed(monkeypatch):
+    """What clocks are fitted to: a board's time, and whether the host's is that of a look at it."""
+    looked, heard = set(), []
+    look, observe = clock.look, Clocks.observe
+
+    def looks():
+        looked.add(found := look())
+        return found
+
+    def observes(self, device, epoch, board_ms, at, *rest):
+        heard.append((board_ms, at in looked))
+        return observe(self, device, epoch, board_ms, at, *rest)
+
+    monkeypatch.setattr(clock, "look", looks)
+    monkeypatch.setattr(Clocks, "observe", observes)
+    return heard
+
+
 def test_frames_reach_the_ledger_with_the_clock_that_was_fitted_to_their_boards(
-    home, boards, gateway, mosquitto, running
+    home, boards, gateway, mosquitto, running, observed
 ):
     home.enroll(boards[0].port)
     running(config(home, mosquitto, boards[:1], rates={"*": {"A0": 20.0}}))
@@ -89,7 +109,9 @@ def test_frames_reach_the_ledger_with_the_clock_that_was_fitted_to_their_boards(
         return [each for each in entries if isinstance(each, FrameEntry) and each.clock is not None]
 
     for each in until(clocked, "a clock"):
-        first, last = chain.span(messages.decode(frames.parse(each.frame)).records)
+        records = messages.decode(frames.parse(each.frame)).records
+        assert (clock.sent_ms(records), True) in observed
+        first, last = chain.span(records)
         sampled_ms = each.clock.at(last, first) / 1000
         assert abs(each.clock.rate) < 2_000_000  # the same crystal as the host's
         assert 0 < each.clock.error < 1_000_000
