@@ -1,12 +1,11 @@
 """New firmware on a board that is in use: what is in its EEPROM stays, also when the power fails during the upload."""
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from qcot.boards.avr import CLOCK_HZ, AvrBoard
-from qcot.boards.emulator import EmulatedBoard
+from qcot.boards.emulator import EmulatedBoard, wait_for
 from qcot.boards.enroll import enroll
 from qcot.boards.errors import IMAGE_DIFFERS, NO_HELLO, BoardError
 from qcot.boards.flash import flash, hello_on, stage_of, upload
@@ -15,6 +14,8 @@ from qcot.link.problems import PORT_LOST
 pytestmark = pytest.mark.has_bootloader
 
 EPOCHS = slice(48, 144)  # docs/board.md, EEPROM: the one record that every boot writes
+PAGE = 100  # of the flash, in mid-upload; an ATmega2560 has longer ones than the others
+PAGE_BYTES = {"megaatmega2560": 256}
 HALF_WRITTEN_RUNS = 3 * CLOCK_HZ  # the bootloader waits for one second of it
 RATES = {"A0": 20.0, "A3": 1.0}
 
@@ -41,17 +42,15 @@ def kept(board: AvrBoard) -> bytes:
     return bytes(held)
 
 
-def power_fails(board: AvrBoard, seconds: float) -> Callable[[str], None]:
-    """A listener that pulls the cable so long after the first page was sent."""
-    begun: list[str] = []
+def flash_of(board: AvrBoard) -> bytes:
+    return (board.setup.state_dir / "flash.bin").read_bytes()
 
-    def listen(line: str) -> None:
-        if stage_of(line) == "writing" and not begun:
-            begun.append(line)
-            time.sleep(seconds)
-            board.unplug()
 
-    return listen
+def unplugged_when_off(board: AvrBoard, line: str) -> None:
+    """Listens to an upload: the port goes with the power, as it does when a cable is pulled."""
+    if stage_of(line) == "writing":
+        wait_for(lambda: not board.powered, 60, board.setup.env)
+        board.unplug()
 
 
 def test_an_update_keeps_identity_settings_and_signing_state_and_counts_on(env, board, enrolled):
@@ -70,10 +69,14 @@ def test_a_power_cut_in_mid_upload_costs_nothing_but_another_upload(env, board, 
     board.power_off()
     before = kept(board)
     board.power_on()
-    epoch = hello_on(board.port, 15).epoch
+    epoch, program = hello_on(board.port, 15).epoch, flash_of(board)
+    board.power_off_at_page(PAGE)
     with pytest.raises(BoardError) as caught:
-        upload(env, board.port, power_fails(board, 0.6))
+        upload(env, board.port, partial(unplugged_when_off, board))
     assert caught.value.problem is PORT_LOST
+    size = PAGE_BYTES.get(env, 128)
+    at, end = (PAGE - 1) * size, PAGE * size
+    assert flash_of(board) == program[:at] + b"\xff" * size + program[end:]
     board.plug()
     board.run_cycles(HALF_WRITTEN_RUNS)  # whatever half a program does, it does it now
     assert kept(board) == before

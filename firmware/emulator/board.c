@@ -76,6 +76,17 @@ static void tear(struct board *board) {
     board->writing.done = 0;
 }
 
+/* ---- flash: the power may go in an upload, with a page that is erased and not written ---- */
+
+static int on_spm(avr_io_t *io, uint32_t what, void *param) {
+    (void)param;
+    struct board *board = io->avr->custom.data;
+    bool writes = what == AVR_IOCTL_FLASH_SPM && avr_regbit_get(io->avr, board->flash->pgwrt);
+    if (!writes || !board->cut_page || --board->cut_page) return -1;  /* simavr's own is asked next */
+    board->cut_at = io->avr->cycle;
+    return 0;
+}
+
 /* ---- pins ---- */
 
 static void set_pulls(struct board *board) {
@@ -157,7 +168,7 @@ void board_power_off(struct board *board) {
     if (!board->powered) return;
     tear(board);
     board->powered = false;
-    board->cut_at = 0;
+    board->cut_at = board->cut_page = 0;
     serial_clear(&board->serial);
 }
 
@@ -241,8 +252,10 @@ static void make_memories(struct board *board, struct board_files files) {
         image_load_elf(files.elf, flash, size);
     }
     if (files.bootloader) avr->reset_pc = board->boot_address = image_load_hex(files.bootloader, flash, size);
-    for (avr_io_t *io = avr->io_port; io; io = io->next)
+    for (avr_io_t *io = avr->io_port; io; io = io->next) {
         if (!strcmp(io->kind, "eeprom")) board->eeprom = (avr_eeprom_t *)io;
+        if (!strcmp(io->kind, "flash")) board->flash = (avr_flash_t *)io;
+    }
     free(board->eeprom->eeprom);
     board->eeprom->eeprom = image_map(files.eeprom, board->eeprom->size, 0);
 }
@@ -263,6 +276,8 @@ void board_make(struct board *board, const char *mcu, struct board_files files, 
 
     avr->custom.data = board;
     flags_attach(avr);
+    board->spm = (avr_io_t){.kind = "spm", .ioctl = on_spm};
+    avr_register_io(avr, &board->spm);
     board->core_reset = avr->reset;
     avr->reset = on_reset;
     avr_io_addr_t at = (avr_io_addr_t)AVR_DATA_TO_IO(board->eeprom->r_eecr);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "avr_eeprom.h"
+#include "avr_flash.h"
 #include "serial.h"
 #include "sim_avr.h"
 #include "usb.h"
@@ -23,6 +24,8 @@ struct board {
     avr_t *avr;
     const struct model *model;
     avr_eeprom_t *eeprom;
+    avr_flash_t *flash;
+    avr_io_t spm;                    /* asked before simavr's flash */
     struct serial serial;
     struct usb usb;                  /* of a board that has no UART for it */
     bool powered;
@@ -30,6 +33,7 @@ struct board {
     avr_cycle_count_t powered_at;
     avr_cycle_count_t asleep;        /* of all cycles so far, those spent asleep */
     avr_cycle_count_t cut_at;        /* power goes then; 0: never */
+    unsigned cut_page;               /* and as that page of the flash from now is to be written; 0: none */
     FILE *marks;
     uint8_t pull_mask[PORTS], pull_value[PORTS];  /* pins driven from outside, by port A to L */
     uint64_t noise;                  /* state of the generator that tears EEPROM writes */

@@ -43,6 +43,12 @@ static void do_power_off(struct request *request) {
     if (set_cut(request) && !request->board->cut_at) board_power_off(request->board);
 }
 
+static void do_cut_page(struct request *request) {
+    unsigned long long page;
+    if (!number(request->first, &page) || !page || page > UINT16_MAX) ANSWER(request, "error expected which page of the flash from now");
+    else request->board->cut_page = (unsigned)page;
+}
+
 static void do_power_cycle(struct request *request) {
     board_power_off(request->board);
     do_power_on(request);
@@ -201,7 +207,7 @@ static const struct {
     const char *name;
     void (*run)(struct request *);
 } COMMANDS[] = {
-    {"reset", do_reset}, {"power-on", do_power_on}, {"power-off", do_power_off}, {"power-cycle", do_power_cycle},
+    {"reset", do_reset}, {"power-on", do_power_on}, {"power-off", do_power_off}, {"cut-page", do_cut_page}, {"power-cycle", do_power_cycle},
     {"unplug", do_unplug}, {"plug", do_plug}, {"cycles?", do_cycles}, {"awake?", do_awake}, {"state?", do_state},
     {"led?", do_led}, {"pin", do_pin}, {"full-speed", do_full_speed}, {"real-time", do_real_time}, {"run", do_run},
     {"eeprom", do_eeprom}, {"wear", do_wear}, {"writes?", do_writes}, {"fork", do_fork}, {"quit", do_quit},

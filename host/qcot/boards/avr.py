@@ -97,6 +97,10 @@ class AvrBoard(EmulatedBoard):
         """Cut the power, now or ``after_cycles`` from now; an EEPROM byte that is being written is torn."""
         self.command(f"power-off {after_cycles or ''}")
 
+    def power_off_at_page(self, page: int) -> None:
+        """Cut the power when the ``page``-th page of the flash from now (from 1) is to be written: it is erased."""
+        self.command(f"cut-page {page}")
+
     def power_on(self, cut_after_cycles: int = 0) -> None:
         """Give power again, and cut it ``cut_after_cycles`` later if that is not 0."""
         if self._process is None:

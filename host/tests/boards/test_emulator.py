@@ -294,6 +294,10 @@ def test_a_command_that_does_not_exist_is_refused(start: StartBoard) -> None:
         "pin B 1",
         "pin B44 1",
         "power-off soon",
+        "cut-page",
+        "cut-page 0",
+        "cut-page two",
+        "cut-page 65536",
     )
     for text in (*junk, "power-on -5", "power-off 99999999999999999999", "%s%n", "\x00", "é" * 20):
         with pytest.raises(BoardError) as caught:
