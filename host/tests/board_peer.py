@@ -59,6 +59,7 @@ class Board:
     damaged: bool = False
     image: bytes = IMAGE
     refuse_enrol: Code | None = None
+    shared_pins: tuple[int, ...] = ()  # of these channels one at a time
     flushed: float = 0.1
     repeat: float = 1.0
     rates: dict[int, int] = field(default_factory=dict)
@@ -208,9 +209,12 @@ class Board:
             wish = Configure.decode(frame.body)
             good = wish.rate == 0 or 100 <= wish.rate <= 200_000
             code = Code.BAD_CHANNEL if wish.channel >= len(CHANNELS) else Code.OK if good else Code.BAD_RATE
+            shared = set(self.shared_pins) - {wish.channel} if wish.channel in self.shared_pins else set()
+            taken = [other for other in shared if wish.rate and self.rates.get(other)]
+            code = Code.PIN_TAKEN if code is Code.OK and taken else code
             if code is Code.OK:
                 self.rates[wish.channel] = wish.rate
-            self.out += self.auth(Result(frame.counter, code, wish.channel))
+            self.out += self.auth(Result(frame.counter, code, taken[0] if taken else wish.channel))
         elif frame.type == Describe.TYPE:
             index = Describe.decode(frame.body).channel
             known = index < len(CHANNELS)

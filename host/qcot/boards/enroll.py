@@ -22,7 +22,7 @@ from qcot.link import keys
 from qcot.link.events import Event, Resume, SawChannel, SawHello, SawResult, SessionOpened
 from qcot.link.frames import AUTH, Frame, FrameDecoder, seal, wire
 from qcot.link.messages import Code, Enrol, Enrolled, Hello, Result, decode
-from qcot.link.problems import PORT_BUSY, LinkError
+from qcot.link.problems import LinkError
 from qcot.link.session import Session
 from qcot.link.transport import SerialPort
 
@@ -43,9 +43,11 @@ NO_CHANNEL = Problem("no-channel", "Name channels that the board has; the reason
 RATE_REFUSED = Problem(
     "rate-refused",
     "Give 0 or 0.1 to 200 readings a second, less where docs/board.md has a limit for a sensor. pin-taken: on a Uno, "
-    "I2C sensors and A4, A5 share pins; turn one of them off with NAME=0.",
+    "I2C sensors and A4, A5 share pins; turn one of them off with NAME=0 before the other.",
 )
 
+RATES_HZ = (0.1, 200.0)
+"""Least and most that any channel of any board takes; 0 is off."""
 ENROL_TIMEOUT = 3.0
 _POLL = 0.02
 
@@ -68,33 +70,27 @@ def enroll(
 ) -> Enrolment:
     """Enrol the board on ``port`` within ``window`` seconds; ``progress`` hears each step.
 
-    ``rates`` are set in any case, in readings a second by channel name; the board remembers them.
+    ``rates`` are set in any case, in readings a second by channel name; the board remembers them. What no board takes
+    is refused before this one hears anything. Of channels and limits of its own a board tells and judges under its
+    identity alone: where it refuses, that stands, and the reason has the command that goes on from there.
 
     Raises QcotError: `board-silent`, `enrolled-elsewhere`, `identity-damaged`, `enrol-refused`, `enrolment-unproven`,
     `no-channel`, `rate-refused`, `port-...` and `key-file-...`.
     """
-    end = time.monotonic() + window
-    link = open_port(str(port), end, progress)
+    for name, hertz in (rates or {}).items():
+        if not is_rate(hertz):
+            raise QcotError(RATE_REFUSED, f"{name}={hertz:g} is none that a board takes")
+    link = SerialPort(str(port))
     try:
-        return Dialogue(link, registry, end, progress).run(rates or {})
+        return Dialogue(link, registry, time.monotonic() + window, progress).run(rates or {})
     finally:
         link.close()
 
 
-def open_port(path: str, end: float, progress: Callable[[str], None]) -> SerialPort:
-    """Open a board's port, waiting until ``end`` where somebody else has it; raises `port-...`."""
-    told = False
-    while True:
-        try:
-            return SerialPort(path)
-        except LinkError as error:
-            # A running bridge lets go of a board that is not enrolled every few seconds.
-            if error.problem is not PORT_BUSY or time.monotonic() >= end:
-                raise
-            if not told:
-                progress(f"{path} is in use: waiting until it is let go")
-                told = True
-        time.sleep(0.1)
+def is_rate(hertz: float) -> bool:
+    """Whether some board takes so many readings a second of some channel."""
+    least, most = RATES_HZ
+    return hertz == 0 or least <= hertz <= most
 
 
 class Dialogue:
@@ -193,21 +189,34 @@ class Dialogue:
     def _configure(self, hello: Hello, board: EnrolledBoard, rates: Mapping[str, float]) -> None:
         index = {channel.name: at for at, channel in enumerate(board.channels)}
         if unknown := sorted(set(rates) - set(index)):
-            raise QcotError(NO_CHANNEL, f"{board.model} has {', '.join(index)} and no {', '.join(unknown)}")
-        waiting = {index[name] for name in rates}
+            reason = f"{board.model} has {', '.join(index)} and no {', '.join(unknown)}"
+            raise QcotError(NO_CHANNEL, self._standing(reason, board, {}))
+        waiting = {index[name]: name for name in rates}
+        refused: dict[str, str] = {}
         for event in self.in_session(hello):
             match event:
                 case SessionOpened():
                     for name, hertz in rates.items():
                         self.session.configure(index[name], round(hertz * 1000))
-                case SawResult(code=code, channel=int(channel), authenticated=True):
-                    if code is not Code.OK:
-                        raise QcotError(RATE_REFUSED, f"channel {board.channels[channel].name}: {code.label}")
-                    waiting.discard(channel)
+                case SawResult(code=code, channel=int(channel), detail=detail, authenticated=True):
+                    name = waiting.pop(channel, "")
+                    if name and code is not Code.OK:
+                        by = [each.name for each in board.channels[detail : detail + 1] if code is Code.PIN_TAKEN]
+                        refused[name] = " by ".join([f"{name}={rates[name]:g}: {code.label}", *by])
                 case _:
                     pass
             if not waiting:
-                return
+                break
+        if refused:
+            held = {name: hertz for name, hertz in rates.items() if name not in refused}
+            raise QcotError(RATE_REFUSED, self._standing(", ".join(refused.values()), board, held))
+
+    def _standing(self, reason: str, board: EnrolledBoard, held: Mapping[str, float]) -> str:
+        """``reason``, what stands in spite of it, and the command that goes on from there."""
+        rates = [f"{name}={hertz:g}" for name, hertz in held.items()]
+        stands = f"board {board.device.hex()} keeps its identity" + (f" and {', '.join(rates)}" if rates else "")
+        command = " --rate ".join([f"qcot enroll {self._port.path}", *rates])
+        return f"{reason}; {stands}: `{command}` goes on from there"
 
     def in_session(self, hello: Hello) -> Iterator[Event]:
         """What a session with the board tells, from its SessionOpened on; it is opened where it is not yet."""

@@ -19,6 +19,7 @@ from qcot.authority.registration import Asked, register_board, standing
 from qcot.boards.build import TARGETS, target_of
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.enroll import enroll as enrol_board
+from qcot.boards.enroll import is_rate
 from qcot.boards.errors import EMULATOR_GONE, WHICH_BOARD
 from qcot.boards.flash import flash as flash_board
 from qcot.boards.flash import stage_of
@@ -67,7 +68,7 @@ def parse_rates(texts: list[str]) -> dict[str, float]:
             rate = float(value)
         except ValueError:
             rate = -1.0
-        if not name or not (rate == 0 or 0.1 <= rate <= 200):
+        if not name or not is_rate(rate):
             raise QcotError(BAD_RATE, f"{text!r}")
         rates[name] = rate
     return rates
@@ -243,7 +244,7 @@ def emulate(
     device: Annotated[
         list[str] | None,
         typer.Option(
-            help="A simulated sensor on its pins, NAME=VALUES, as often as wanted: sht31, ds18b20, pulses "
+            help="A simulated sensor on its pins, NAME or NAME=VALUES, as often as wanted: sht31, ds18b20, pulses "
             "(docs/board.md, Simulated sensors)."
         ),
     ] = None,

@@ -73,11 +73,36 @@ def test_rates_can_be_set_on_a_board_in_mid_stream_and_its_readings_wait_for_the
     assert (board.board.base, board.board.head) == (14, 28)
 
 
-@pytest.mark.parametrize(("rates", "problem"), [({"B7": 1.0}, "no-channel"), ({"A0": 500.0}, "rate-refused")])
-def test_a_rate_that_cannot_be_set_is_told_by_name_and_the_board_stays_enrolled(home, rates, problem):
+@pytest.mark.parametrize("hertz", [500.0, 0.05, -1.0, float("nan"), float("inf")])
+def test_a_rate_that_no_board_takes_is_refused_before_the_board_hears_anything(home, hertz):
     board = home.blank()
-    assert failure(board.path, home.registry, rates=rates, window=20) == problem
+    assert failure(board.path, home.registry, rates={"A0": hertz}, window=20) == "rate-refused"
+    assert not board.board.key
+    assert home.registry.boards() == []
+
+
+@pytest.mark.parametrize(
+    ("rates", "problem", "reason", "go_on"),
+    [
+        ({"B7": 1.0}, "no-channel", "peer-a has A0, A1, temp and no B7", ""),
+        ({"A0": 5.0, "A1": 2.0, "temp": 0.5}, "rate-refused", "A1=2: pin-taken by A0", " --rate A0=5 --rate temp=0.5"),
+    ],
+)
+def test_where_a_board_refuses_a_rate_the_reason_has_what_stands_and_the_command_that_goes_on(
+    home, rates, problem, reason, go_on
+):
+    board = home.blank(shared_pins=(0, 1))
+    with pytest.raises(QcotError) as caught:
+        enroll(board.path, home.registry, rates=rates, window=20)
+    assert caught.value.problem.name == problem
+    assert reason in caught.value.reason
+    assert f"board {board.board.device.hex()} keeps its identity" in caught.value.reason
+    assert f"`qcot enroll {board.path}{go_on}` goes on from there" in caught.value.reason
     assert [each.device for each in home.registry.boards()] == [board.board.device]
+    held = {name: hertz for name, hertz in rates.items() if f"{name}={hertz:g}" in go_on}
+    again = enroll(board.path, home.registry, rates=held, window=20)
+    assert not again.fresh
+    assert board.board.rates == {0: 5000, 2: 500} if held else not board.board.rates
 
 
 def test_a_board_that_another_home_enrolled_is_refused_by_name(home, tmp_path):
@@ -107,11 +132,11 @@ def test_a_port_that_is_not_there_is_told_by_name(home):
     assert failure(home.ports / "none", home.registry, window=1) == "port-missing"
 
 
-def test_a_port_in_use_is_waited_for_and_told_by_name(home):
+def test_a_port_in_use_is_told_by_name_at_once(home):
+    """The window is longer than a test may take."""
     board = home.blank()
-    holder = SerialPort(board.path)
-    assert failure(board.path, home.registry, window=0.5) == "port-busy"
-    holder.close()
+    with contextlib.closing(SerialPort(board.path)):
+        assert failure(board.path, home.registry, window=3600) == "port-busy"
     assert enroll(board.path, home.registry, window=20).fresh
 
 
