@@ -90,6 +90,11 @@ SIGNER_EXHAUSTED = Problem(
     "renewed.",
 )
 SIGNER_NO_KEY = Problem("signer-no-key", "Run `qcot signer generate`: the board makes a key of its own.")
+SIGNER_UNFINISHED = Problem(
+    "signer-unfinished",
+    "Run `qcot signer generate PORT`, which goes on from there, or start the bridge (`qcot up`), which does it while "
+    "readings go on.",
+)
 SIGNER_DAMAGED = Problem(
     "signer-key-damaged", "Erase the board (hold D12 to GND while it resets), enrol it again and make a new key."
 )

@@ -19,7 +19,8 @@ from qcot.boards.registry import BoardRegistry, EnrolledBoard
 from qcot.bridge import signing
 from qcot.bridge.cable import Cable
 from qcot.bridge.making import Progress, Told
-from qcot.bridge.problems import SIGNER_NO_KEY
+from qcot.bridge.mqtt_lines import is_line
+from qcot.bridge.problems import SIGNER_NO_KEY, SIGNER_UNFINISHED
 from qcot.cli.authority import when
 from qcot.cli.boards import find_port
 from qcot.cli.certificate import tell_asked
@@ -32,6 +33,11 @@ from qcot.link.signer import Phase
 
 BRIDGE_HAS_IT = Problem(
     PORT_BUSY.name, "Stop the program that has it open; where that is a bridge (qcot up), give the board's id instead."
+)
+BRIDGE_HAS_LINE = Problem(
+    "served-by-bridge",
+    "Give the board's id, which `qcot boards` shows: the bridge has it sign or make a key, tells how that key stands, "
+    "and finds lost leaves again by itself.",
 )
 NO_SUCH_BOARD = Problem("no-such-board", "Give the id of a board that `qcot boards` shows.")
 
@@ -76,7 +82,7 @@ def generate(
     with _cable(place, port) as cable:
         if begin:
             cable.begin()
-            _tell_begun(cable.note(), as_json)
+            _tell_begun(cable.board, cable.note(), port, as_json)
             return
         with _bar("leaves", as_json) as advance:
             try:
@@ -87,7 +93,9 @@ def generate(
                 raise
         cable.prove()
         board, state = cable.board, cable.note()
-    _certify(place, board, state, as_json, replace=replace)
+    told = _certify(place, board, state, port, as_json, replace=replace)
+    if as_json:
+        print_json(told)
 
 
 @app.command()
@@ -114,15 +122,15 @@ def status(port: BoardArgument = None, home: HomeOption = None, as_json: JsonOpt
     if state.public is not None:
         out.print(f"public key {state.public.hex()}", markup=False, soft_wrap=True)
     step = _DONE if told["certified"] else _NEXT[state.phase]
-    out.print("next  " + step.format(port=port or "", device=board.device.hex()), markup=False, soft_wrap=True)
+    out.print("next  " + step.format(port=_named(port), device=board.device.hex()), markup=False, soft_wrap=True)
 
 
-_DONE = "nothing: the bridge has the board sign its chain by itself; or qcot signer sign {port}"
+_DONE = "nothing: the bridge has the board sign its chain by itself; or qcot signer sign{port}"
 _NEXT = {
-    Phase.NONE: "qcot signer generate {port}: the board makes a key",
-    Phase.GENERATING: "qcot up, which finishes the key while readings go on; or qcot signer generate {port}",
+    Phase.NONE: "qcot signer generate{port}: the board makes a key",
+    Phase.GENERATING: "qcot up, which finishes the key while readings go on; or qcot signer generate{port}",
     Phase.READY: "qcot signer certify {device}: then the bridge has the board sign its chain by itself",
-    Phase.EXHAUSTED: "qcot signer generate {port} --replace: a new key, for which the certificate is renewed",
+    Phase.EXHAUSTED: "qcot signer generate{port} --replace: a new key, for which the certificate is renewed",
     Phase.DAMAGED: "erase the board (hold D12 to GND in a reset), enrol it again",
 }
 
@@ -150,7 +158,10 @@ def sign(
         return
     with _cable(place, port) as cable:
         with _bar("leaves", as_json) as advance:
-            if cable.note().phase is not Phase.NONE:
+            state = cable.note()
+            if state.phase is Phase.GENERATING:
+                raise QcotError(SIGNER_UNFINISHED, f"{state.done} of {state.total:,} leaves of the key are made")
+            if state.phase is not Phase.NONE:
                 cable.find_leaves(advance)
         signed, board = cable.sign(), cable.board
         certified = _told(place, board, cable.note())["certified"]
@@ -217,8 +228,9 @@ def certify(
     found = [(board, state) for board in boards if (state := registry.signer(board.device)) and state.proof]
     if not found:
         raise QcotError(SIGNER_NO_KEY, "no board here has shown a key of its own")
-    for board, state in found:
-        _certify(place, board, state, as_json, replace=replace)
+    told = [_certify(place, board, state, None, as_json, replace=replace) for board, state in found]
+    if as_json:
+        print_json({"boards": told})
 
 
 def _is_device(text: str | None) -> bool:
@@ -247,6 +259,8 @@ def _cable(place: Home, port: str | None) -> Iterator[Cable]:
     def tell(told: Told) -> None:
         err.print(f"{told.problem.name}: {told.reason}", markup=False, soft_wrap=True)
 
+    if port is not None and is_line(port):
+        raise QcotError(BRIDGE_HAS_LINE, f"{port} is a line over the broker, which is the bridge's alone")
     where = find_port(port)
     try:
         cable = Cable(where, BoardRegistry(place.path), tell)
@@ -270,16 +284,26 @@ def _bar(what: str, as_json: bool) -> Iterator[Callable[[Progress], None]]:
         yield advance
 
 
-def _tell_begun(state: SignerState, as_json: bool) -> None:
+def _tell_begun(board: EnrolledBoard, state: SignerState, port: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"phase": state.phase.name.lower(), "done": state.done, "total": state.total})
-        return
-    if state.phase is Phase.READY:
+    elif state.phase is Phase.READY:
         out.print(f"there is a key already: {state.total - state.done:,} signatures are left", markup=False)
-        out.print("next  qcot signer status", markup=False)
-        return
-    out.print(f"begun: {state.done} of {state.total:,} leaves; the bridge makes the others while readings go on")
-    out.print("next  qcot up; and once it says signer-uncertified: qcot signer certify", soft_wrap=True)
+        out.print(f"next  qcot signer status{_named(port)}", markup=False, soft_wrap=True)
+    else:
+        out.print(f"begun: {state.done} of {state.total:,} leaves", markup=False)
+        out.print("the bridge makes the others while readings go on, and then says signer-uncertified", soft_wrap=True)
+        out.print(f"next  {_up(port)}", markup=False, soft_wrap=True)
+        out.print(f"then  qcot signer certify {board.device.hex()}", markup=False, soft_wrap=True)
+
+
+def _named(port: str | None) -> str:
+    """The argument to paste where it was given; a port that is the only one needs no name."""
+    return f" {port}" if port else ""
+
+
+def _up(port: str | None) -> str:
+    return f"qcot up --port {port}" if port else "qcot up"
 
 
 def _told(place: Home, board: EnrolledBoard, state: SignerState) -> dict[str, object]:
@@ -307,20 +331,24 @@ def _set(public: bytes) -> str:
     return f"SHA-256/{8 * parameters.n}, W {width}, H {parameters.height}"
 
 
-def _certify(place: Home, board: EnrolledBoard, state: SignerState, as_json: bool, *, replace: bool) -> None:
+def _certify(
+    place: Home, board: EnrolledBoard, state: SignerState, port: str | None, as_json: bool, *, replace: bool
+) -> dict[str, object]:
+    """Renew its certificate, tell people of it, and give what a machine is told."""
     outcome = register_board(place, board, int(time.time()), replace=replace)
-    if as_json:
-        told = {"request": str(outcome.file)} if isinstance(outcome, Asked) else {"certificate": outcome.serial}
-        print_json({"device": board.device, "public": state.public, "left": state.total - state.done} | told)
-        return
-    out.print(
-        f"{board.device.hex()} has a key of its own: {state.total - state.done:,} signatures are left", markup=False
+    told: dict[str, object] = (
+        {"request": str(outcome.file)} if isinstance(outcome, Asked) else {"certificate": outcome.serial}
     )
-    if isinstance(outcome, Asked):
-        tell_asked(outcome)
-    else:
-        out.print(f"certificate {outcome.serial.hex()}, until {when(outcome.not_after)}", markup=False)
-        out.print("next  qcot up: it has the board sign its chain by itself", markup=False)
+    left = state.total - state.done
+    if not as_json:
+        out.print(f"{board.device.hex()} has a key of its own: {left:,} signatures are left", markup=False)
+        if isinstance(outcome, Asked):
+            tell_asked(outcome)
+        else:
+            out.print(f"certificate {outcome.serial.hex()}, until {when(outcome.not_after)}", markup=False)
+            out.print("the bridge has the board sign its chain by itself", markup=False)
+            out.print(f"next  {_up(port)}", markup=False, soft_wrap=True)
+    return {"device": board.device, "public": state.public, "left": left} | told
 
 
 COMMANDS = {"signer": app}

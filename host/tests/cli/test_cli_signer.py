@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from contextlib import closing
 
 import pyhsslms.pyhsslms as library
@@ -11,6 +12,7 @@ from command import run
 from home_site import founded
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge import signing
+from qcot.bridge.cable import Cable
 from qcot.certificates import certificate
 from qcot.link.session import Session
 from qcot.link.signer import Phase
@@ -47,7 +49,7 @@ def test_one_command_makes_a_key_and_certifies_it(run, board, home):
     status, out, _ = run("signer", "generate", board.path)
     assert status == 0
     assert "31 signatures are left" in out
-    assert "next  qcot up" in out
+    assert out.endswith(f"next  qcot up --port {board.path}\n")
     found = told(run, "signer", "status", board.path)
     assert found["public"] == board.board.signer.public.hex()
     assert (found["phase"], found["certified"], found["left"]) == ("ready", True, LEAVES - 1)
@@ -59,7 +61,8 @@ def test_one_command_makes_a_key_and_certifies_it(run, board, home):
 
 
 def test_the_first_signature_of_a_key_is_the_proof_that_its_certificate_wants(run, board, home):
-    told(run, "signer", "generate", board.path, "--begin")
+    with Cable(board.path, BoardRegistry(home.path)) as cable:
+        cable.make_key()
     status, out, err = run("signer", "sign", board.path, "--out", home.path / "mine")
     assert status == 0, err
     device = told(run, "signer", "status", board.path)["device"]
@@ -137,11 +140,46 @@ def test_no_leaf_is_spent_at_a_cable_on_a_proof_that_could_not_be_kept(run, boar
     assert told(run, "signer", "generate", board.path)["left"] == LEAVES - 1
 
 
-def test_what_is_only_begun_is_left_to_the_bridge(run, board):
+def test_what_is_only_begun_is_left_to_the_bridge_and_the_next_lines_can_be_pasted(run, board):
     status, out, _ = run("signer", "generate", board.path, "--begin")
     assert status == 0
-    assert "next  qcot up" in out
+    device = board.board.device.hex()
+    assert out.endswith(f"\nnext  qcot up --port {board.path}\nthen  qcot signer certify {device}\n")
     assert board.board.signer.phase is Phase.GENERATING
+
+
+def test_a_key_that_is_half_made_signs_nothing_and_is_not_finished_unasked(run, board):
+    told(run, "signer", "generate", board.path, "--begin")
+    board.board.signer.next = 5
+    error = told(run, "signer", "sign", board.path)["error"]
+    assert error["name"] == "signer-unfinished"
+    assert "5 of 32 leaves" in error["reason"]
+    assert "qcot signer generate PORT" in error["remedy"]
+    assert (board.board.signer.phase, board.board.signer.next) == (Phase.GENERATING, 5)
+
+
+@pytest.mark.parametrize("what", ["generate", "status", "sign", "rebuild"])
+def test_a_board_on_the_broker_is_the_bridge_s_and_the_remedy_knows_of_no_cable(run, board, what):
+    error = told(run, "signer", what, "mqtt:bed-3")["error"]
+    assert error["name"] == "served-by-bridge"
+    assert "mqtt:bed-3" in error["reason"]
+    assert "qcot boards" in error["remedy"]
+    assert not {"port", "cable", "plug"} & set(re.findall("[a-z]+", error["remedy"].lower()))
+
+
+def test_certifying_several_boards_prints_one_document(run, board, home):
+    signer = SignerPeer()
+    signer.generation = 7  # another key than the first board's
+    with PtyBoard(Board(signer=signer)) as other:
+        assert run("enroll", other.path)[0] == 0
+        other.reset()
+        for each in (board, other):
+            told(run, "signer", "generate", each.path)
+    found = told(run, "signer", "certify")["boards"]
+    assert {each["device"] for each in found} == {board.board.device.hex(), other.board.device.hex()}
+    assert all(each["certificate"] and each["left"] == LEAVES - 1 for each in found)
+    (one,) = told(run, "signer", "certify", board.board.device.hex())["boards"]
+    assert one["device"] == board.board.device.hex()
 
 
 def test_a_board_s_id_hands_the_work_to_the_bridge(run, board, home):
