@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import resource
 import socket
 import threading
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from qcot.mqtt import Ack, MqttLink, all_boards, board_topic
 
 SCHEME = "mqtt:"
 MAX_BOARDS = 1024
+FILES = 4 * MAX_BOARDS
+"""Open files that a bridge may have: two for each line, and as many again for all else."""
 MAX_MESSAGE = 512
 """Bytes; a frame with its delimiter is at most 256."""
 ROOM = 64 * 1024
@@ -109,6 +112,7 @@ class MqttLines:
             link.subscribe(all_boards(site, bridge, "up"), self._up)
             link.subscribe(all_boards(site, bridge, "state"), self._state)
             link.on_disconnect = lambda _reason: self._broker_away()
+            _allow_files()
 
     def present(self) -> list[str]:
         """Paths of the boards that are on the broker now."""
@@ -141,7 +145,10 @@ class MqttLines:
             if board.inlet is not None:
                 raise LinkError(PORT_BUSY, f"{path} is open")
             # Keeps messages apart, and has an end.
-            outlet, inlet = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            try:
+                outlet, inlet = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            except OSError as error:
+                raise LinkError(LINE_AWAY, f"{path}: no line can be opened: {error.strerror}") from error
             for end in (outlet, inlet):
                 end.setblocking(False)
             inlet.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
@@ -232,6 +239,14 @@ class MqttLines:
 
     def _refuse(self, topic: str, reason: str) -> None:
         self._trouble(SCHEME + topic.split("/")[-2][:64], LINE_REFUSED, reason)
+
+
+def _allow_files() -> None:
+    """Most systems begin with 1,024 open files, which made-up names alone could use up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def candidates(patterns: tuple[str, ...], lines: MqttLines) -> list[str]:

@@ -1,11 +1,13 @@
 """Lines over the broker without a broker: what a link hands over, in any order, is what a port reads, or nothing."""
 
 import contextlib
+import os
+import resource
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from qcot.bridge.mqtt_lines import MAX_BOARDS, MAX_MESSAGE, MAX_QUEUED, MqttLines
+from qcot.bridge.mqtt_lines import FILES, MAX_BOARDS, MAX_MESSAGE, MAX_QUEUED, MqttLines
 from qcot.errors import QcotError
 from qcot.link.problems import LINE_AWAY, PORT_BUSY
 from qcot.mqtt import board_topic
@@ -193,6 +195,36 @@ def test_a_board_keeps_one_name_and_where_all_are_boards_a_new_one_is_refused():
     assert site.lines.holds("mqtt:new")
     assert not site.lines.holds("mqtt:ward-0")
     assert site.refused == ["line-message-refused"] * 2
+
+
+@pytest.fixture
+def files():
+    """Sets how many files may be open."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield lambda soft: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_bridge_that_serves_boards_on_the_broker_may_open_a_line_for_each_name(files):
+    files(1024)
+    Site("auto")
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1024
+    Site("mqtt:*")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert soft >= min(FILES, hard) >= 2 * MAX_BOARDS
+
+
+def test_where_no_file_can_be_opened_a_line_is_away_and_comes_once_there_is_room(files):
+    site = Site()
+    site.say("state", b"1")
+    with open(os.devnull) as lowest:  # noqa: PTH123  its number is the first that is free
+        free = lowest.fileno()
+    files(free + 1)
+    with pytest.raises(QcotError) as caught:
+        site.lines.open("mqtt:bed")
+    assert caught.value.problem is LINE_AWAY
+    files(free + 64)
+    site.lines.open("mqtt:bed").close()
 
 
 def test_a_bridge_that_names_no_board_on_the_broker_subscribes_to_none():
