@@ -1,7 +1,7 @@
 # `make demo` runs the main job, `make test` the tests; each sets up what it needs first.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench sweep firmware clean test-firmware test-host test-boards test-site test-quantum \
-	test-hil-native test-hil-uno test-hil-cuts
+	test-hil-native test-hil-uno test-hil-cuts test-hil-others
 ARGS ?=
 export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
@@ -29,7 +29,7 @@ lint: setup
 # Several at a time: most of what the boards' suites do is wait for boards that keep real time.
 test: setup
 	@$(MAKE) --no-print-directory -j7 --output-sync=line lint test-hil-cuts test-hil-uno test-site test-boards test-hil-native test-host \
-		test-firmware test-quantum
+		test-firmware test-quantum test-hil-others
 
 test-firmware:
 	$(PYTHON) firmware/test/run.py native
@@ -64,6 +64,15 @@ test-hil-uno:
 
 test-hil-cuts:
 	$(PYTHON) -m pytest $(CUT_TESTS) --board=uno
+
+# What an Uno on a cable has not: a chip that is its own USB port, a larger chip, a broker for a line.
+SAMPLED := hil_tests/test_readings.py::test_every_value_that_the_adc_read_comes_once_and_in_order
+CHANNELS := hil_tests/test_identity.py::test_every_channel_has_a_senml_name_unit_and_scale
+
+test-hil-others:
+	$(PYTHON) -m pytest hil_tests/test_usb.py hil_tests/test_identity.py $(SAMPLED) --board=leonardo
+	$(PYTHON) -m pytest hil_tests/test_identity.py hil_tests/test_readings.py --board=native-mqtt
+	$(PYTHON) -m pytest $(CHANNELS) $(SAMPLED) --board=megaatmega2560
 
 bench: setup
 	@$(PYTHON) host/benchmarks/run.py $(ARGS)
