@@ -4,25 +4,73 @@
 
 using namespace qcot_test;
 
+template <typename Object>
+bool holds(const Object& object, const uint8_t what[kN]) {
+    const uint8_t* const bytes = reinterpret_cast<const uint8_t*>(&object);
+    for (size_t at = 0; at + kN <= sizeof object; ++at) {
+        if (memcmp(bytes + at, what, kN) == 0) return true;
+    }
+    return false;
+}
+
 TEST(a_seed_is_nowhere_in_memory_but_in_its_record) {
     uint8_t seed[kN];
     load(vectors::board_1_seed, seed);
-    const auto holds = [&seed](const Board& board) {
-        const uint8_t* const bytes = reinterpret_cast<const uint8_t*>(&board);
-        for (size_t at = 0; at + kN <= sizeof board; ++at) {
-            if (memcmp(bytes + at, seed, kN) == 0) return true;
-        }
-        return false;
-    };
     Board& fresh = ready();
     CHECK(generate(fresh));
-    CHECK(!holds(fresh));
+    CHECK(!holds(fresh, seed));
     Board& board = able();
-    CHECK(!holds(board));
+    CHECK(!holds(board, seed));
     CHECK(prove(board, 0));
-    CHECK(!holds(board));
+    CHECK(!holds(board, seed));
     CHECK(sign(board, 0).whole);
-    CHECK(!holds(board));
+    CHECK(!holds(board, seed));
+}
+
+// x_q[0], from which all of the leaf's first chain follows.
+void first_secret(uint16_t leaf, uint8_t out[kN]) {
+    lms::Prefix prefix = prefix_of(vectors::board_1_identifier);
+    prefix.set_q(leaf);
+    prefix.j = lms::kFromSeed;
+    load(vectors::board_1_seed, out);
+    lms::chain_step(prefix, out);
+}
+
+TEST(what_is_given_up_leaves_no_secret_in_memory) {
+    static Signer signer;
+    uint8_t secret[kN], randomizer[kN];
+    able();
+    signer.begin();
+
+    first_secret(3, secret);
+    CHECK(signer.want_leaf(3) == Code::ok);
+    CHECK(signer.step());
+    CHECK(holds(signer, secret));
+    signer.forget();
+    CHECK(!holds(signer, secret));
+
+    CHECK(signer.want_leaf(0) == Code::ok);
+    while (!signer.leaf()) CHECK(signer.step());
+    for (uint8_t level = 0; level < kH; ++level) {
+        CHECK(signer.climb(0, level, nodes[(kLeaves >> level) ^ 1], stream) == Code::ok);
+    }
+    first_secret(0, secret);
+    CHECK(signer.sign([](lms::Stream& out) { out.add("m", 1); }, randomizer));
+    CHECK(signer.step());
+    CHECK(holds(signer, secret));
+    signer.forget();
+    CHECK(!holds(signer, secret));
+
+    machine::reset();
+    signer.begin();
+    CHECK(signer.gather() == Code::ok);
+    for (uint8_t i = 0; i < kN; ++i) {
+        secret[i] = uint8_t(i * 37);  // as the machine's noise is
+        CHECK(signer.step());
+    }
+    CHECK(holds(signer, secret));
+    signer.forget();
+    CHECK(!holds(signer, secret));
 }
 
 TEST(a_key_or_a_leaf_that_is_not_stored_is_refused) {
