@@ -1,5 +1,4 @@
 /* A BH1750 light sensor on the I2C bus: the example of docs/adding-a-sensor.md. */
-#include "fail.h"
 #include "i2c.h"
 
 enum { ADDRESS = 0x23, ONE_TIME = 0x20, MEASURE_US = 120000 };
@@ -23,10 +22,11 @@ static bool take(uint8_t byte) {
 
 static uint8_t give(void) { return (uint8_t)(script_row(&script)[0] >> (given++ ? 0 : 8)); }
 
-void bh1750_attach(const char *args, avr_t *avr) {
+bool bh1750_attach(const char *args, avr_t *avr) {
     static const int32_t DEFAULTS[] = {120};  /* 100 lx */
     static const struct i2c_slave SLAVE = {ADDRESS, called, take, give, NULL, NULL};
-    if (!script_read(&script, args, 1, DEFAULTS)) fail("--device bh1750=%s: expected COUNTS or file:CSV", args);
+    if (!script_read(&script, args, 1, DEFAULTS)) return false;
     chip = avr;
     i2c_attach(&SLAVE);
+    return true;
 }

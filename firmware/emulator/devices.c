@@ -9,12 +9,12 @@
 enum { MOST_HOOKS = 8 };
 
 const struct device DEVICES[] = {
-    {"sht31", "TEMPERATURE,HUMIDITY  on I2C: raw; or " PARTS_SCRIPT_USAGE, sht31_attach},
-    {"ds18b20", "SIXTEENTHS  1-wire on D4: of a degree; or " PARTS_SCRIPT_USAGE, ds18b20_attach},
-    {"pulses", "HZ,COUNT,GLITCHES  on D2, GLITCHES after each", pulses_attach},
-    {"fram", "[file:PATH][,size:BYTES][,takes:BYTES]  on SPI, CS on D10: an Uno's", fram_attach},
-    {"bh1750", "COUNTS  on I2C: of light; or file:CSV", bh1750_attach},
-    {NULL, NULL, NULL},
+    {"sht31", PARTS_SHT31_USAGE, "I2C", sht31_attach},
+    {"ds18b20", PARTS_DS18B20_USAGE, "1-wire, D4", ds18b20_attach},
+    {"pulses", "HZ,COUNT,GLITCHES: 1 to 20000 a second, so many in all, at most 8 after each", "D2", pulses_attach},
+    {"fram", "[file:PATH][,size:BYTES][,takes:BYTES]", "SPI, CS on D10: an Uno's", fram_attach},
+    {"bh1750", "COUNTS of light, or file:CSV", "I2C", bh1750_attach},
+    {NULL, NULL, NULL, NULL},
 };
 
 void devices_begin(avr_t *avr) { i2c_begin(avr); }
@@ -23,7 +23,7 @@ int device_attach(const char *spec, avr_t *avr) {
     size_t length = strcspn(spec, "=");
     for (const struct device *each = DEVICES; each->name; each++) {
         if (strlen(each->name) != length || strncmp(each->name, spec, length)) continue;
-        each->attach(spec[length] ? spec + length + 1 : "", avr);
+        if (!each->attach(spec[length] ? spec + length + 1 : "", avr)) fail("--device %s: expected %s=%s", spec, each->name, each->usage);
         return 0;
     }
     return -1;

@@ -6,17 +6,18 @@
 #include "hal/posix/parts.h"
 #include "sim_avr.h"
 
-/* A device's name, what its ARGS are (for --help), and how it is connected; `args` is "" when none were given. attach gives up
- * (fail.h) naming what it expected. */
+/* A device's name, what its ARGS are, where it is, and how it is connected; `args` is "" when none were given. attach gives
+ * false if it cannot make anything of them. */
 struct device {
-    const char *name, *usage;
-    void (*attach)(const char *args, avr_t *avr);
+    const char *name, *usage, *where;
+    bool (*attach)(const char *args, avr_t *avr);
 };
 
 /* Before any is connected: what a chip has even when nothing is. */
 void devices_begin(avr_t *avr);
 
-/* Connect what `spec` names to the board that `avr` is in (avr->custom.data). -1: there is no device of that name. */
+/* Connect what `spec` names to the board that `avr` is in (avr->custom.data). -1: there is no device of that name. Gives up
+ * (fail.h) with the device's usage if its ARGS are wrong. */
 int device_attach(const char *spec, avr_t *avr);
 
 /* All of them, ended by a NULL name. */
@@ -43,10 +44,10 @@ static inline uint64_t device_us(const avr_t *avr) { return avr->cycle / (CLOCK_
 
 static inline bool is_mega(const avr_t *avr) { return !strcmp(avr->mmcu, "atmega2560"); }
 
-void sht31_attach(const char *args, avr_t *avr);
-void ds18b20_attach(const char *args, avr_t *avr);
-void pulses_attach(const char *args, avr_t *avr);
-void bh1750_attach(const char *args, avr_t *avr);
-void fram_attach(const char *args, avr_t *avr);
+bool sht31_attach(const char *args, avr_t *avr);
+bool ds18b20_attach(const char *args, avr_t *avr);
+bool pulses_attach(const char *args, avr_t *avr);
+bool bh1750_attach(const char *args, avr_t *avr);
+bool fram_attach(const char *args, avr_t *avr);
 
 #endif

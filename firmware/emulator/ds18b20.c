@@ -1,7 +1,6 @@
 /* A DS18B20 on D4 with its pull-up: times the master's lows as the data sheet has them, and answers within a slot. */
 #include "avr_ioport.h"
 #include "devices.h"
-#include "fail.h"
 
 enum {
     RESET_US = 480,
@@ -79,12 +78,13 @@ static void on_reset(avr_t *avr) {
     set('1');
 }
 
-void ds18b20_attach(const char *args, avr_t *avr) {
-    if (!ds18b20_make(&line.part, args)) fail("--device ds18b20=%s: expected " PARTS_SCRIPT_USAGE, args);
+bool ds18b20_attach(const char *args, avr_t *avr) {
+    if (!ds18b20_make(&line.part, args)) return false;
     line.avr = avr;
     line.name = "4";
     line.pin = is_mega(avr) ? (struct pin){'G', 5} : (struct pin){'D', 4};
     pin_on_direction(avr, line.pin, on_direction, NULL);
     device_on_reset(avr, on_reset);
     set('1');
+    return true;
 }

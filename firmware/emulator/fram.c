@@ -102,7 +102,7 @@ static uint64_t number(const char *name, const char *text) {
     return value;
 }
 
-void fram_attach(const char *args, avr_t *avr) {
+bool fram_attach(const char *args, avr_t *avr) {
     if (strncmp(avr->mmcu, "atmega328", 9)) fail("--device fram: its pins are an ATmega328P's");
     struct fram *fram = calloc(1, sizeof *fram);
     char *text = strdup(args), *state = NULL;
@@ -113,7 +113,7 @@ void fram_attach(const char *args, avr_t *avr) {
         if (!strncmp(word, "file:", 5)) file = word + 5;
         else if (!strncmp(word, "size:", 5)) fram->size = (uint32_t)number("size", word + 5);
         else if (!strncmp(word, "takes:", 6)) fram->takes = number("takes", word + 6);
-        else fail("--device fram: expected file:PATH, size:BYTES or takes:BYTES, got '%s'", word);
+        else return false;
     }
     if (fram->size < LEAST || fram->size > MOST || (fram->size & (fram->size - 1)))
         fail("--device fram: expected a size that is a power of two from %d to %d", LEAST, MOST);
@@ -127,4 +127,5 @@ void fram_attach(const char *args, avr_t *avr) {
     avr_irq_t *pins = avr_io_getirq(avr, (uint32_t)AVR_IOCTL_IOPORT_GETIRQ(SELECT_PORT), SELECT);
     avr_irq_register_notify(pins, on_select, fram);
     free(text);
+    return true;
 }

@@ -59,7 +59,7 @@ struct options {
 
 static void help(void) {
     fputs(USAGE, stdout);
-    for (const struct device *device = DEVICES; device->name; device++) printf("  --device %s=%s\n", device->name, device->usage);
+    for (const struct device *device = DEVICES; device->name; device++) printf("  --device %s=%s (%s)\n", device->name, device->usage, device->where);
 }
 
 static volatile sig_atomic_t told_to_stop;

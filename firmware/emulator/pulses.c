@@ -1,7 +1,6 @@
 /* A source of pulses on D2, an open collector: begins 100 ms after the program has switched its pull-up on. */
 #include "avr_ioport.h"
 #include "devices.h"
-#include "fail.h"
 
 enum { BEGIN_US = 100000, LOW_US = 40, GLITCH_US = 3 };
 
@@ -56,13 +55,12 @@ static void on_reset(avr_t *avr) {
     set('1');
 }
 
-void pulses_attach(const char *args, avr_t *avr) {
+bool pulses_attach(const char *args, avr_t *avr) {
     static const int32_t DEFAULTS[] = {10, INT32_MAX, 0};
     struct script script;
-    if (!script_read(&script, args, 3, DEFAULTS)) fail("--device pulses=%s: expected HZ,COUNT,GLITCHES", args);
+    if (!script_read(&script, args, 3, DEFAULTS)) return false;
     const int32_t *row = script_row(&script);
-    if (row[0] < 1 || row[0] > 20000 || row[1] < 0 || row[2] < 0 || row[2] > 8)
-        fail("--device pulses=%s: expected 1 to 20000 Hz, a count, and at most 8 glitches", args);
+    if (row[0] < 1 || row[0] > 20000 || row[1] < 0 || row[2] < 0 || row[2] > 8) return false;
     source.avr = avr;
     source.name = "2";
     source.pin = is_mega(avr) ? (struct pin){'E', 4} : (struct pin){'D', 2};
@@ -72,4 +70,5 @@ void pulses_attach(const char *args, avr_t *avr) {
     avr_irq_register_notify(avr_io_getirq(avr, (uint32_t)AVR_IOCTL_IOPORT_GETIRQ(source.pin.port), IOPORT_IRQ_REG_PORT), on_port, NULL);
     device_on_reset(avr, on_reset);
     set('1');
+    return true;
 }

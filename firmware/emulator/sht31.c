@@ -1,5 +1,4 @@
 /* An SHT31 on the I2C bus, which it can be made to hold. */
-#include "fail.h"
 #include "i2c.h"
 
 enum { FREEING_CLOCKS = 9 };
@@ -30,9 +29,10 @@ static bool holds(void) {
     return true;
 }
 
-void sht31_attach(const char *args, avr_t *avr) {
+bool sht31_attach(const char *args, avr_t *avr) {
     static const struct i2c_slave SLAVE = {SHT31_ADDRESS, called, take, give, holds, clocked};
-    if (!sht31_make(&part, args)) fail("--device sht31=%s: expected " PARTS_SCRIPT_USAGE, args);
+    if (!sht31_make(&part, args)) return false;
     chip = avr;
     i2c_attach(&SLAVE);
+    return true;
 }

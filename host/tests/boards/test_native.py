@@ -82,6 +82,21 @@ def test_a_native_board_that_does_not_start_says_why(tmp_path: Path) -> None:
     assert "eeprom.bin: damaged" in caught.value.reason
 
 
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ("ds18b20=warm", "ds18b20=SIXTEENTHS of a degree, or file:CSV"),
+        ("pulses=1,2,3", "pulses=HZ,COUNT"),
+        ("fridge", "sht31, ds18b20 or pulses"),
+    ],
+)
+def test_values_that_a_part_cannot_have_are_refused_with_its_usage(tmp_path: Path, device: str, expected: str) -> None:
+    with pytest.raises(BoardError) as caught:
+        EmulatedBoard.start("native", state_dir=tmp_path / "board", devices=[device])
+    assert caught.value.problem is EMULATOR_FAILED
+    assert f"--device {device}: expected {expected}" in caught.value.reason
+
+
 def test_a_native_board_has_no_bootloader_to_be_blank_with(tmp_path: Path) -> None:
     with pytest.raises(BoardError) as caught:
         EmulatedBoard.start("native", state_dir=tmp_path, blank=True)

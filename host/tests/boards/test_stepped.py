@@ -233,7 +233,14 @@ def test_the_log_of_the_line_has_each_byte_that_was_said_with_its_cycle(start: S
 
 @pytest.mark.parametrize(
     ("option", "word"),
-    [({"ppm": 100_001}, "--ppm"), ({"devices": ["fridge=1"]}, "fridge"), ({"devices": ["x"] * 9}, "at most")],
+    [
+        ({"ppm": 100_001}, "--ppm"),
+        ({"devices": ["fridge=1"]}, "fridge"),
+        ({"devices": ["x"] * 9}, "at most"),
+        ({"devices": ["ds18b20=warm"]}, "ds18b20=SIXTEENTHS of a degree, or file:CSV"),
+        ({"devices": ["sht31=1,2,3"]}, "sht31=TEMPERATURE,HUMIDITY"),
+        ({"devices": ["pulses=0"]}, "pulses=HZ,COUNT,GLITCHES: 1 to 20000 a second"),
+    ],
 )
 def test_an_option_that_makes_no_sense_is_refused_by_its_name(
     start: StartBoard, option: dict[str, object], word: str

@@ -31,11 +31,12 @@ bool make_pulses(const char* args) { return script_read(&pulse_script, args, 2, 
 
 const struct {
     const char* name;
+    const char* usage;
     bool (*make)(const char* args);
 } kParts[] = {
-    {"sht31", [](const char* args) { return sht31_make(&climate, args); }},
-    {"ds18b20", [](const char* args) { return ds18b20_make(&probe, args); }},
-    {"pulses", make_pulses},
+    {"sht31", "sht31=" PARTS_SHT31_USAGE, [](const char* args) { return sht31_make(&climate, args); }},
+    {"ds18b20", "ds18b20=" PARTS_DS18B20_USAGE, [](const char* args) { return ds18b20_make(&probe, args); }},
+    {"pulses", "pulses=HZ,COUNT: so many a second, and in all", make_pulses},
 };
 
 const bool made = [] {
@@ -67,14 +68,14 @@ uint32_t pulses_now() {
 
 }  // namespace
 
-bool device_set(const char* spec) {
+const char* device_set(const char* spec) {
     const size_t length = strcspn(spec, "=");
     for (const auto& part : kParts) {
         if (strlen(part.name) == length && !strncmp(part.name, spec, length)) {
-            return part.make(spec[length] ? spec + length + 1 : "");
+            return part.make(spec[length] ? spec + length + 1 : "") ? nullptr : part.usage;
         }
     }
-    return false;
+    return "sht31, ds18b20 or pulses";
 }
 
 int16_t i2c_write(uint8_t address, const uint8_t* bytes, uint8_t size) {

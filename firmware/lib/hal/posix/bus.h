@@ -4,8 +4,8 @@
 namespace qcot {
 namespace hal {
 
-// Gives the part that `spec` names, NAME=ARGS (parts.h), other values and faults. False if there is none, or ARGS are wrong.
-bool device_set(const char* spec);
+// Gives the part that `spec` names, NAME=ARGS (parts.h), other values and faults. Null, or what it should have been.
+const char* device_set(const char* spec);
 
 }  // namespace hal
 }  // namespace qcot

@@ -182,9 +182,11 @@ void begin(int argc, char** argv) {
             case kLink: link = optarg; break;
             case kErase: erase = true; break;
             case kDevice:
-                if (device_set(optarg)) break;
-                fprintf(stderr, "--device %s: no such sensor, or its values cannot be understood\n%s", optarg, kUsage);
-                exit(2);
+                if (const char* const expected = device_set(optarg)) {
+                    fprintf(stderr, "--device %s: expected %s\n", optarg, expected);
+                    exit(2);
+                }
+                break;
             case kUntilEof: until_eof = true; break;
             case kMqtt: network.broker = optarg; break;
             case kName: network.name = optarg; break;

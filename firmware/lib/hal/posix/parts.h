@@ -28,7 +28,10 @@ struct script {
     unsigned long measurement; /* the one under way, from 1 */
 };
 
-#define PARTS_SCRIPT_USAGE "numbers, or file:CSV with a row of them for each measurement; fault:absent|crc|held|.. [@FIRST[-LAST]]"
+/* What ARGS are, for people. */
+#define PARTS_SCRIPT_USAGE ", or file:CSV with a row for each measurement; fault:absent|crc|held|.. [@FIRST[-LAST]]"
+#define PARTS_SHT31_USAGE "TEMPERATURE,HUMIDITY, its words" PARTS_SCRIPT_USAGE
+#define PARTS_DS18B20_USAGE "SIXTEENTHS of a degree" PARTS_SCRIPT_USAGE
 
 /* `row`: numbers separated by commas; how many there were, or -1. */
 static inline int parts_numbers(const char *text, int32_t *row) {
