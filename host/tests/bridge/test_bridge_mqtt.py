@@ -7,6 +7,7 @@ import pytest
 from bridge_site import BRIDGE, SITE, GatewayPeer, Home, troubles, until, view_of
 from qcot.boards.build import build
 from qcot.boards.emulator import EmulatedBoard, Network
+from qcot.boards.enroll import enroll
 from qcot.boards.errors import CABLE_ONLY
 from qcot.boards.ports import resolve
 from qcot.bridge import mqtt_lines
@@ -27,10 +28,10 @@ class Ward:
         self.stack = contextlib.ExitStack()
         self.made = 0
 
-    def board(self, name, *, enrolled=True):
+    def board(self, name, *, enrolled=True, elf=None):
         self.made += 1
         network = Network(f"{self.broker.host}:{self.broker.port}", name, SITE, BRIDGE)
-        running = EmulatedBoard.start("native", state_dir=self.folder / str(self.made), network=network)
+        running = EmulatedBoard.start("native", state_dir=self.folder / str(self.made), network=network, elf=elf)
         self.stack.enter_context(running)
         return running, self.home.enroll(running.port) if enrolled else None
 
@@ -42,6 +43,20 @@ class Ward:
             for topic, payload in messages:
                 link.publish(topic, payload)
             until(lambda: link.connected and not link.queued)
+
+
+class Watcher:
+    """What boards on a broker say of being there."""
+
+    def __init__(self, broker):
+        self.states = []
+        self._link = MqttLink(broker.host, broker.port, "watcher")
+        topics = all_boards(SITE, BRIDGE, "state")
+        self._link.subscribe(topics, lambda topic, payload, ack: (self.states.append(payload), ack()))
+        self._link.start()
+
+    def close(self):
+        self._link.stop()
 
 
 @pytest.fixture
@@ -87,11 +102,8 @@ def test_readings_come_over_the_broker_and_go_on_in_one_chain_after_it_restarts(
 
 
 def test_a_board_without_an_identity_stays_off_the_network(ward, home, mosquitto, gateway, running):
-    seen = []
-    watcher = MqttLink(mosquitto.host, mosquitto.port, "watcher")
-    watcher.subscribe(all_boards(SITE, BRIDGE, "state"), lambda topic, payload, ack: (seen.append(payload), ack()))
-    watcher.start()
-    try:
+    with contextlib.closing(Watcher(mosquitto)) as watcher:
+        seen = watcher.states
         blank, _ = ward.board("blank", enrolled=False)
         _, device = ward.board("bed-1")
         until(lambda: b"1" in seen, "the enrolled board")
@@ -103,8 +115,6 @@ def test_a_board_without_an_identity_stays_off_the_network(ward, home, mosquitto
         bridge = running(home.config(mosquitto, ports=("mqtt:bed-1",), rates=RATES))
         until(lambda: readings(gateway, device) > 0, "readings of the one that was named")
         assert view_of(bridge, "mqtt:blank") is None
-    finally:
-        watcher.stop()
 
 
 def test_garbage_on_the_topics_of_boards_is_counted_and_readings_go_on(ward, home, mosquitto, gateway, running):
@@ -174,6 +184,39 @@ def test_a_board_that_loses_its_power_is_offline_by_its_will(ward, home, mosquit
     assert "the board or the broker went away" in view_of(bridge, "mqtt:bed-3").reason
     board.power_on()
     until(lambda: len({epoch for _, epoch in gateway.ledger.readings}) == 2, "the next epoch")
+
+
+SLOW_NAMES = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <unistd.h>
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found) {
+    close(creat("asked", 0600));
+    while (access("answered", F_OK)) usleep(1000);
+    typeof(&getaddrinfo) real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(host, port, hints, found);
+}
+"""
+
+
+def test_a_board_measures_while_a_name_server_lets_it_wait_for_the_broker_s_address(ward, mosquitto, tmp_path):
+    """The C library's look-up is one that waits for the test."""
+    names, program = tmp_path / "names.so", tmp_path / "program"
+    compile_c = ["gcc", "-shared", "-fPIC", "-xc", "-", "-o", names]
+    subprocess.run(compile_c, input=SLOW_NAMES, text=True, check=True)
+    program.write_text(f'#!/bin/sh\ncd {tmp_path}\nLD_PRELOAD={names} exec {build("native").elf} "$@"\n')
+    program.chmod(0o755)
+    with contextlib.closing(Watcher(mosquitto)) as watcher:
+        board, _ = ward.board("bed-7", enrolled=False, elf=program)
+        enroll(board.port, ward.home.registry, rates={"A0": 50.0}, window=20)
+        until((tmp_path / "asked").exists, "the question")
+        before = len(board.adc_log())
+        until(lambda: len(board.adc_log()) >= before + 20, "samples while it waits")
+        assert b"1" not in watcher.states
+        (tmp_path / "answered").touch()
+        until(lambda: b"1" in watcher.states, "the board on the broker")
 
 
 def test_a_broker_is_no_place_for_enrolment_and_firmware():

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,22 +27,21 @@ public:
     char host[256];
     char port[6];
 
+    // The name is looked up by a thread, one at a time: a name server that is away takes longer than a board may stand still.
     void connect() override {
         close();
-        addrinfo hints = {};
-        hints.ai_socktype = SOCK_STREAM;
-        addrinfo* found = nullptr;
-        if (getaddrinfo(host, port, &hints, &found)) return;
-        fd_ = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        const int at_once = 1;
-        if (fd_ >= 0) setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
-        state_ = State::opening;
-        if (fd_ < 0 || (::connect(fd_, found->ai_addr, found->ai_addrlen) && errno != EINPROGRESS)) close();
-        freeaddrinfo(found);
+        if (!asked_) asked_ = pthread_create(&asking_, nullptr, look_up, this) == 0;
+        if (asked_) state_ = State::opening;
     }
 
     State state() override {
         if (state_ != State::opening) return state_;
+        if (asked_) {
+            if (pthread_tryjoin_np(asking_, nullptr)) return state_;
+            asked_ = false;
+            begin();
+            if (state_ != State::opening) return state_;
+        }
         pollfd ready = {fd_, POLLOUT, 0};
         if (::poll(&ready, 1, 0) <= 0) return state_;
         int error = 0;
@@ -73,6 +73,25 @@ public:
     int fd() const { return fd_; }
 
 private:
+    static void* look_up(void* self) {
+        TcpSocket& socket = *static_cast<TcpSocket*>(self);
+        addrinfo hints = {};
+        hints.ai_socktype = SOCK_STREAM;
+        if (getaddrinfo(socket.host, socket.port, &hints, &socket.found_)) socket.found_ = nullptr;
+        return nullptr;
+    }
+
+    // To the address that was found.
+    void begin() {
+        if (!found_) return close();
+        fd_ = socket(found_->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        const int at_once = 1;
+        if (fd_ >= 0) setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+        if (fd_ < 0 || (::connect(fd_, found_->ai_addr, found_->ai_addrlen) && errno != EINPROGRESS)) close();
+        freeaddrinfo(found_);
+        found_ = nullptr;
+    }
+
     uint16_t done(ssize_t size, bool ends) {
         if (size > 0) return uint16_t(size);
         if ((size == 0 && ends) || (size < 0 && errno != EAGAIN && errno != EINTR)) close();
@@ -81,6 +100,9 @@ private:
 
     int fd_ = -1;
     State state_ = State::closed;
+    pthread_t asking_ = 0;
+    bool asked_ = false;        // and not joined: found_ is the thread's
+    addrinfo* found_ = nullptr;
 };
 
 constexpr uint16_t kMaxPassword = 128;
