@@ -244,8 +244,8 @@ def emulate(
     device: Annotated[
         list[str] | None,
         typer.Option(
-            help="A simulated sensor on its pins, NAME or NAME=VALUES, as often as wanted: sht31, ds18b20, pulses "
-            "(docs/board.md, Simulated sensors)."
+            help="A simulated sensor on its pins, as often as wanted: sht31=TEMPERATURE,HUMIDITY, ds18b20=SIXTEENTHS, "
+            "pulses=HZ,COUNT, or the name alone for a room's values (docs/board.md, Simulated sensors)."
         ),
     ] = None,
     state: Annotated[
