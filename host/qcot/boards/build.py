@@ -114,13 +114,12 @@ def run_pio(
     root: Path,
     arguments: list[str],
     say: Say,
-    hopeless: Callable[[str], bool] = lambda line: False,
     possible: Callable[[], bool] = lambda: True,
 ) -> tuple[int, list[str]]:
     """Run `pio`, passing on each line of output; returns its exit status and its last lines.
 
-    It is ended, with all it started, at a line that is ``hopeless``, when it is no more ``possible`` (asked every
-    quarter of a second), and after ``PIO_TIMEOUT_S`` at the latest.
+    It is ended, with all it started, when it is no more ``possible`` (asked every quarter of a second), and after
+    ``PIO_TIMEOUT_S`` at the latest.
     """
     command = [sys.executable, "-m", "platformio", *arguments, "--project-dir", str(root)]
     tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -150,8 +149,6 @@ def run_pio(
             for line in process.stdout:
                 tail.append(line.rstrip())
                 say(line.rstrip())
-                if hopeless(line):
-                    _end_session(process)
     except BaseException:
         _end_session(process)
         raise

@@ -34,6 +34,7 @@ WHICH_BOARD = Problem(
     "which-board",
     "Name its kind, as in `qcot flash nano`: what is printed on the board tells, its USB interface does not.",
 )
+WRONG_BOARD = Problem("wrong-board", "Name the kind of board that is on the port, or none: its USB interface tells it.")
 UPLOAD_FAILED = Problem(
     "upload-failed", "Try again with a short cable and without a hub; the log above names the step."
 )

@@ -17,9 +17,10 @@ from qcot.boards.errors import (
     NO_HELLO,
     UNKNOWN_BOARD,
     UPLOAD_FAILED,
+    WRONG_BOARD,
     BoardError,
 )
-from qcot.boards.ports import resolve
+from qcot.boards.ports import kind_on, resolve
 from qcot.errors import Problem
 from qcot.link.events import SawHello
 from qcot.link.messages import Hello
@@ -37,19 +38,22 @@ SYMPTOMS: tuple[tuple[str, Problem], ...] = (
     ("timeout communicating with programmer", BOOTLOADER_SILENT),
     ("unable to open programmer", BOOTLOADER_SILENT),
     ("signature", BOOTLOADER_SILENT),
+    ("Couldn't find a board", BOOTLOADER_SILENT),
 )
 VERIFIED = "bytes of flash verified"
-# avrdude tries ten times, for a minute; a board that is there answers the first time.
-ATTEMPTS_OVER = "attempt 2 of"
+ANSWERED = "AVR device initialized"
+# avrdude asks every 5 or 6 s, for up to a minute; a bootloader answers at once, to the second question at the latest.
+ANSWER_S = 8.0
 
 OWN_USB = frozenset({"leonardo"})  # its bootloader is another USB device: the port goes and comes in every upload
 HELLO_TIMEOUT_S = 15.0  # the bootloader waits for up to 8 s of it, then the board hashes its image
 
+WAKING = "waking the bootloader"
 # What PlatformIO and avrdude say when a stage begins, in the order of an upload.
 STAGES: tuple[tuple[str, str], ...] = (
     ("Compiling ", "compiling"),
     ("Linking ", "linking"),
-    ("Uploading ", "waking the bootloader"),
+    ("Uploading ", WAKING),
     ("avrdude: writing ", "writing"),
     ("avrdude: verifying ", "reading back"),
 )
@@ -71,8 +75,8 @@ def stage_of(line: str) -> str | None:
 def flash(env: str, port: str, say: Say = say_nothing) -> Flashed:
     """Build ``env``, upload it to ``port``, and believe it when the board itself tells that image's hash in HELLO.
 
-    Raises QcotError: `unknown-board`, `build-failed`, `bootloader-silent`, `upload-failed`, `no-hello`, `image-differs`
-    and `port-...`.
+    Raises QcotError: `unknown-board`, `wrong-board`, `build-failed`, `bootloader-silent`, `upload-failed`, `no-hello`,
+    `image-differs` and `port-...`.
     """
     made = upload(env, port, say)
     say("asking the board what it runs")
@@ -108,28 +112,45 @@ def upload(env: str, port: str, say: Say = say_nothing) -> Firmware:
     if target_of(env).mcu is None:
         raise BoardError(UNKNOWN_BOARD, f"{env} runs on this machine and is not uploaded")
     path = resolve(port)
+    kind = kind_on(path)
+    if kind is not None and target_of(kind).mcu != target_of(env).mcu:
+        raise BoardError(WRONG_BOARD, f"{path} is a {kind} by its USB interface, and {env} is for another chip")
     built = build(env, say)
     root = project_root()
     with only_one(root, env):
         command = ["run", "--environment", env, "--target", "upload", "--upload-port", path]
 
+        asked: list[float] = []  # the bootloader, which has not answered yet
+
+        def listen(line: str) -> None:
+            if stage_of(line) == WAKING:
+                asked.append(time.monotonic())
+            elif ANSWERED in line:
+                asked.clear()
+            say(line)
+
         # avrdude waits without an end for a port that was pulled out.
-        def possible() -> bool:
+        def is_there() -> bool:
             return env in OWN_USB or Path(path).exists()
 
-        status, tail = run_pio(root, command, say, lambda line: ATTEMPTS_OVER in line, possible)
-        gone = not possible()
+        def possible() -> bool:
+            return is_there() and not (asked and time.monotonic() - asked[0] > ANSWER_S)
+
+        status, tail = run_pio(root, command, listen, possible)
+        gone = not is_there()
     output = "\n".join(tail)
     if status or VERIFIED not in output:
         if gone:
             raise BoardError(PORT_LOST, f"{env} on {path}: the port vanished during the upload")
-        raise _diagnose(env, path, tail)
+        raise _diagnose(env, path, tail, silent=bool(asked))
     return built
 
 
-def _diagnose(env: str, path: str, tail: list[str]) -> BoardError:
-    said = [line for line in tail if line.startswith("avrdude") and "TIOCM" not in line]
+def _diagnose(env: str, path: str, tail: list[str], *, silent: bool) -> BoardError:
+    said = [line for line in tail if line.startswith(("avrdude", "Error:")) and "TIOCM" not in line]
     for symptom, problem in SYMPTOMS:
         if found := next((line for line in said if symptom in line), None):
             return BoardError(problem, f"{env} on {path}: {found}")
+    if silent:
+        return BoardError(BOOTLOADER_SILENT, f"{env} on {path}: no bootloader of its kind answers")
     return BoardError(UPLOAD_FAILED, f"{env} on {path}: " + "\n".join((said or tail)[-3:]))

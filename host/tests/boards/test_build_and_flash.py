@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from qcot.boards import flash
 from qcot.boards.build import build, flash_image, pio_environment, project_root
 from qcot.boards.errors import (
     BOOTLOADER_SILENT,
@@ -89,6 +90,30 @@ def test_a_board_without_a_bootloader_is_told_apart_from_a_wrong_port(project: P
     with pytest.raises(BoardError) as caught:
         upload("uno", str(project / "no-such-port"))
     assert caught.value.problem is PORT_MISSING
+
+
+def test_a_board_of_another_kind_is_given_up_long_before_the_uploader_does(
+    project: Path, start: StartBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flash, "ANSWER_S", 2.0)
+    said: list[str] = []
+    with pytest.raises(BoardError) as caught:
+        upload("megaatmega2560", start(blank=True).port, said.append)
+    assert caught.value.problem is BOOTLOADER_SILENT
+    assert "no bootloader of its kind answers" in caught.value.reason
+    assert not any("avrdude done" in line for line in said)
+
+
+def test_a_board_whose_bootloader_s_port_does_not_come_is_told_by_name_in_platformio_s_words(
+    project: Path, start: StartBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says of a Leonardo: to have it said takes five seconds, and a build for another chip."""
+    words = ["Error: Couldn't find a board on the selected port.", "leonardo       FAILED    00:00:07.715"]
+    monkeypatch.setattr(flash, "run_pio", lambda *_: (1, words))
+    with pytest.raises(BoardError) as caught:
+        upload("uno", start().port)
+    assert caught.value.problem is BOOTLOADER_SILENT
+    assert "Couldn't find a board" in caught.value.reason
 
 
 def test_a_port_that_vanishes_during_an_upload_is_an_error_and_not_a_hang(project: Path, start: StartBoard) -> None:

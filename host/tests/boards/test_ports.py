@@ -1,10 +1,12 @@
 """Ports by stable names."""
 
+import os
 from pathlib import Path
 
 import pytest
 from qcot.boards.build import TARGETS
-from qcot.boards.errors import BoardError
+from qcot.boards.errors import NO_PROJECT, WRONG_BOARD, BoardError
+from qcot.boards.flash import upload
 from qcot.boards.ports import KINDS, kind_on, resolve, serial_ports, stable_names
 from qcot.link.problems import PORT_MISSING
 from serial.tools import list_ports
@@ -53,3 +55,23 @@ def test_the_kind_of_a_board_is_what_the_usb_interface_of_its_own_port_tells(
         port.hwid, (port.vid, port.pid) = "USB", ids
     monkeypatch.setattr(list_ports, "comports", lambda: [other, listed])
     assert kind_on(board.port) == kind
+
+
+@pytest.mark.parametrize(("env", "refused"), [("megaatmega2560", True), ("leonardo", True), ("uno_fram", False)])
+def test_firmware_for_another_chip_than_the_usb_interface_tells_is_refused_before_it_is_built(
+    monkeypatch: pytest.MonkeyPatch, env: str, refused: bool
+) -> None:
+    line, port = os.openpty()
+    listed = ListPortInfo(os.ttyname(port))
+    listed.hwid, listed.vid, listed.pid = "USB", 0x2341, 0x0043  # an Uno's
+    monkeypatch.setattr(list_ports, "comports", lambda: [listed])
+
+    def build(*_: object) -> None:
+        raise BoardError(NO_PROJECT, "it would be built now")
+
+    monkeypatch.setattr("qcot.boards.flash.build", build)
+    with pytest.raises(BoardError) as caught:
+        upload(env, os.ttyname(port))
+    os.close(line)
+    os.close(port)
+    assert caught.value.problem is (WRONG_BOARD if refused else NO_PROJECT)
