@@ -37,11 +37,12 @@ SYMPTOMS: tuple[tuple[str, Problem], ...] = (
     ("programmer is not responding", BOOTLOADER_SILENT),
     ("timeout communicating with programmer", BOOTLOADER_SILENT),
     ("unable to open programmer", BOOTLOADER_SILENT),
-    ("signature", BOOTLOADER_SILENT),
+    ("xpected signature", BOOTLOADER_SILENT),
+    ("nvalid device signature", BOOTLOADER_SILENT),
     ("Couldn't find a board", BOOTLOADER_SILENT),
 )
 VERIFIED = "bytes of flash verified"
-ANSWERED = "AVR device initialized"
+ANSWERED = ("AVR device initialized", " bytes ")  # the first thing that one version or another says then
 # avrdude asks every 5 or 6 s, for up to a minute; a bootloader answers at once, to the second question at the latest.
 ANSWER_S = 8.0
 
@@ -125,7 +126,7 @@ def upload(env: str, port: str, say: Say = say_nothing) -> Firmware:
         def listen(line: str) -> None:
             if stage_of(line) == WAKING:
                 asked.append(time.monotonic())
-            elif ANSWERED in line:
+            elif any(each in line for each in ANSWERED):
                 asked.clear()
             say(line)
 

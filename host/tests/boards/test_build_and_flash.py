@@ -14,9 +14,11 @@ from qcot.boards.errors import (
     BUILD_FAILED,
     NO_PROJECT,
     UNKNOWN_BOARD,
+    UPLOAD_FAILED,
     BoardError,
 )
 from qcot.boards.flash import upload
+from qcot.errors import Problem
 from qcot.link.problems import PORT_LOST, PORT_MISSING
 from sketch_board import SKETCH, StartBoard, booted, open_port
 
@@ -104,16 +106,24 @@ def test_a_board_of_another_kind_is_given_up_long_before_the_uploader_does(
     assert not any("avrdude done" in line for line in said)
 
 
-def test_a_board_whose_bootloader_s_port_does_not_come_is_told_by_name_in_platformio_s_words(
-    project: Path, start: StartBoard, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("Error: Couldn't find a board on the selected port.", BOOTLOADER_SILENT),
+        ("avrdude error: expected signature for ATmega328P is 1E 95 0F", BOOTLOADER_SILENT),
+        ("avrdude error: verification mismatch", UPLOAD_FAILED),
+    ],
+)
+def test_what_the_uploader_says_is_told_by_name_and_in_its_words(
+    project: Path, start: StartBoard, monkeypatch: pytest.MonkeyPatch, words: str, problem: Problem
 ) -> None:
-    """What it says of a Leonardo: to have it said takes five seconds, and a build for another chip."""
-    words = ["Error: Couldn't find a board on the selected port.", "leonardo       FAILED    00:00:07.715"]
-    monkeypatch.setattr(flash, "run_pio", lambda *_: (1, words))
+    """What it says of boards that are not here: a Leonardo whose port does not come, another chip, worn flash."""
+    tail = ["avrdude: device signature = 0x1e950f (probably m328p)", words, "uno       FAILED    00:00:07.715"]
+    monkeypatch.setattr(flash, "run_pio", lambda *_: (1, tail))
     with pytest.raises(BoardError) as caught:
         upload("uno", start().port)
-    assert caught.value.problem is BOOTLOADER_SILENT
-    assert "Couldn't find a board" in caught.value.reason
+    assert caught.value.problem is problem
+    assert words in caught.value.reason
 
 
 def test_a_port_that_vanishes_during_an_upload_is_an_error_and_not_a_hang(project: Path, start: StartBoard) -> None:
