@@ -37,7 +37,7 @@ GATHER_MS = 100
 """How old the first reading of a frame is that goes out before it is full (docs/link-protocol.md)."""
 _CELL_US = 1_000_000
 _LEAST_CELLS = 4  # in each half of the window
-_CONFIDENCE = 11.5  # ln(100,000): one in so many that what was quickest was still slower than is promised
+_ODDS = 1e5  # one in so many that what was quickest was still slower than is promised
 _LATE_US = 250_000
 _TURN = 1 << 32  # of a board's milliseconds
 _TURN_US = _TURN * 1000
@@ -181,9 +181,11 @@ class ClockFit:
 
         def half(part: list[Point]) -> tuple[float, float]:
             above = sorted(host - low - (board - left) * (1 + rate) for board, host in part)
-            # How dense they lie above the line, wherever that is densest: frames are of several kinds.
-            apart = min(max(each, 0.0) / count for count, each in enumerate(above, 1) if count >= _LEAST_CELLS)
-            return sum(board for board, _ in part) / len(part), _CONFIDENCE * apart
+            # How dense they lie above the line, wherever that is densest: frames are of several kinds. Without order
+            # among them, a gap is longer than c times the sum of n others with a chance of (1 + c)^-n.
+            wide = ((n, max(each, 0.0)) for n, each in enumerate(above) if n >= _LEAST_CELLS - 1)
+            slack = min(each * (_ODDS ** (1 / n) - 1) for n, each in wide)
+            return sum(board for board, _ in part) / len(part), slack
 
         return _Line(left, low, rate, points[0][0], points[-1][0], (half(parts[0]), half(parts[1])))
 
