@@ -188,7 +188,7 @@ bool onewire_slot(bool bit) {
         _delay_us(8);  // it says its bit for 15 us
         heard = is_high();
     }
-    since.wait(17);
+    since.wait(18);  // 68 us of the 60 to 120: simavr skips a tick where the timer begins anew, and interrupts add to it
     let_go();
     _delay_us(2);
     return heard;
