@@ -11,7 +11,6 @@ import pytest
 QCOT = [sys.executable, "-c", "from qcot.cli.main import main; main()"]
 
 
-@pytest.mark.timeout(300)
 def test_two_flashed_boards_reach_a_verified_ledger_without_losing_a_reading(tmp_path: Path) -> None:
     report = tmp_path / "out" / "demo.json"
     done = subprocess.run(

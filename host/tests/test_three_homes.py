@@ -104,7 +104,6 @@ def running(gateway: Home, bridge: Home, *boards: PtyBoard) -> Iterator[None]:
         log.stop()
 
 
-@pytest.mark.timeout(180)
 def test_machines_come_together_by_files_and_neither_boards_nor_revocations_nor_new_keys_break_the_ledger(
     machines: tuple[Hand, Home, Home, Home],
 ) -> None:
