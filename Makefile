@@ -1,6 +1,6 @@
 # `make demo` runs the main job, `make test` the tests; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench sweep firmware clean test-firmware test-host test-boards test-site test-quantum \
+.PHONY: help setup demo test lint bench sweep firmware clean test-firmware test-host test-cli test-boards test-site test-quantum \
 	test-hil-native test-hil-uno test-hil-cuts test-hil-others
 ARGS ?=
 export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
@@ -26,23 +26,30 @@ lint: setup
 	.venv/bin/ruff check host hil_tests firmware tools examples
 	.venv/bin/mypy
 
-# Several at a time: most of what the boards' suites do is wait for boards that keep real time.
+# Several at a time: most of what the boards' suites do is wait for boards that keep real time. Those that compute make way.
 test: setup
-	@$(MAKE) --no-print-directory -j7 --output-sync=line lint test-hil-cuts test-hil-uno test-site test-boards test-hil-native test-host \
-		test-firmware test-quantum test-hil-others
+	@$(MAKE) --no-print-directory -j9 --output-sync=line test-hil-uno test-hil-native test-hil-cuts test-site test-boards test-cli \
+		test-host test-quantum test-firmware test-hil-others lint
+
+MAKE_WAY := nice -n 5
 
 test-firmware:
-	$(PYTHON) firmware/test/run.py native
-	$(PYTHON) firmware/test/run.py avr
-	$(PYTHON) firmware/test/run.py fuzz --runs 2000
+	$(MAKE_WAY) $(PYTHON) firmware/test/run.py native
+	$(MAKE_WAY) $(PYTHON) firmware/test/run.py avr
+	$(MAKE_WAY) $(PYTHON) firmware/test/run.py fuzz --runs 2000
 
 QUANTUM_TESTS := host/tests/quantum host/tests/kme host/tests/channel
 # Boards, brokers and daemons, which mostly wait for each other.
 BOARD_TESTS := host/tests/boards host/tests/bridge
+# Commands in processes of their own, waited for.
+CLI_TESTS := host/tests/cli
 SITE_TESTS := host/tests/broker host/tests/gateway host/tests/custody host/tests/test_demo.py host/tests/test_three_homes.py
 
 test-host:
-	$(PYTHON) -m pytest host/tests $(patsubst %,--ignore=%,$(QUANTUM_TESTS) $(BOARD_TESTS) $(SITE_TESTS))
+	$(MAKE_WAY) $(PYTHON) -m pytest host/tests $(patsubst %,--ignore=%,$(QUANTUM_TESTS) $(BOARD_TESTS) $(SITE_TESTS) $(CLI_TESTS))
+
+test-cli:
+	$(PYTHON) -m pytest $(CLI_TESTS)
 
 test-boards:
 	$(PYTHON) -m pytest $(BOARD_TESTS)
@@ -51,7 +58,7 @@ test-site:
 	$(PYTHON) -m pytest $(SITE_TESTS)
 
 test-quantum:
-	$(PYTHON) -m pytest $(QUANTUM_TESTS)
+	$(MAKE_WAY) $(PYTHON) -m pytest $(QUANTUM_TESTS)
 
 # A strand of their own: cuts compute, the other boards of hil_tests mostly keep real time.
 CUT_TESTS := hil_tests/test_power_cuts.py hil_tests/test_store_and_forward.py hil_tests/test_update.py
