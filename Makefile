@@ -26,17 +26,15 @@ lint: setup
 	.venv/bin/ruff check host hil_tests firmware tools examples
 	.venv/bin/mypy
 
-# Several at a time: most of what the boards' suites do is wait for boards that keep real time. Those that compute make way.
+# Several at a time: most of what the boards' suites do is wait for boards that keep real time. The longest first.
 test: setup
-	@$(MAKE) --no-print-directory -j9 --output-sync=line test-hil-uno test-hil-native test-hil-cuts test-site test-boards test-cli \
-		test-host test-quantum test-firmware test-hil-others lint
-
-MAKE_WAY := nice -n 5
+	@$(MAKE) --no-print-directory -j8 --output-sync=line test-boards test-hil-uno test-hil-native test-site test-cli test-host \
+		test-hil-cuts test-quantum test-firmware test-hil-others lint
 
 test-firmware:
-	$(MAKE_WAY) $(PYTHON) firmware/test/run.py native
-	$(MAKE_WAY) $(PYTHON) firmware/test/run.py avr
-	$(MAKE_WAY) $(PYTHON) firmware/test/run.py fuzz --runs 2000
+	$(PYTHON) firmware/test/run.py native
+	$(PYTHON) firmware/test/run.py avr
+	$(PYTHON) firmware/test/run.py fuzz --runs 2000
 
 QUANTUM_TESTS := host/tests/quantum host/tests/kme host/tests/channel
 # Boards, brokers and daemons, which mostly wait for each other.
@@ -46,7 +44,7 @@ CLI_TESTS := host/tests/cli
 SITE_TESTS := host/tests/broker host/tests/gateway host/tests/custody host/tests/test_demo.py host/tests/test_three_homes.py
 
 test-host:
-	$(MAKE_WAY) $(PYTHON) -m pytest host/tests $(patsubst %,--ignore=%,$(QUANTUM_TESTS) $(BOARD_TESTS) $(SITE_TESTS) $(CLI_TESTS))
+	$(PYTHON) -m pytest host/tests $(patsubst %,--ignore=%,$(QUANTUM_TESTS) $(BOARD_TESTS) $(SITE_TESTS) $(CLI_TESTS))
 
 test-cli:
 	$(PYTHON) -m pytest $(CLI_TESTS)
@@ -58,7 +56,7 @@ test-site:
 	$(PYTHON) -m pytest $(SITE_TESTS)
 
 test-quantum:
-	$(MAKE_WAY) $(PYTHON) -m pytest $(QUANTUM_TESTS)
+	$(PYTHON) -m pytest $(QUANTUM_TESTS)
 
 # A strand of their own: cuts compute, the other boards of hil_tests mostly keep real time.
 CUT_TESTS := hil_tests/test_power_cuts.py hil_tests/test_store_and_forward.py hil_tests/test_update.py
