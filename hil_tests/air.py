@@ -6,6 +6,7 @@ import secrets
 import time
 from pathlib import Path
 
+from patience import PATIENCE_S
 from qcot.boards.emulator import Network
 from qcot.bridge.mqtt_lines import SCHEME, MqttLine, MqttLines
 from qcot.broker import Mosquitto
@@ -13,7 +14,6 @@ from qcot.link.problems import LINE_AWAY, LinkError
 from qcot.mqtt import MqttLink
 
 SITE, BRIDGE = "home", "bridge"
-PATIENCE_S = 30.0
 
 
 class Air:

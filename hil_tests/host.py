@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from patience import PATIENCE_S
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge.mqtt_lines import MqttLine
 from qcot.link.events import Event, Resume, SawHello, SawResult, SawStatus, SessionOpened, TookReadings
@@ -19,7 +20,6 @@ from qcot.link.transport import SerialPort
 from unchained import Unchained
 
 E = TypeVar("E", bound=Event)
-PATIENCE_S = 30.0
 
 
 class Host:
@@ -78,11 +78,11 @@ class Host:
     def open(self, hello: Hello) -> None:
         self.session.open(hello, self._registry.key(hello.device), self.resume, secrets.token_bytes(16))
 
-    def until(self, condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+    def until(self, condition: Callable[[], bool], what: str) -> None:
         """Go on until ``condition``; what was waited for in vain fails the test by its name."""
-        end = time.monotonic() + patience_s
+        end = time.monotonic() + PATIENCE_S
         while not condition():
-            assert time.monotonic() < end, f"waited {patience_s:.0f} s for {what}; last events: {self.events[-5:]}"
+            assert time.monotonic() < end, f"waited {PATIENCE_S:.0f} s for {what}; last events: {self.events[-5:]}"
             self.step()
 
     def next(self, kind: type[E], fits: Callable[[E], bool] = lambda _event: True) -> E:

@@ -6,11 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S, until
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.recording import heartpy_recordings
 from qcot.demo.account import readings_of
@@ -20,7 +20,6 @@ from qcot.ledger.reader import Reader
 
 A0 = 0
 QCOT = [sys.executable, "-c", "from qcot.cli.main import main; main()"]
-PATIENCE_S = 60.0
 
 
 class Site:
@@ -36,7 +35,7 @@ class Site:
 
     def command(self, *words: str, status: int = 0) -> str:
         done = subprocess.run(
-            [*QCOT, *words], env=self._environment, capture_output=True, text=True, timeout=120, check=False
+            [*QCOT, *words], env=self._environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
         assert done.returncode == status, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
@@ -55,7 +54,7 @@ class Site:
             yield process
         finally:
             process.terminate()
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=PATIENCE_S)
             assert "Traceback" not in said, said
 
     def readings(self, device: bytes) -> int:
@@ -72,13 +71,6 @@ class Site:
 
     def verified(self) -> dict[str, object]:
         return json.loads(self.command("ledger", "verify", "--shots", "64", "--json"))
-
-
-def until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    end = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < end, f"waited {patience_s:.0f} s for {what}"
-        time.sleep(0.1)
 
 
 @pytest.fixture

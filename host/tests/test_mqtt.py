@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE_S
 from qcot.broker import EmbeddedBroker
 from qcot.errors import QcotError
 from qcot.mqtt import (
@@ -19,8 +20,6 @@ from qcot.mqtt import (
     status_topic,
     tx_topic,
 )
-
-WAIT_S = 20.0
 
 
 def name_of(raised) -> str:
@@ -57,7 +56,7 @@ class Inbox:
             ack()
 
     def get(self):
-        return self.messages.get(timeout=WAIT_S)
+        return self.messages.get(timeout=PATIENCE_S)
 
 
 def test_topics_are_those_of_the_architecture():
@@ -99,7 +98,7 @@ def test_messages_arrive_in_order_with_their_bytes(link):
     receiver.subscribe(all_bridges("s", "tx"), inbox)
     receiver.start()
     sender.start()
-    assert receiver.wait_connected(WAIT_S)
+    assert receiver.wait_connected(PATIENCE_S)
     payloads = [b"", bytes(range(256)), bytes(MAX_PAYLOAD)] + [i.to_bytes(4, "big") for i in range(200)]
     for payload in payloads:
         sender.publish(tx_topic("s", "b"), payload)
@@ -112,8 +111,8 @@ def test_messages_published_around_a_reconnect_all_arrive_and_none_before_an_old
     receiver.subscribe(tx_topic("s", "b"), inbox)
     receiver.start()
     sender.start()
-    assert receiver.wait_connected(WAIT_S)
-    assert sender.wait_connected(WAIT_S)
+    assert receiver.wait_connected(PATIENCE_S)
+    assert sender.wait_connected(PATIENCE_S)
     gone = threading.Event()
     sender.on_disconnect = lambda _reason: gone.set()
     total = 600
@@ -121,8 +120,8 @@ def test_messages_published_around_a_reconnect_all_arrive_and_none_before_an_old
     for number in range(total):
         sender.publish(tx_topic("s", "b"), number.to_bytes(4, "big"))
         if number in (200, 400):
-            assert number == 200 or gone.wait(WAIT_S)
-            assert sender.wait_connected(WAIT_S)
+            assert number == 200 or gone.wait(PATIENCE_S)
+            assert sender.wait_connected(PATIENCE_S)
             sender._client.socket().shutdown(2)  # the connection goes in mid-stream, the broker stays
     while len(set(firsts)) < total:
         firsts.append(int.from_bytes(inbox.get()[1], "big"))
@@ -158,13 +157,13 @@ def test_what_is_published_while_the_broker_is_down_arrives_when_it_is_back(brok
     receiver.subscribe(tx_topic("s", "b"), inbox)
     receiver.start()
     sender.start()
-    assert sender.wait_connected(WAIT_S)
-    assert receiver.wait_connected(WAIT_S)
+    assert sender.wait_connected(PATIENCE_S)
+    assert receiver.wait_connected(PATIENCE_S)
     broker.stop()
-    assert gone.wait(WAIT_S)
+    assert gone.wait(PATIENCE_S)
     assert not sender.connected
     broker.start()
-    assert receiver.wait_connected(WAIT_S)  # subscribed anew, so nothing sent from here on is missed
+    assert receiver.wait_connected(PATIENCE_S)  # subscribed anew, so nothing sent from here on is missed
     sender.publish(tx_topic("s", "b"), b"late")
     assert inbox.get() == (tx_topic("s", "b"), b"late")
 
@@ -181,7 +180,7 @@ def test_a_link_without_a_broker_says_so_once_and_connects_when_it_comes(caplog)
             time.sleep(0.01)
         time.sleep(0.5)  # several more attempts
         with broker:
-            assert link.wait_connected(WAIT_S)
+            assert link.wait_connected(PATIENCE_S)
             [said] = [each for each in caplog.messages if "cannot be reached" in each]
             assert f"{broker.host}:{broker.port}" in said
             link.stop()
@@ -198,8 +197,8 @@ def test_a_full_queue_is_refused_by_name_and_has_room_again_after_delivery(broke
         link.publish(tx_topic("s", "b"), b"x")
     assert name_of(raised) == "mqtt-queue-full"
     link.start()
-    assert link.wait_connected(WAIT_S)
-    link.stop(flush_s=WAIT_S)
+    assert link.wait_connected(PATIENCE_S)
+    link.stop(flush_s=PATIENCE_S)
     assert link.queued == 0
     link.publish(tx_topic("s", "b"), bytes(1000))
     with pytest.raises(QcotError) as raised:
@@ -225,10 +224,10 @@ def test_a_handler_that_fails_stops_nothing(link):
     one = link("both")
     one.subscribe(tx_topic("s", "b"), handler)
     one.start()
-    assert one.wait_connected(WAIT_S)
+    assert one.wait_connected(PATIENCE_S)
     for payload in (b"bad", b"good"):
         one.publish(tx_topic("s", "b"), payload)
-    assert [seen.get(timeout=WAIT_S) for _ in range(2)] == [b"bad", b"good"]
+    assert [seen.get(timeout=PATIENCE_S) for _ in range(2)] == [b"bad", b"good"]
     assert one.connected
 
 
@@ -236,23 +235,23 @@ def test_an_ack_from_before_a_reconnect_is_not_taken_for_another_message(broker,
     inbox, one = Inbox(hold=True), link("one")
     one.subscribe(tx_topic("s", "b"), inbox)
     one.start()
-    assert one.wait_connected(WAIT_S)
+    assert one.wait_connected(PATIENCE_S)
     one.publish(tx_topic("s", "b"), b"first")
     inbox.get()
-    old_ack = inbox.acks.get(timeout=WAIT_S)
+    old_ack = inbox.acks.get(timeout=PATIENCE_S)
     gone = threading.Event()
     one.on_disconnect = lambda _reason: gone.set()
     broker.stop()
-    assert gone.wait(WAIT_S)
+    assert gone.wait(PATIENCE_S)
     broker.start()
-    assert one.wait_connected(WAIT_S)
+    assert one.wait_connected(PATIENCE_S)
     sent = []
     one._client.ack = lambda mid, _qos: sent.append(mid)
     old_ack()
     assert sent == []
     one.publish(tx_topic("s", "b"), b"second")
     inbox.get()
-    inbox.acks.get(timeout=WAIT_S)()
+    inbox.acks.get(timeout=PATIENCE_S)()
     assert len(sent) == 1
 
 
@@ -260,13 +259,13 @@ def test_the_will_is_sent_when_a_client_vanishes_and_not_when_it_says_goodbye(li
     inbox, watcher = Inbox(), link("watcher")
     watcher.subscribe(status_topic("s", "b"), inbox)
     watcher.start()
-    assert watcher.wait_connected(WAIT_S)
+    assert watcher.wait_connected(PATIENCE_S)
     polite = link("polite", will=(status_topic("s", "b"), b"polite is gone"))
     polite.start()
-    assert polite.wait_connected(WAIT_S)
+    assert polite.wait_connected(PATIENCE_S)
     polite.stop()
     rude = link("rude", will=(status_topic("s", "b"), b"rude is gone"))
     rude.start()
-    assert rude.wait_connected(WAIT_S)
+    assert rude.wait_connected(PATIENCE_S)
     rude._client.socket().shutdown(2)
     assert inbox.get() == (status_topic("s", "b"), b"rude is gone")

@@ -1,7 +1,7 @@
 """Authority, gateway and bridge on three machines: what is carried between them as files, and what comes of it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pytest
 from board_peer import Board, PtyBoard
 from command import Run, run
 from home_site import founded
+from patience import until
 from qcot.authority.registration import Asked, register_board
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry
@@ -21,14 +22,6 @@ from qcot.ledger.verify import verify
 from qcot.services import make_bridge, make_gateway
 
 __all__ = ["run"]
-WAIT_S = 60.0
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.05)
 
 
 class Hand:

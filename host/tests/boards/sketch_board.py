@@ -4,18 +4,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 import serial
+from patience import PATIENCE_S
 from qcot.boards.avr import AvrBoard
 from qcot.boards.emulator import EmulatedBoard
 
 SKETCH = Path(__file__).with_name("sketch.cpp")
 BAUD = 250_000
-TIMEOUT_S = 20.0  # generous: what is awaited comes at once, and a loaded machine must not fail a test
 
 StartBoard = Callable[..., AvrBoard]
 
 
+class Port(serial.Serial):
+    """Keeps what comes while it is opened, which on a busy machine may be the greeting."""
+
+    def _reset_input_buffer(self) -> None:
+        if self.is_open:
+            super()._reset_input_buffer()
+
+
 def open_port(board: EmulatedBoard, baud: int = BAUD) -> serial.Serial:
-    return serial.Serial(board.port, baud, timeout=TIMEOUT_S)
+    return Port(board.port, baud, timeout=PATIENCE_S)
 
 
 def booted(link: serial.Serial) -> tuple[int, int]:

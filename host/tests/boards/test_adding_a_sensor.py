@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from qcot.boards.build import project_root
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.enroll import enroll
@@ -74,7 +75,7 @@ def test_the_page_builds_for_this_machine_too(firmware: Path, tmp_path: Path) ->
 def readings(port: str, registry: BoardRegistry, wanted: int) -> list[tuple[int, int]]:
     """The first readings of the board on ``port``: channel and value."""
     serial, session, resume, taken = SerialPort(port), Session(), Resume(), list[tuple[int, int]]()
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     try:
         while len(taken) < wanted:
             assert time.monotonic() < end, f"{len(taken)} of {wanted} readings"

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.errors import EMULATOR_FAILED, EMULATOR_GONE, UNKNOWN_BOARD, BoardError
 from qcot.boards.stepped import SteppedBoard
@@ -100,7 +101,7 @@ def test_a_fork_lives_as_long_as_its_client_and_waits_without_the_processor(star
         time.sleep(0.3)
         assert children.read_text().split()[13:15] == used
         fork.close()
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE_S
         while children.exists() and time.monotonic() < end:
             time.sleep(0.005)
         assert not children.exists()
@@ -203,7 +204,7 @@ def test_a_crystal_that_is_too_fast_gets_ahead_of_the_wall_clock_by_no_more_than
         booted(link)
         link.write(b"s")
         assert link.read(1) == b"S"  # asleep it costs next to nothing, so a loaded machine keeps up too
-        ahead, began, at, end = 0.0, time.monotonic(), board.cycles, time.monotonic() + 60
+        ahead, began, at, end = 0.0, time.monotonic(), board.cycles, time.monotonic() + PATIENCE_S
         while ahead < 1_600_000 and time.monotonic() < end:  # a tenth of a second: after one
             cycles = board.cycles
             assert cycles <= (time.monotonic() - before) * 17_600_000

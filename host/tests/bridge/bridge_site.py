@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from board_peer import Board, PtyBoard
+from patience import PATIENCE_S
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry
 from qcot.bridge.config import BridgeConfig, Broker
@@ -22,20 +23,11 @@ from qcot.link import frames, messages
 from qcot.mqtt import MqttLink, all_bridges, receipt_topic
 from trust_site import Authority
 
-WAIT_S = 30.0
 SITE, BRIDGE = "home", "bridge"
 BRIDGE_KEY = SigningKey(ML_DSA_65, bytes([1]) * 32)
 GATEWAY_KEY = SigningKey(ML_DSA_44, bytes([2]) * 32)
 AUTHORITY = Authority(SITE)
 BRIDGE_CERTIFICATE = AUTHORITY.bridge(BRIDGE_KEY, BRIDGE)
-
-
-def until(condition, what="condition", wait_s=WAIT_S):
-    end = time.monotonic() + wait_s
-    while not (result := condition()):
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.01)
-    return result
 
 
 class Ledger:
@@ -115,7 +107,7 @@ class GatewayPeer:
         self._link = MqttLink(broker.host, broker.port, "test-gateway", back_off_s=(0.1, 0.3))
         self._link.subscribe(all_bridges(SITE, "tx"), self._take)
         self._link.start()
-        assert self._link.wait_connected(WAIT_S)
+        assert self._link.wait_connected(PATIENCE_S)
 
     def _take(self, _topic, payload, ack):
         with self.lock:

@@ -17,14 +17,13 @@ from bridge_site import (
     BRIDGE_KEY,
     GATEWAY_KEY,
     SITE,
-    WAIT_S,
     GatewayPeer,
     Ledger,
     sample,
     troubles,
-    until,
     view_of,
 )
+from patience import PATIENCE_S, until
 from qcot.boards.enroll import enroll
 from qcot.bridge.store import Store
 from qcot.crypto.signing import ML_DSA_44, SigningKey
@@ -116,7 +115,7 @@ def test_a_board_that_is_not_enrolled_is_named_and_served_once_it_is(home, gatew
     bridge = running(home.config(gateway_broker(gateway)))
     until(lambda: "board-unenrolled" in troubles(bridge), "the trouble")
     assert "board-unenrolled" in view_of(bridge).reason
-    enroll(board.path, home.registry, window=WAIT_S)
+    enroll(board.path, home.registry, window=PATIENCE_S)
     until(lambda: "board-not-certified" in troubles(bridge), "the trouble")
     home.certify_board(board.board.device)
     sample(board, 30)
@@ -470,7 +469,7 @@ def test_drain_takes_no_more_and_gives_the_gateway_all_that_was_taken(home, gate
     online(bridge)
     sample(board, 200)
     until(lambda: board.board.base >= 100, "acknowledgements")
-    assert bridge.drain(WAIT_S)
+    assert bridge.drain(PATIENCE_S)
     taken = board.board.base
     view = bridge.snapshot()
     assert (view.pending, view.outbox) == (0, 0)
@@ -575,7 +574,7 @@ def test_a_bridge_killed_again_and_again_under_load_loses_and_doubles_nothing(ho
             assert board.board.epoch == 2
     finally:
         bridge.terminate()
-        assert bridge.wait(WAIT_S) == 0
+        assert bridge.wait(PATIENCE_S) == 0
     assert {answer.status for answer in gateway.verdicts} == {Status.ACCEPTED}
 
 

@@ -11,7 +11,8 @@ import struct
 import time
 
 import pytest
-from bridge_site import sample, until
+from bridge_site import sample
+from patience import until
 from qcot.boards import enroll as enrolment
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry, EnrolledBoard

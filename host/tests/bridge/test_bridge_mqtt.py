@@ -4,7 +4,8 @@ import contextlib
 import subprocess
 
 import pytest
-from bridge_site import BRIDGE, SITE, GatewayPeer, Home, troubles, until, view_of
+from bridge_site import BRIDGE, SITE, GatewayPeer, Home, troubles, view_of
+from patience import PATIENCE_S, until
 from qcot.boards.build import build
 from qcot.boards.emulator import EmulatedBoard, Network
 from qcot.boards.enroll import enroll
@@ -246,7 +247,7 @@ def test_options_that_cannot_be_are_named(options, said, tmp_path):
         (tmp_path / name).write_text(content)
         (tmp_path / name).chmod(mode)
     done = subprocess.run(
-        [build("native").elf, *options], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=20
+        [build("native").elf, *options], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert done.returncode == 2
     assert said in done.stderr

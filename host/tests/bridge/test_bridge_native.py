@@ -4,7 +4,8 @@ import contextlib
 
 import pyhsslms.pyhsslms as library
 import pytest
-from bridge_site import Home, Limits, until
+from bridge_site import Home, Limits
+from patience import until
 from qcot.boards.emulator import EmulatedBoard
 from qcot.bridge import clock, signing
 from qcot.bridge.clock import Clocks

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pyhsslms.pyhsslms as library
 import pytest
-from bridge_site import sample, troubles, until, view_of
+from bridge_site import sample, troubles, view_of
+from patience import until
 from qcot.boards.nodes import KeyProof
 from qcot.bridge import signing
 from qcot.crypto.lms import checkpoint_message

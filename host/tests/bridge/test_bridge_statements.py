@@ -17,8 +17,8 @@ from bridge_site import (
     Limits,
     sample,
     troubles,
-    until,
 )
+from patience import until
 from qcot.bridge import spool
 from qcot.bridge.intake import Identity, Intake, parts, sign
 from qcot.bridge.publisher import Publisher

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from qcot.broker import EmbeddedBroker, Mosquitto, make_certificates
 from qcot.broker.mosquitto import SITE_FILES, adapt
 from qcot.errors import QcotError
@@ -23,8 +24,6 @@ from qcot.mqtt import (
     status_topic,
     tx_topic,
 )
-
-WAIT_S = 20.0
 
 
 def name_of(raised) -> str:
@@ -56,7 +55,7 @@ def join(site):
             link.subscribe(topic, lambda topic, payload, ack: (inbox.put((topic, payload)), ack()))
         made.append(link)
         link.start()
-        assert link.wait_connected(WAIT_S), link.last_error
+        assert link.wait_connected(PATIENCE_S), link.last_error
         return link, inbox
 
     yield connect
@@ -68,11 +67,11 @@ def test_a_bridge_and_the_gateway_reach_each_other_over_tls(join):
     gateway, transactions = join("gateway", all_bridges("s", "tx"))
     bridge, receipts = join("bridge-1", receipt_topic("s", "bridge-1"), checkpoint_topic("s"))
     bridge.publish(tx_topic("s", "bridge-1"), b"tx")
-    assert transactions.get(timeout=WAIT_S) == (tx_topic("s", "bridge-1"), b"tx")
+    assert transactions.get(timeout=PATIENCE_S) == (tx_topic("s", "bridge-1"), b"tx")
     gateway.publish(receipt_topic("s", "bridge-1"), b"receipt")
-    assert receipts.get(timeout=WAIT_S) == (receipt_topic("s", "bridge-1"), b"receipt")
+    assert receipts.get(timeout=PATIENCE_S) == (receipt_topic("s", "bridge-1"), b"receipt")
     gateway.publish(checkpoint_topic("s"), b"checkpoint", retain=True)
-    assert receipts.get(timeout=WAIT_S) == (checkpoint_topic("s"), b"checkpoint")
+    assert receipts.get(timeout=PATIENCE_S) == (checkpoint_topic("s"), b"checkpoint")
 
 
 @pytest.mark.parametrize(
@@ -92,10 +91,10 @@ def test_a_bridge_writes_nothing_but_its_own_topics(join, topic):
     bridge, own = join("bridge-1", receipt_topic("s", "bridge-1"), checkpoint_topic("s"))
     bridge.publish(topic, b"forged", retain=True)
     bridge.publish(tx_topic("s", "bridge-1"), b"own")  # comes after: a broker keeps one client's order
-    assert seen.get(timeout=WAIT_S) == (tx_topic("s", "bridge-1"), b"own")
+    assert seen.get(timeout=PATIENCE_S) == (tx_topic("s", "bridge-1"), b"own")
     for link, inbox, end in ((victim, received, "bridge-2"), (bridge, own, "bridge-1")):
         watcher.publish(receipt_topic("s", end), b"end")
-        assert inbox.get(timeout=WAIT_S) == (receipt_topic("s", end), b"end")
+        assert inbox.get(timeout=PATIENCE_S) == (receipt_topic("s", end), b"end")
         assert link.connected
 
 
@@ -108,7 +107,7 @@ def test_a_bridge_does_not_read_what_another_bridge_sends_or_is_sent(join):
     other.publish(tx_topic("s", "bridge-2"), b"private")
     gateway.publish(receipt_topic("s", "bridge-2"), b"private")
     gateway.publish(receipt_topic("s", "bridge-1"), b"own")
-    assert spied.get(timeout=WAIT_S) == (receipt_topic("s", "bridge-1"), b"own")
+    assert spied.get(timeout=PATIENCE_S) == (receipt_topic("s", "bridge-1"), b"own")
     assert spied.empty()
 
 
@@ -139,18 +138,18 @@ def test_a_board_says_only_its_own_frames_and_hears_only_what_is_for_it(ward):
     try:
         for link in links:
             link.start()
-            assert link.wait_connected(WAIT_S), link.last_error
+            assert link.wait_connected(PATIENCE_S), link.last_error
         bed_1, up_1 = boards[0], board_topic("s", "bridge-1", "bed-1", "up")
         for link in boards[1:]:
             for leaf in ("up", "state", "down"):
                 link.publish(board_topic("s", "bridge-1", "bed-1", leaf), b"forged")
             link.publish(tx_topic("s", "bridge-2"), b"forged")
         boards[1].publish(board_topic("s", "bridge-1", "bed-2", "up"), b"of bed-2")
-        assert told.get(timeout=WAIT_S) == (board_topic("s", "bridge-1", "bed-2", "up"), b"of bed-2")
+        assert told.get(timeout=PATIENCE_S) == (board_topic("s", "bridge-1", "bed-2", "up"), b"of bed-2")
         bed_1.publish(up_1, b"of bed-1")
-        assert told.get(timeout=WAIT_S) == (up_1, b"of bed-1")
+        assert told.get(timeout=PATIENCE_S) == (up_1, b"of bed-1")
         bridge.publish(board_topic("s", "bridge-1", "bed-1", "down"), b"for bed-1")
-        assert heard.get(timeout=WAIT_S) == ("bed-1", b"for bed-1")
+        assert heard.get(timeout=PATIENCE_S) == ("bed-1", b"for bed-1")
         assert told.empty()
         assert heard.empty()
     finally:
@@ -162,7 +161,7 @@ def test_a_board_without_its_password_is_not_let_in(ward):
     for user, password in (("bed-1", "of bed-2"), ("bed-9", "of bed-9"), (None, None)):
         link = MqttLink(ward.host, ward.boards_port, "x", username=user, password=password, back_off_s=(0.05, 0.1))
         link.start()
-        end = time.monotonic() + WAIT_S
+        end = time.monotonic() + PATIENCE_S
         while link.last_error is None:
             assert time.monotonic() < end
             time.sleep(0.01)
@@ -174,14 +173,14 @@ def test_a_gateways_offer_of_a_channel_reaches_the_bridges(join):
     gateway, _ = join("gateway")
     gateway.publish(channel_topic("s", "gateway"), b"offer", retain=True)
     _, offers = join("bridge-1", channel_topic("s", "gateway"))
-    assert offers.get(timeout=WAIT_S) == (channel_topic("s", "gateway"), b"offer")
+    assert offers.get(timeout=PATIENCE_S) == (channel_topic("s", "gateway"), b"offer")
 
 
 def test_a_client_id_cannot_be_taken_from_another_client(join):
     gateway, seen = join("gateway", all_bridges("s", "tx"))
     bridge, _ = join("bridge-1", client_id="gateway")
     bridge.publish(tx_topic("s", "bridge-1"), b"still there")
-    assert seen.get(timeout=WAIT_S) == (tx_topic("s", "bridge-1"), b"still there")
+    assert seen.get(timeout=PATIENCE_S) == (tx_topic("s", "bridge-1"), b"still there")
     assert gateway.connected
 
 
@@ -195,7 +194,7 @@ def test_without_a_certificate_of_the_site_nobody_connects(site, tmp_path, kind)
     link = MqttLink(site.host, site.port, "x", tls=tls, back_off_s=(0.05, 0.05))
     link.start()
     refused = site.log.read_text
-    end = time.monotonic() + WAIT_S
+    end = time.monotonic() + PATIENCE_S
     while not re.search("Client connection from .* failed|due to protocol error|bad", refused()):
         assert time.monotonic() < end, refused()
         time.sleep(0.02)
@@ -208,7 +207,7 @@ def test_a_broker_with_another_authority_is_not_trusted(site, tmp_path):
     mine = site.client_files("gateway")
     link = MqttLink(site.host, site.port, "x", tls=TlsFiles(tmp_path / "other" / "ca.crt", mine.certificate, mine.key))
     link.start()
-    end = time.monotonic() + WAIT_S
+    end = time.monotonic() + PATIENCE_S
     while link.last_error is None:
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -266,9 +265,9 @@ def test_mosquitto_keeps_retained_messages_over_a_kill(tmp_path):
         link = MqttLink(broker.host, broker.port, "a")
         link.start()
         link.publish(checkpoint_topic("s"), b"kept", retain=True)
-        assert link.wait_connected(WAIT_S)
+        assert link.wait_connected(PATIENCE_S)
         link.stop()
-        end = time.monotonic() + WAIT_S
+        end = time.monotonic() + PATIENCE_S
         while not (broker.database.exists() and b"kept" in broker.database.read_bytes()):
             assert time.monotonic() < end
             time.sleep(0.05)
@@ -278,7 +277,7 @@ def test_mosquitto_keeps_retained_messages_over_a_kill(tmp_path):
         again = MqttLink(broker.host, broker.port, "b")
         again.subscribe(checkpoint_topic("s"), lambda _topic, payload, ack: (inbox.put(payload), ack()))
         again.start()
-        assert inbox.get(timeout=WAIT_S) == b"kept"
+        assert inbox.get(timeout=PATIENCE_S) == b"kept"
         again.stop()
     finally:
         broker.stop()

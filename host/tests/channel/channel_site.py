@@ -6,6 +6,7 @@ import time
 import uuid
 from hashlib import sha256
 
+from patience import PATIENCE_S, until
 from qcot.channel.handshake import build_opening
 from qcot.channel.level import LEVELS
 from qcot.channel.opener import Opener, Unsealing
@@ -21,7 +22,6 @@ from qcot.ledger.receipts import Answer, Status
 SITE, BRIDGE, GATEWAY = "home", "b1", "gw"
 NAMES = Names(SITE, BRIDGE, GATEWAY)
 TOPIC = "qcot/v1/home/b1/tx"
-WAIT_S = 20.0
 START_MS = 1_700_000_000_000
 GATEWAY_KEY = SigningKey(ML_DSA_44, bytes(32))
 BRIDGE_KEY = SigningKey(ML_DSA_65, bytes(32))
@@ -29,14 +29,6 @@ OTHER_BRIDGE_KEY = SigningKey(ML_DSA_65, b"\1" * 32)
 BRIDGES = {BRIDGE: BRIDGE_KEY.public_key, "b2": OTHER_BRIDGE_KEY.public_key}
 NO_KEYS = QcotError(EXHAUSTED, "HTTP 503: no key is in store")
 NOT_CERTIFIED = Problem("certificate-unknown", "Certify it.")
-
-
-def until(condition, what="condition"):
-    end = time.monotonic() + WAIT_S
-    while not (result := condition()):
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.002)
-    return result
 
 
 def problem_of(call, *arguments):
@@ -88,7 +80,7 @@ class Keys:
         return key
 
     def ask(self, bridge, key_id):
-        assert self.gate.wait(WAIT_S)
+        assert self.gate.wait(PATIENCE_S)
         self.asked += 1
         if self.failure:
             raise self.failure
@@ -154,7 +146,7 @@ class Ends:
 
     def open(self, raw, bridge=BRIDGE):
         """What the gateway makes of it once it has asked for the QKD key."""
-        end = time.monotonic() + WAIT_S
+        end = time.monotonic() + PATIENCE_S
         while True:
             try:
                 return self.opener.open(bridge, raw)

@@ -3,7 +3,8 @@
 import threading
 
 import pytest
-from channel_site import BRIDGE, NO_KEYS, Ends, opening_of, problem_of, until
+from channel_site import BRIDGE, NO_KEYS, Ends, opening_of, problem_of
+from patience import until
 from qcot.channel import opener
 from qcot.channel.handshake import parse_offer, parse_opening
 from qcot.errors import QcotError

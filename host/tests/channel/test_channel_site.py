@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from board_peer import Board, PtyBoard
+from patience import PATIENCE_S, until
 from qcot.authority import registration
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry
@@ -31,16 +32,7 @@ from qcot.quantum.qkd.store import Key
 from qcot.services import make_bridge, make_gateway
 from qcot.settings import make_settings
 
-WAIT_S = 60.0
 UNCERTIFIED = "certificate-unknown"
-
-
-def until(condition, what, wait_s=WAIT_S):
-    end = time.monotonic() + wait_s
-    while not (result := condition()):
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.02)
-    return result
 
 
 def free_port():
@@ -72,7 +64,7 @@ class Site:
         self.link = MqttLink(broker.host, broker.port, "stranger")
         self.link.subscribe(all_bridges("home", "tx"), lambda _topic, payload, ack: (self.seen.append(payload), ack()))
         self.link.start()
-        assert self.link.wait_connected(WAIT_S)
+        assert self.link.wait_connected(PATIENCE_S)
 
     def _write(self):
         lines = ['site = "home"']

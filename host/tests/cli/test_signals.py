@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from home_site import founded
+from patience import PATIENCE_S
 from qcot.boards.emulator import EmulatedBoard
 from qcot.cli.demo import _Interrupt
 from qcot.settings import BrokerSettings, Settings
@@ -35,7 +36,7 @@ def started(*words: str | Path, folder: Path) -> Iterator[subprocess.Popen[str]]
 
 def ended(process: subprocess.Popen[str], how: signal.Signals) -> tuple[int, str, str]:
     process.send_signal(how)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert "Traceback" not in out + err
     return process.returncode, out, err
 
@@ -115,11 +116,11 @@ def test_up_serves_the_ports_that_are_named_and_prints_one_document(tmp_path: Pa
     with EmulatedBoard.start("native", state_dir=tmp_path / "board", seed=1) as board:
         enrolled = subprocess.run(
             [*QCOT, "enroll", board.port, "--rate", "A0=100", "--home", tmp_path / "home", "--json"],
-            capture_output=True, text=True, check=True, timeout=60,
+            capture_output=True, text=True, check=True, timeout=PATIENCE_S,
         )  # fmt: skip
         assert json.loads(enrolled.stdout)["rates"] == {"A0": 100}
         with started("up", "--port", board.port, "--seconds", "4", "--json", folder=tmp_path) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     told = json.loads(out)
     assert told["readings"] > 0
@@ -133,7 +134,7 @@ def test_up_uses_a_broker_that_listens_already_and_refuses_a_second_gateway(tmp_
         while not (tmp_path / "home" / "ledger" / "ledger.sqlite").exists():
             assert first.poll() is None
         with started("up", folder=tmp_path) as second:
-            out, err = second.communicate(timeout=60)
+            out, err = second.communicate(timeout=PATIENCE_S)
         assert second.returncode == 1
         assert "using the broker that listens" in out
         assert err.startswith("ledger-locked: ")

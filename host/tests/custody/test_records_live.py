@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from qcot.authority.registration import found
 from qcot.bridge import spool
 from qcot.broker import EmbeddedBroker
@@ -21,8 +22,6 @@ from qcot.records import statements
 from qcot.records.statements import Erase, Withdraw
 from qcot.services import make_bridge, make_gateway
 from qcot.settings import BrokerSettings, GatewaySettings, Settings
-
-WAIT_S = 30.0
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def test_a_record_goes_its_way_and_the_whole_ledger_verifies(home: Home) -> None:
-    with custodian_of(home, WAIT_S) as custodian:
+    with custodian_of(home, PATIENCE_S) as custodian:
         for name in ("ada", "doctor"):
             custodian.identities.create(name)
         record = custodian.publish("ada", [("note.txt", b"no known allergies")], "text/plain")
@@ -64,7 +63,7 @@ def test_a_record_goes_its_way_and_the_whole_ledger_verifies(home: Home) -> None
         owner = custodian.own("ada", custodian.store.pseudonyms("ada")[0][1])
         for late in (Withdraw(record, 4, doctor.kid), Erase(record, 4)):
             with pytest.raises(QcotError, match="record-erased"):
-                custodian.ledger.settle(statements.build(owner.key, late, custodian.now()), WAIT_S)
+                custodian.ledger.settle(statements.build(owner.key, late, custodian.now()), PATIENCE_S)
         custodian.publish("ada", [("next.txt", b"")], "text/plain")
     assert not list(spool.folder(home.path).glob("*.cbor"))
     with Reader.open(home.ledger) as ledger:

@@ -1,6 +1,7 @@
 import pytest
 from boards import Board, BridgeSide
-from gateway_site import AUTHORITY, CHAIN, GATEWAY_KEY, Desk, Endpoint, until
+from gateway_site import AUTHORITY, CHAIN, GATEWAY_KEY, Desk, Endpoint
+from patience import until
 from qcot.gateway import Gateway, GatewayConfig
 
 

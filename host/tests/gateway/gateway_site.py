@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from hashlib import sha256
 
+from patience import PATIENCE_S
 from qcot.crypto.signing import ML_DSA_44, SigningKey
 from qcot.gateway.books import Books
 from qcot.gateway.inbox import Message
@@ -16,7 +17,6 @@ from qcot.ledger.trust import Trust
 from qcot.mqtt import MqttLink, receipt_topic, tx_topic
 from trust_site import Authority
 
-WAIT_S = 30.0
 GATEWAY_KEY = SigningKey(ML_DSA_44, bytes(32))
 AUTHORITY = Authority("home")
 CHAIN = (AUTHORITY.certificate, AUTHORITY.gateway(GATEWAY_KEY, "gw", "qcot.local/home"))
@@ -32,7 +32,7 @@ class Endpoint:
         self.receipts = queue.Queue()
         self.link.subscribe(receipt_topic(site, name), self._receive)
         self.link.start()
-        assert self.link.wait_connected(WAIT_S)
+        assert self.link.wait_connected(PATIENCE_S)
 
     def _receive(self, _topic, payload, ack):
         self.receipts.put(payload)
@@ -42,7 +42,7 @@ class Endpoint:
         self.link.publish(tx_topic(self.site, self.name), raw)
 
     def receipt(self):
-        receipt = receipts.parse(self.receipts.get(timeout=WAIT_S))
+        receipt = receipts.parse(self.receipts.get(timeout=PATIENCE_S))
         receipt.verify(GATEWAY_KEY.public_key)
         assert (receipt.site, receipt.bridge) == (self.site, self.name)
         return receipt
@@ -62,7 +62,7 @@ class Endpoint:
         """As a bridge does it: all in order, and again what was answered LATER or not at all. Answers in that order."""
         final = {}
         waiting = list(raws)
-        end = time.monotonic() + WAIT_S
+        end = time.monotonic() + PATIENCE_S
         while waiting:
             assert time.monotonic() < end, f"{len(waiting)} without a final answer"
             for raw in waiting:
@@ -79,13 +79,6 @@ class Endpoint:
         self.send(raw)
         (answer,) = self.answers(1)
         return answer
-
-
-def until(condition, what="condition"):
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.01)
 
 
 class Desk:
@@ -118,7 +111,7 @@ class Desk:
         """Close Qblocks until no transaction is open."""
         while self.books.ledger.unclosed or self.worker._closing is not None:
             self.worker.step([], True)
-            assert self.worker._closing is None or self.woken.wait(WAIT_S)
+            assert self.worker._closing is None or self.woken.wait(PATIENCE_S)
             self.woken.clear()
 
     def stop(self):

@@ -5,7 +5,8 @@ from hashlib import sha256
 
 import pytest
 from boards import Board, BridgeSide
-from gateway_site import AUTHORITY, CHAIN, GATEWAY_KEY, TRUST, until
+from gateway_site import AUTHORITY, CHAIN, GATEWAY_KEY, TRUST
+from patience import until
 from qcot.certificates.register import Register
 from qcot.crypto.signing import ML_DSA_65, SigningKey
 from qcot.errors import QcotError

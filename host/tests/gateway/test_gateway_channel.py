@@ -6,7 +6,8 @@ from hashlib import sha256
 
 import pytest
 from boards import BridgeSide
-from gateway_site import GATEWAY_KEY, TRUST, until
+from gateway_site import GATEWAY_KEY, TRUST
+from patience import until
 from qcot.certificates.register import Register
 from qcot.channel.opener import Unsealing
 from qcot.channel.sealer import Sealer, Sealing

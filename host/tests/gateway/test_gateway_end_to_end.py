@@ -7,7 +7,8 @@ import threading
 import pytest
 from boards import Board, BridgeSide
 from crash import CONTEXT, serve
-from gateway_site import CHAIN, GATEWAY_KEY, TRUST, WAIT_S, until
+from gateway_site import CHAIN, GATEWAY_KEY, TRUST
+from patience import PATIENCE_S, until
 from qcot.broker import Mosquitto, make_certificates
 from qcot.errors import QcotError
 from qcot.gateway import Gateway
@@ -79,7 +80,7 @@ def test_the_newest_checkpoint_is_retained_and_is_the_stored_one(running, endpoi
     late = MqttLink(broker.host, broker.port, "late")
     late.subscribe(checkpoint_topic("home"), lambda _topic, payload, ack: (inbox.put(payload), ack()))
     late.start()
-    text = inbox.get(timeout=WAIT_S).decode()
+    text = inbox.get(timeout=PATIENCE_S).decode()
     late.stop()
     assert text == gateway._books.checkpoint
     assert checkpoint.parse(text).size == 2
@@ -154,8 +155,8 @@ def test_a_site_with_tls_and_acl_works_as_one_without(tmp_path, config, bridge, 
         link.start()
         until(lambda: gateway.snapshot().connected and link.connected, "both ends")
         link.publish(tx_topic("home", "b1"), bridge.sign(board.enrolment()))
-        assert inbox.get(timeout=WAIT_S) == receipt_topic("home", "b1")
-        assert inbox.get(timeout=WAIT_S) == checkpoint_topic("home")
+        assert inbox.get(timeout=PATIENCE_S) == receipt_topic("home", "b1")
+        assert inbox.get(timeout=PATIENCE_S) == checkpoint_topic("home")
         link.stop()
         gateway.stop()
 

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from hashlib import sha256
 
 import pytest
-from gateway_site import AUTHORITY, CHAIN, GATEWAY_KEY, TRUST, until
+from gateway_site import AUTHORITY, CHAIN, GATEWAY_KEY, TRUST
 from hypothesis import given
 from hypothesis import strategies as st
 from lms_board import LmsBoard
+from patience import until
 from qcot.crypto.signing import ML_DSA_44, ML_DSA_65, SigningKey
 from qcot.errors import QcotError
 from qcot.gateway import Gateway

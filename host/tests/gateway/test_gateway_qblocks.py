@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from gateway_site import TRUST, until
+from gateway_site import TRUST
+from patience import until
 from qcot.errors import QcotError
 from qcot.gateway.worker import RETRY_S, quantum_thread
 from qcot.ledger import checkpoint

@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 from boards import BridgeSide
-from gateway_site import TRUST, until
+from gateway_site import TRUST
+from patience import until
 from qcot.gateway.validator import Validator
 from qcot.ledger.problems import QBLOCK_KEY_REUSED
 from qcot.ledger.verify import verify

@@ -11,8 +11,9 @@ from hashlib import sha256
 import board_peer
 import pytest
 from boards import Board, BridgeSide
-from gateway_site import TRUST, Endpoint, until
+from gateway_site import TRUST, Endpoint
 from home_site import founded
+from patience import until
 from qcot.authority import registration
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from patience import PATIENCE_S
 from qcot.kme.delivery import Kme
 from qcot.kme.tls import TlsFiles
 from qcot.quantum.qkd.store import Key
@@ -68,7 +69,7 @@ class Stranger:
 
     def ask(self, method, path, body=None, raw=None):
         """HTTP status, JSON value."""
-        connection = http.client.HTTPSConnection(*self.address, context=self.context, timeout=20)
+        connection = http.client.HTTPSConnection(*self.address, context=self.context, timeout=PATIENCE_S)
         try:
             data = raw if raw is not None else None if body is None else json.dumps(body)
             connection.request(method, path, body=data, headers={"Content-Type": "application/json"})

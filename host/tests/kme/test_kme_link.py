@@ -1,24 +1,15 @@
 """The link behind the server: it keeps keys in store, says why it has none, and adds what a simulation lacks."""
 
 import threading
-import time
 
 import pytest
+from patience import until
 from qcot.errors import QcotError
 from qcot.kme import link
 from qcot.kme.api import KeyRequest
 from qcot.kme.delivery import Kme
 from qcot.kme.link import Filler, mixed, simulated
 from qcot.quantum.qkd.problems import KEY_STORE_IO
-
-WAIT_S = 30.0
-
-
-def until(condition):
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.fixture

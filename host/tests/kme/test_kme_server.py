@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from kme_site import Stranger, filled, issue
+from patience import PATIENCE_S
 from qcot.broker import make_certificates
 from qcot.errors import QcotError
 from qcot.kme import server as server_module
@@ -136,11 +137,11 @@ def test_who_shows_no_certificate_in_time_and_who_asks_nothing_is_cut_off(kme, s
     monkeypatch.setattr(server_module, "HANDSHAKE_S", 0.2)
     monkeypatch.setattr(server_module, "IDLE_S", 0.2)
     running = serve(kme)
-    with socket.create_connection((running.host, running.port), timeout=20) as silent:
+    with socket.create_connection((running.host, running.port), timeout=PATIENCE_S) as silent:
         assert silent.recv(1) == b""
     half = b"GET /api/v1/keys/gateway/status HTTP/1.1\r\nHost:"
     client = Stranger(running, TlsFiles.of(tls, "bridge"))
-    plain = socket.create_connection(client.address, timeout=20)
+    plain = socket.create_connection(client.address, timeout=PATIENCE_S)
     with client.context.wrap_socket(plain, server_hostname=running.host) as slow:
         slow.sendall(half)
         assert slow.recv(1) == b""
