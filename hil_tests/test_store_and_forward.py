@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from conftest import RAMP
+from patience import until
 from qcot.boards.avr import CLOCK_HZ, AvrBoard
 from qcot.boards.build import TARGETS
-from qcot.boards.emulator import START_TIMEOUT_S, EmulatedBoard, wait_for
+from qcot.boards.emulator import EmulatedBoard
 from qcot.boards.enroll import enroll
 from qcot.boards.registry import BoardRegistry
 from qcot.link.messages import Code
@@ -98,7 +99,7 @@ class Bench:
             )
 
         end = at() + seconds
-        wait_for(lambda: at() >= end, seconds + START_TIMEOUT_S, self.env)
+        until(lambda: at() >= end, f"{seconds} s of the board's clock")
 
     def stopped(self, host: Host) -> None:
         """Sampling ends, and all that waits is taken."""

@@ -30,7 +30,7 @@ from qcot.boards.errors import (
 )
 from qcot.boards.recording import Signal, read_signal
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 ADC_INPUTS = tuple(f"A{number}" for number in range(8))
 

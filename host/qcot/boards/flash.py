@@ -43,11 +43,12 @@ SYMPTOMS: tuple[tuple[str, Problem], ...] = (
 )
 VERIFIED = "bytes of flash verified"
 ANSWERED = ("AVR device initialized", " bytes ")  # the first thing that one version or another says then
-# avrdude asks every 5 or 6 s, for up to a minute; a bootloader answers at once, to the second question at the latest.
-ANSWER_S = 12.0
+# avrdude asks every 5 or 6 s, for up to a minute; a bootloader answers at once, to the second question at the latest,
+# or the third where the machine is busy.
+ANSWER_S = 18.0
 
 OWN_USB = frozenset({"leonardo"})  # its bootloader is another USB device: the port goes and comes in every upload
-HELLO_TIMEOUT_S = 15.0  # the bootloader waits for up to 8 s of it, then the board hashes its image
+HELLO_TIMEOUT_S = 30.0  # the bootloader waits for up to 8 s of it, then the board hashes its image
 
 WAKING = "waking the bootloader"
 # What PlatformIO and avrdude say when a stage begins, in the order of an upload.

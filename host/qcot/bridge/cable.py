@@ -22,7 +22,7 @@ from qcot.link.session import Session
 from qcot.link.signer import Phase
 from qcot.link.transport import SerialPort
 
-FIND_S = 20.0
+FIND_S = 30.0
 _POLL = 0.02
 _STAY_S = 3.0
 """A board that hears nothing for 10 s while readings wait gives the session up."""

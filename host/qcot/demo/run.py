@@ -48,7 +48,7 @@ UPLOADED_WITH = "platformio, avrdude -c arduino, optiboot"
 NOT_EMPTY = Problem("folder-not-new", "Name a folder with --keep that is empty or not there yet.")
 OTHER_IMAGE = Problem("other-image", "Run it again; the upload was read back, yet the board runs something else.")
 STALLED = Problem("demo-stalled", "Run it again on a machine that is less busy; the table shows what did not move.")
-STALL_S = 60.0
+STALL_S = 120.0
 LOOK_EVERY_S = 0.25
 
 Say = Callable[[str], None]
