@@ -1,7 +1,7 @@
 # `make demo` runs the main job, `make test` the tests; each sets up what it needs first.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench sweep firmware clean test-firmware test-host test-cli test-boards test-site test-quantum \
-	test-hil-native test-hil-uno test-hil-cuts test-hil-others
+	test-hil-native test-hil-uno test-hil-input test-hil-cuts test-hil-others
 ARGS ?=
 export PLATFORMIO_CORE_DIR := $(CURDIR)/.venv/platformio
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
@@ -26,10 +26,12 @@ lint: setup
 	.venv/bin/ruff check host hil_tests firmware tools examples
 	.venv/bin/mypy
 
-# Several at a time: most of what the boards' suites do is wait for boards that keep real time. The longest first.
+# At once what mostly waits, for boards and daemons that keep real time; beside it, two at a time, what computes.
+WAIT := test-boards test-hil-uno test-hil-input test-hil-native test-site
+COMPUTE := test-hil-cuts test-cli test-quantum test-host test-firmware test-hil-others lint
+
 test: setup
-	@$(MAKE) --no-print-directory -j8 --output-sync=line test-boards test-hil-uno test-hil-native test-site test-cli test-host \
-		test-hil-cuts test-quantum test-firmware test-hil-others lint
+	@$(MAKE) --no-print-directory -j7 --keep-going --output-sync=line $(WAIT) $(COMPUTE)
 
 test-firmware:
 	$(PYTHON) firmware/test/run.py native
@@ -58,14 +60,18 @@ test-site:
 test-quantum:
 	$(PYTHON) -m pytest $(QUANTUM_TESTS)
 
-# A strand of their own: cuts compute, the other boards of hil_tests mostly keep real time.
+# Strands of their own: cuts compute, the other boards of hil_tests keep real time, of which bad input takes the most.
+INPUT_TESTS := hil_tests/test_bad_input.py
 CUT_TESTS := hil_tests/test_power_cuts.py hil_tests/test_store_and_forward.py hil_tests/test_update.py
 
 test-hil-native:
 	$(PYTHON) -m pytest hil_tests --board=native
 
 test-hil-uno:
-	$(PYTHON) -m pytest hil_tests --board=uno $(CUT_TESTS:%=--ignore=%)
+	$(PYTHON) -m pytest hil_tests --board=uno $(INPUT_TESTS:%=--ignore=%) $(CUT_TESTS:%=--ignore=%)
+
+test-hil-input:
+	$(PYTHON) -m pytest $(INPUT_TESTS) --board=uno
 
 test-hil-cuts:
 	$(PYTHON) -m pytest $(CUT_TESTS) --board=uno
