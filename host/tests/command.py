@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
 from qcot.cli import app as entry
 
 Run = Callable[..., tuple[int, str, str]]
@@ -16,7 +15,6 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
     def qcot(*words: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["qcot", *map(str, words)])
-        monkeypatch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
         with pytest.raises(SystemExit) as ended:
             entry.run()
         out, err = capsys.readouterr()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import signal
 import sys
 import tempfile
 import traceback
 from types import FrameType
+from typing import cast
 
 import typer
 
 from qcot import __version__
 from qcot.cli.common import err, report
+from qcot.cli.lazy import LazyGroup, Place, lazy
 from qcot.errors import Problem, QcotError
 
 INTERNAL = Problem("internal-error", "This is a bug in qcot. Report it with the file named above.")
@@ -25,25 +26,72 @@ NO_BUGS = {
 }  # fmt: skip
 """What the system refuses wherever it is asked; any other error of its is one that nobody thought of."""
 
-MODULES = {
-    "qcot.cli.services": ("init", "broker", "bridge", "gateway", "up"),
-    "qcot.cli.boards": ("boards", "flash", "emulate", "enroll"),
-    "qcot.cli.calibrate": ("calibrate",),
-    "qcot.cli.signer": ("signer",),
-    "qcot.cli.authority": ("authority",),
-    "qcot.cli.certificate": ("certificate",),
-    "qcot.cli.ledger": ("ledger", "verify"),
-    "qcot.cli.record": ("record",),
-    "qcot.cli.demo": ("demo",),
-    "qcot.cli.kme": ("kme",),
-    "qcot.cli.quantum.group": ("quantum",),
-    "qcot.cli.reproduce": ("reproduce",),
-    "qcot.cli.bench": ("bench",),
+COMMANDS = {
+    "init": Place("qcot.cli.services", "Make a home: an authority, a bridge and a gateway, certified, and qcot.toml."),
+    "broker": Place(
+        "qcot.cli.services",
+        "Run the embedded MQTT broker (amqtt): one machine, trials and tests. A site runs Mosquitto, see broker/.",
+    ),
+    "bridge": Place("qcot.cli.services", "Run the bridge: boards' frames in, signed transactions out, until Ctrl-C."),
+    "gateway": Place("qcot.cli.services", "Run the gateway: transactions in, Qblocks and receipts out, until Ctrl-C."),
+    "up": Place("qcot.cli.services", "Run broker, gateway and bridge together, with a live table, until Ctrl-C."),
+    "boards": Place(
+        "qcot.cli.boards", "Show serial ports by their stable names, and the boards that are enrolled here."
+    ),
+    "flash": Place(
+        "qcot.cli.boards",
+        "Build the firmware, upload it through the board's bootloader, and ask the board what it runs.",
+    ),
+    "emulate": Place("qcot.cli.boards", "Start simulated boards and print their ports; they run until Ctrl-C."),
+    "enroll": Place(
+        "qcot.cli.boards",
+        "Give the board on PORT an identity and a certificate, over a cable that you trust, and say what it measures.",
+    ),
+    "calibrate": Place(
+        "qcot.cli.calibrate", "Have a board keep what the raw values of CHANNEL stand for, and certify it for that."
+    ),
+    "signer": Place(
+        "qcot.cli.signer",
+        "A board's own LMS key: its signatures stand against everybody, a bridge that turns bad and a quantum "
+        "computer among them.",
+    ),
+    "authority": Place(
+        "qcot.cli.authority", "Where the authority is: hear requests, issue certificates, take them back."
+    ),
+    "certificate": Place(
+        "qcot.cli.certificate",
+        "Certificates of this home: ask the authority, install what it answers, look, take a new key.",
+    ),
+    "ledger": Place(
+        "qcot.cli.ledger", "Look at the ledger, recompute it, prove one reading, have it witnessed and anchored."
+    ),
+    "verify": Place("qcot.cli.ledger", "Check one reading's evidence, offline; needs neither network nor home."),
+    "record": Place(
+        "qcot.cli.record",
+        "Seal, share, open and erase records; the ledger shows that it was done, and nothing of what is in them.",
+    ),
+    "demo": Place(
+        "qcot.cli.demo", "Flash, enrol and record simulated Unos, verify the ledger, then tamper with copies of it."
+    ),
+    "kme": Place(
+        "qcot.cli.kme",
+        "Keys of a quantum link from a key server (ETSI GS QKD 014), ours over a simulated link or anybody's.",
+    ),
+    "quantum": Place(
+        "qcot.cli.quantum.group",
+        "What two papers do with a quantum state, each by itself. On a simulator unless --backend says else.",
+    ),
+    "reproduce": Place(
+        "qcot.cli.reproduce",
+        "Regenerate every table and figure of the papers QCoT and QUMA that is about something computable.",
+    ),
+    "bench": Place("qcot.cli.bench", "Measure on this machine."),
 }
-"""Where each command is. Only the module of the command that is run is loaded: a command line must answer at once."""
+"""Every command."""
 
 app = typer.Typer(
     name="qcot",
+    cls=lazy(COMMANDS),
     help="Sensor readings as evidence that outlives today's signatures.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -67,17 +115,8 @@ def _root(
     """Take what stands before the command."""
 
 
-def _add_commands(wanted: str | None) -> None:
-    """Add the command that was asked for, or all of them for whoever looks around."""
-    known = any(wanted in names for names in MODULES.values())
-    for module, names in MODULES.items():
-        if known and wanted not in names:
-            continue
-        for name, command in importlib.import_module(module).COMMANDS.items():
-            if isinstance(command, typer.Typer):
-                app.add_typer(command, name=name)
-            else:
-                app.command(name)(command)
+command = cast(LazyGroup, typer.main.get_command(app))
+"""`qcot` as it is run."""
 
 
 def _crash(error: BaseException) -> QcotError:
@@ -96,13 +135,13 @@ def run() -> None:
     """Run `qcot`. Exit status: 0 success, 1 refused or failed, 2 wrong usage, 128 + N ended by signal N."""
     as_json = "--json" in sys.argv
     try:
-        _add_commands(sys.argv[1] if len(sys.argv) > 1 else None)
+        command.load(sys.argv[1:])
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for each in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(each) is not signal.SIG_IGN:  # nohup
                 signal.signal(each, _end)
         try:
-            app()
+            command()
         except SystemExit:
             sys.stdout.flush()  # what cannot be taken is told by its name below, not by the interpreter as it ends
             raise

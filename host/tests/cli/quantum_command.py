@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
 from qcot.cli import app as entry
 
 Run = Callable[..., tuple[int, str, str]]
@@ -19,9 +17,6 @@ def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     def run(*words: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["qcot", *map(str, words)])
-        monkeypatch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
-        # The group loads only the technique that the command line names, when it is imported.
-        monkeypatch.delitem(sys.modules, "qcot.cli.quantum.group", raising=False)
         with pytest.raises(SystemExit) as ended:
             entry.run()
         out, err = capsys.readouterr()

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 from qcot.cli import app as entry
 from qcot.home import create_home
 from qcot.settings import Settings
@@ -28,7 +27,6 @@ def qcot(tmp_path, monkeypatch, capsys):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("sys.argv", ["qcot", "kme", *words])
-        monkeypatch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
         with pytest.raises(SystemExit) as ended:
             entry.run()
         out, err = capsys.readouterr()

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import typer
 from boards import Board, BridgeSide
 from home_site import founded, introduction
 from lms_board import LmsBoard
@@ -35,7 +34,6 @@ def qcot(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 
     def run(*words: str | Path, wrong: str | None = None, to: Path | None = None) -> str:
         monkeypatch.setattr("sys.argv", ["qcot", *map(str, words)])
-        monkeypatch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
         with pytest.raises(SystemExit) as ended:
             entry.run()
         out, err = capsys.readouterr()

@@ -9,14 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 from qcot.authority.registration import found
 from qcot.bridge import spool
 from qcot.cli import app as entry
-from qcot.cli.record import COMMANDS
 from qcot.crypto.signing import ML_DSA_44, SigningKey
 from qcot.custody.identities import PublicIdentity
 from qcot.custody.of_home import custodian_of
@@ -32,16 +29,8 @@ Run = Callable[..., tuple[int, str, str]]
 NOTE = "no known allergies\n"
 
 
-@pytest.fixture(scope="module")
-def root() -> Any:
-    """`qcot` with `record` alone, made once: making the commands costs more than running them."""
-    app = typer.Typer(name="qcot", callback=entry._root)
-    app.add_typer(COMMANDS["record"], name="record")
-    return typer.main.get_command(app)
-
-
 @pytest.fixture
-def run(root: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Run `qcot record` with these words; gives exit status, standard output and standard error."""
 
     def record(*words: str | Path) -> tuple[int, str, str]:
@@ -52,8 +41,6 @@ def run(root: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
         assert "Traceback" not in out + err
         return int(ended.value.code or 0), out, err
 
-    monkeypatch.setattr(entry, "app", root)
-    monkeypatch.setattr(entry, "_add_commands", lambda _: None)
     monkeypatch.setenv("QCOT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "250")
     monkeypatch.chdir(tmp_path)
@@ -274,6 +261,7 @@ def test_an_item_is_verified_without_a_home_and_an_altered_one_is_told(run: Run,
     assert run("verify", tmp_path / "none")[0] == 1
 
 
-def test_each_command_shows_an_example(root: Any) -> None:
-    for name, each in root.commands["record"].commands.items():
+def test_each_command_shows_an_example() -> None:
+    entry.command.load(["record"])
+    for name, each in entry.command.commands["record"].commands.items():
         assert f"Example: `qcot record {name}" in each.help

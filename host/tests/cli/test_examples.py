@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from qcot.cli import app as entry
+from qcot.cli.lazy import LazyGroup
+from qcot.cli.quantum.group import TECHNIQUES
 
 README = Path(__file__).parents[3] / "README.md"
 SHOWN = re.compile(r"(?:^    \.venv/bin/|`)qcot ([a-z][^`#\n]*)", re.MULTILINE)
@@ -22,14 +22,21 @@ STANDS_FOR = {
 
 
 @pytest.fixture(scope="module")
-def root() -> Any:
+def root() -> LazyGroup:
     """`qcot` with all its commands."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(entry, "app", typer.Typer(name="qcot", callback=entry._root, no_args_is_help=True))
-        patch.delitem(sys.modules, "qcot.cli.quantum.group", raising=False)
-        patch.setattr("sys.argv", ["qcot", "--help"])
-        entry._add_commands(None)
-        return typer.main.get_command(entry.app)
+    for name in entry.COMMANDS:
+        entry.command.load([name])
+    for name in TECHNIQUES:
+        entry.command.load(["quantum", name])
+    return entry.command
+
+
+def test_the_overviews_say_of_a_command_what_its_own_help_begins_with(root: LazyGroup) -> None:
+    groups = [root, root.commands["quantum"]]
+    listed = [(each.commands[name], place) for each in groups for name, place in each.places.items()]
+    assert len(listed) > 25
+    for command, place in listed:
+        assert " ".join(command.help.split("\n\n")[0].split()) == place.summary
 
 
 def taken(root: Any, words: list[str]) -> bool:

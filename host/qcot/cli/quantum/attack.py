@@ -198,4 +198,4 @@ def _forged_record(found: QblockDetection) -> dict[str, Any]:
     }
 
 
-COMMAND = attack
+COMMANDS = {"attack": attack}

@@ -165,4 +165,4 @@ def _record(found: Audit, what: str, phase: Phase, success: Success | None) -> d
     }
 
 
-COMMAND = audit
+COMMANDS = {"audit": audit}

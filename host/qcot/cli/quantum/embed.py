@@ -138,4 +138,4 @@ def _claim(claim: Claim) -> dict[str, Any]:
     } | {name: None if vector is None else vector.real.tolist() for name, vector in vectors.items()}
 
 
-COMMAND = embed
+COMMANDS = {"embed": embed}

@@ -162,4 +162,4 @@ def _record(found: Assessment, draw: Draw, seed: int | None, text: str | None, f
     }
 
 
-COMMAND = entropy
+COMMANDS = {"entropy": entropy}

@@ -234,4 +234,4 @@ def _section(name: str, rows: list[list[str]]) -> list[list[str]]:
     return [[name], *(["  " + row[0], *row[1:]] for row in rows)]
 
 
-COMMAND = hash_command
+COMMANDS = {"hash": hash_command}

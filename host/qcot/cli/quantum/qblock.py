@@ -316,4 +316,4 @@ def _said(each: Estimate) -> str:
     return f"{each.measured:.4f} ({each.low:.4f} to {each.high:.4f}) of all shots, theory {each.theory:.4f}, {verdict}"
 
 
-COMMAND = qblock
+COMMANDS = {"qblock": qblock}

@@ -218,4 +218,4 @@ def _record(
     }
 
 
-COMMAND = qkd
+COMMANDS = {"qkd": qkd}

@@ -230,4 +230,4 @@ def _shortened(names: list[str]) -> str:
     return ", ".join(names)
 
 
-COMMAND = simulate
+COMMANDS = {"simulate": simulate}

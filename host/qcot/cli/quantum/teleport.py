@@ -171,4 +171,4 @@ def _theory(each: Prediction) -> dict[str, Any]:
     }
 
 
-COMMAND = teleport
+COMMANDS = {"teleport": teleport}

@@ -220,4 +220,4 @@ def _record(found: Validation) -> dict[str, Any]:
     }
 
 
-COMMAND = validate
+COMMANDS = {"validate": validate}
