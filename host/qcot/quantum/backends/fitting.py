@@ -39,7 +39,8 @@ def _target(circuits: Sequence[QuantumCircuit], device: BackendV2) -> dict[str, 
 
     widest = max(circuit.num_qubits for circuit in circuits)
     if device.num_qubits is None or widest <= device.num_qubits:
-        return {"backend": device}
+        # A manager asks a backend for its target a hundred times, and Aer builds it anew each time.
+        return {"target": device.target} if isinstance(device, AerSimulator) else {"backend": device}
     if isinstance(device, AerSimulator) and device.coupling_map is None:
         # Its target says 30 qubits or so, which is what memory bounds a state vector to and nothing else.
         known = get_standard_gate_name_mapping() | get_control_flow_name_mapping()
