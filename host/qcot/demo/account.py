@@ -1,8 +1,8 @@
-"""Was every value that a board's ADC read found in the ledger, byte for byte and in order?"""
+"""Is every value that a board's ADC read in the ledger, in its place, or told there to be lost?"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from qcot.ledger import qblock, transactions
@@ -14,14 +14,16 @@ from qcot.link.chain import Reading
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One board: values its ADC read on the channel, those found in the ledger, and those that are not there."""
+    """One board: how many values its ADC read on the channel, the ledger holds, and the chain says found no room.
+
+    ``accounted``: the ledger has each value in its place, or says there that it was lost.
+    """
 
     device: str
     sampled: int
     recorded: int
-    lost: int
     told_lost: int
-    identical: bool
+    accounted: bool
 
 
 def readings_of(ledger: Reader, device: bytes) -> list[Reading]:
@@ -38,15 +40,25 @@ def readings_of(ledger: Reader, device: bytes) -> list[Reading]:
     return found
 
 
-def settle(device: bytes, sampled: Sequence[int], readings: Sequence[Reading], channel: int) -> Account:
+def told(readings: Iterable[Reading], channel: int) -> list[int | None]:
+    """What the chain of a board that samples ``channel`` alone says was sampled: None for what found no room."""
+    values: list[int | None] = []
+    for reading in readings:
+        if reading.is_loss:
+            values += [None] * reading.value
+        elif reading.channel == channel:
+            values.append(reading.value)
+    return values
+
+
+def agrees(chain: Sequence[int | None], sampled: Sequence[int]) -> bool:
+    """Whether ``sampled`` is what the ``chain`` tells."""
+    pairs = zip(chain, sampled, strict=False)
+    return len(chain) == len(sampled) and all(each in (None, value) for each, value in pairs)
+
+
+def settle(device: bytes, sampled: Sequence[int], readings: Iterable[Reading], channel: int) -> Account:
     """Compare what the ADC's log says of ``channel`` with the readings of it in the ledger."""
-    recorded = [reading.value for reading in readings if reading.channel == channel]
-    told = sum(reading.value for reading in readings if reading.is_loss)
-    return Account(
-        device=device.hex(),
-        sampled=len(sampled),
-        recorded=len(recorded),
-        lost=len(sampled) - len(recorded),
-        told_lost=told,
-        identical=list(sampled) == recorded,
-    )
+    chain = told(readings, channel)
+    lost = chain.count(None)
+    return Account(device.hex(), len(sampled), len(chain) - lost, lost, agrees(chain, sampled))

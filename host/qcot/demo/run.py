@@ -253,14 +253,14 @@ class Demo:
 
     @property
     def holds(self) -> bool:
-        """Whether the ledger and a reading's evidence verify, nothing was lost, and each forgery was caught."""
+        """Whether the ledger and a reading's evidence verify, no loss is untold, and each forgery was caught."""
         return (
             self.verified is not None
             and self.verified.holds
             and len(self.verified.boards) == self.boards
             and self.evidence is not None
             and self.evidence.holds
-            and all(each.identical and not each.told_lost and each.sampled for each in self.accounts)
+            and all(each.accounted and each.recorded for each in self.accounts)
             and all(each.finding for each in self.caught)
         )
 
@@ -272,8 +272,8 @@ class Demo:
             "uploaded_with": UPLOADED_WITH,
             "readings_sampled": sum(each.sampled for each in self.accounts),
             "readings_in_ledger": sum(each.recorded for each in self.accounts),
-            "readings_lost": sum(max(each.lost, each.told_lost) for each in self.accounts),
-            "every_value_identical": all(each.identical for each in self.accounts),
+            "readings_told_lost": sum(each.told_lost for each in self.accounts),
+            "every_value_accounted": all(each.accounted for each in self.accounts),
             "transactions": self.verified.counts.transactions if self.verified else 0,
             "qblocks": self.verified.counts.qblocks if self.verified else 0,
             "ledger_verified": self.verified is not None and self.verified.holds,
