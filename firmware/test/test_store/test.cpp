@@ -111,16 +111,17 @@ TEST(an_epoch_never_comes_twice_wherever_the_power_fails) {
 }
 
 TEST(an_epoch_never_comes_twice_whichever_bit_of_the_store_flips) {
+    constexpr uint8_t kAt = 48, kSize = 16 * 6;
     machine::reset();
     for (uint32_t last = 1; last < 20; ++last) {
         CHECK_EQUAL(store::epoch_next(), last);
-        static uint8_t before[sizeof state.storage];
-        memcpy(before, state.storage, sizeof before);
-        for (uint16_t bit = 0; bit < 16 * 6 * 8; ++bit) {
-            state.storage[48 + bit / 8] = uint8_t(state.storage[48 + bit / 8] ^ 1 << bit % 8);
+        uint8_t before[kSize];
+        memcpy(before, state.storage + kAt, kSize);
+        for (uint16_t bit = 0; bit < kSize * 8; ++bit) {
+            state.storage[kAt + bit / 8] = uint8_t(state.storage[kAt + bit / 8] ^ 1 << bit % 8);
             state.writes_left = UINT16_MAX;
             CHECK(store::epoch_next() > last);
-            memcpy(state.storage, before, sizeof before);
+            memcpy(state.storage + kAt, before, kSize);
         }
     }
 }
