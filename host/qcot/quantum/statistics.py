@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
+import scipy  # what takes a second of it to load, stats, waits until it is used
 
 CONFIDENCE = 0.99
 """Of the intervals that people are shown."""
@@ -44,9 +44,11 @@ def proportion(
     name: str, successes: int, trials: int, theory: float | None = None, confidence: float = CONFIDENCE
 ) -> Estimate:
     """Successes of trials with the exact (Clopper-Pearson) interval, never narrower than ``confidence`` says."""
-    interval = stats.binomtest(successes, trials).proportion_ci(confidence, method="exact")
-    chance = None if theory is None else float(stats.binomtest(successes, trials, theory).pvalue)
-    return Estimate(name, successes / trials, float(interval.low), float(interval.high), trials, theory, chance)
+    tail = (1 - confidence) / 2
+    low = scipy.special.betaincinv(successes, trials - successes + 1, tail) if successes else 0.0
+    high = scipy.special.betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
+    chance = None if theory is None else float(scipy.stats.binomtest(successes, trials, theory).pvalue)
+    return Estimate(name, successes / trials, float(low), float(high), trials, theory, chance)
 
 
 def mean(name: str, samples: Sequence[float], theory: float | None = None, confidence: float = CONFIDENCE) -> Estimate:
@@ -57,14 +59,14 @@ def mean(name: str, samples: Sequence[float], theory: float | None = None, confi
         return Estimate(name, middle, -math.inf, math.inf, count, theory)
     spread = math.sqrt(math.fsum((sample - middle) ** 2 for sample in samples) / (count - 1))
     error = spread / math.sqrt(count)
-    half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error
+    half = float(scipy.stats.t.ppf((1 + confidence) / 2, count - 1)) * error
     off = None if theory is None or not error else abs(middle - theory) / error
-    chance = None if off is None else float(2 * stats.t.sf(off, count - 1))
+    chance = None if off is None else float(2 * scipy.stats.t.sf(off, count - 1))
     return Estimate(name, middle, middle - half, middle + half, count, theory, chance)
 
 
 def binomial_bounds(trials: int, probability: float, false_alarm: float = FALSE_ALARM) -> tuple[int, int]:
     """Fewest and most successes that a test should take: outside lies at most ``false_alarm`` of Binomial(n, p)."""
-    low = int(stats.binom.ppf(false_alarm / 2, trials, probability))
-    high = int(stats.binom.isf(false_alarm / 2, trials, probability))
+    low = int(scipy.stats.binom.ppf(false_alarm / 2, trials, probability))
+    high = int(scipy.stats.binom.isf(false_alarm / 2, trials, probability))
     return low, high

@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from qcot.errors import QcotError
 from qcot.quantum.entropy.problems import BAD_CLAIM, PROPORTION, REPETITION
@@ -32,7 +32,7 @@ def repetition_cutoff(min_entropy: float) -> int:
 
 def proportion_cutoff(min_entropy: float) -> int:
     """C = 1 + critbinom(W, 2^-H, 1 - alpha): so many samples equal to their window's first one fail (4.4.2)."""
-    return 1 + int(stats.binom.isf(2.0**-ALPHA_LOG2, WINDOW, 2.0 ** -_claimed(min_entropy)))
+    return 1 + int(scipy.stats.binom.isf(2.0**-ALPHA_LOG2, WINDOW, 2.0 ** -_claimed(min_entropy)))
 
 
 def _claimed(min_entropy: float) -> float:

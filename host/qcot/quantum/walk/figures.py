@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from qcot.errors import QcotError
 from qcot.quantum.backends import Backend, require_seed, run_circuits
@@ -99,7 +99,7 @@ def altered_message(bits: int = 1024, seed: int = 1) -> AlteredMessage:
         Altered(name, f"bit {place + 1} flipped", digest, int(changed_bits(rows[0], row)))
         for (name, place), digest, row in zip(places.items(), digests[1:], rows[1:], strict=True)
     ]
-    below = float(stats.binom.cdf(np.ceil(2.56 * CLAIMED_PERCENT) - 1, 256, 0.5))
+    below = float(scipy.stats.binom.cdf(np.ceil(2.56 * CLAIMED_PERCENT) - 1, 256, 0.5))
     return AlteredMessage(bits, (Altered("M", "as it is", digests[0], 0), *altered), below, seed)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from qcot.quantum.statistics import CONFIDENCE, Estimate, mean, proportion
 from qcot.quantum.walk.definition import DIGEST_BYTES
@@ -76,7 +76,9 @@ def collisions(samples: Samples) -> tuple[Estimate, ...]:
     times = np.bincount(equal, minlength=MOST_EQUAL_BYTES + 1)
     return tuple(
         _scaled(
-            proportion(f"W_N({k})", int(times[k]), samples.count, float(stats.binom.pmf(k, DIGEST_BYTES, 1 / 256))),
+            proportion(
+                f"W_N({k})", int(times[k]), samples.count, float(scipy.stats.binom.pmf(k, DIGEST_BYTES, 1 / 256))
+            ),
             samples.count,
         )
         for k in range(MOST_EQUAL_BYTES + 1)
@@ -149,17 +151,17 @@ def _deviation(name: str, values: npt.NDArray[np.int64], theory: float) -> Estim
     """Standard deviation with the interval of a normal sample's variance."""
     freedom = len(values) - 1
     squares = float(values.var() * len(values))
-    low, high = (math.sqrt(squares / float(stats.chi2.ppf(tail, freedom))) for tail in (1 - _TAIL, _TAIL))
+    low, high = (math.sqrt(squares / float(scipy.stats.chi2.ppf(tail, freedom))) for tail in (1 - _TAIL, _TAIL))
     scaled = squares / theory**2
-    chance = _two_sided(float(stats.chi2.cdf(scaled, freedom)), float(stats.chi2.sf(scaled, freedom)))
+    chance = _two_sided(float(scipy.stats.chi2.cdf(scaled, freedom)), float(scipy.stats.chi2.sf(scaled, freedom)))
     return Estimate(name, math.sqrt(squares / freedom), low, high, len(values), theory, chance)
 
 
 def _chi_square(name: str, ones: npt.NDArray[np.int64], trials: int) -> Estimate:
     """Chi-square of fair bits over the positions, a position, with the interval of the variance that it estimates."""
     statistic, freedom = float(((ones - trials / 2) ** 2).sum() / (trials / 4)), len(ones)
-    low, high = (statistic / float(stats.chi2.ppf(tail, freedom)) for tail in (1 - _TAIL, _TAIL))
-    chance = _two_sided(float(stats.chi2.cdf(statistic, freedom)), float(stats.chi2.sf(statistic, freedom)))
+    low, high = (statistic / float(scipy.stats.chi2.ppf(tail, freedom)) for tail in (1 - _TAIL, _TAIL))
+    chance = _two_sided(float(scipy.stats.chi2.cdf(statistic, freedom)), float(scipy.stats.chi2.sf(statistic, freedom)))
     return Estimate(name, statistic / freedom, low, high, trials, 1.0, chance)
 
 
@@ -167,11 +169,11 @@ def _fewest(name: str, fewest: int, trials: int) -> Estimate:
     """The least of ``trials`` binomial values beside its median, the interval as wide as theory lets it vary."""
 
     def quantile(part: float) -> float:
-        return float(stats.binom.ppf(-math.expm1(math.log1p(-part) / trials), DIGEST_BITS, 0.5))
+        return float(scipy.stats.binom.ppf(-math.expm1(math.log1p(-part) / trials), DIGEST_BITS, 0.5))
 
     low, middle, high = quantile(_TAIL), quantile(0.5), quantile(1 - _TAIL)
-    at_most = -math.expm1(trials * float(stats.binom.logsf(fewest, DIGEST_BITS, 0.5)))
-    at_least = math.exp(trials * float(stats.binom.logsf(fewest - 1, DIGEST_BITS, 0.5)))
+    at_most = -math.expm1(trials * float(scipy.stats.binom.logsf(fewest, DIGEST_BITS, 0.5)))
+    at_least = math.exp(trials * float(scipy.stats.binom.logsf(fewest - 1, DIGEST_BITS, 0.5)))
     chance = _two_sided(at_most, at_least)
     return Estimate(name, fewest, fewest + middle - high, fewest + middle - low, trials, middle, chance)
 
@@ -190,8 +192,8 @@ def _equal_pairs(numbers: npt.NDArray[np.uint64]) -> int:
 
 def _poisson(name: str, seen: int, trials: int, probability: float) -> Estimate:
     """A count of rare events with its exact interval (Garwood)."""
-    low = float(stats.chi2.ppf(_TAIL, 2 * seen)) / 2 if seen else 0.0
-    high = float(stats.chi2.ppf(1 - _TAIL, 2 * seen + 2)) / 2
+    low = float(scipy.stats.chi2.ppf(_TAIL, 2 * seen)) / 2 if seen else 0.0
+    high = float(scipy.stats.chi2.ppf(1 - _TAIL, 2 * seen + 2)) / 2
     theory = trials * probability
-    chance = _two_sided(float(stats.poisson.cdf(seen, theory)), float(stats.poisson.sf(seen - 1, theory)))
+    chance = _two_sided(float(scipy.stats.poisson.cdf(seen, theory)), float(scipy.stats.poisson.sf(seen - 1, theory)))
     return Estimate(name, seen, low, high, trials, theory, chance)
