@@ -5,6 +5,7 @@ import itertools
 from pathlib import Path
 
 import pytest
+from characters import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 from qcot.boards.errors import BAD_SIGNAL, BoardError
@@ -100,7 +101,7 @@ def test_what_the_emulator_is_given_reads_back_the_same(
     assert again.seconds == pytest.approx(signal.seconds)
 
 
-@given(st.text(max_size=60))
+@given(st.text(CHARACTERS, max_size=60))
 def test_any_text_is_read_or_refused_by_name(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_text(text, encoding="utf-8", errors="replace")

@@ -5,6 +5,7 @@ import os
 import resource
 
 import pytest
+from characters import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 from qcot.bridge.mqtt_lines import FILES, MAX_BOARDS, MAX_MESSAGE, MAX_QUEUED, MqttLines
@@ -67,7 +68,7 @@ def test_each_frame_is_a_message_of_its_own(frames):
     assert site.link.published == [(board_topic("s", "b", "bed", "down"), frame + b"\0") for frame in frames]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["up", "state"]), st.text(max_size=70), st.binary(max_size=3))))
+@given(st.lists(st.tuples(st.sampled_from(["up", "state"]), st.text(CHARACTERS, max_size=70), st.binary(max_size=3))))
 def test_no_name_and_no_payload_is_too_strange(messages):
     site = Site()
     for leaf, name, payload in messages:

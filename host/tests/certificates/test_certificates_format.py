@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import cbor2
 import pytest
+from characters import CHARACTERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pqcrypto.sign import ml_dsa_44, slh_dsa_sha2_128s
@@ -272,7 +273,7 @@ def test_a_signature_by_another_key_is_forged(kind):
 
 
 JUNK = st.recursive(
-    st.none() | st.integers(-70000, 70000) | st.binary(max_size=20) | st.text(max_size=10),
+    st.none() | st.integers(-70000, 70000) | st.binary(max_size=20) | st.text(CHARACTERS, max_size=10),
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.integers(-3, 16), inner, max_size=6),
     max_leaves=6,
 )
@@ -295,12 +296,17 @@ def test_whatever_comes_is_read_or_refused_by_name(kind, junk, at, noise):
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 NUMBERS = st.integers(-(1 << 31), (1 << 31) - 1)
 CHANNELS = st.builds(
-    Channel, st.text(min_size=1, max_size=64), st.text(max_size=64), NUMBERS, NUMBERS.filter(bool), NUMBERS
+    Channel,
+    st.text(CHARACTERS, min_size=1, max_size=64),
+    st.text(CHARACTERS, max_size=64),
+    NUMBERS,
+    NUMBERS.filter(bool),
+    NUMBERS,
 )
 BOARDS = st.builds(
     BoardClaims,
     st.binary(min_size=32, max_size=32),
-    st.text(min_size=1, max_size=16),
+    st.text(CHARACTERS, min_size=1, max_size=16),
     st.binary(min_size=3, max_size=3),
     st.binary(min_size=32, max_size=32),
     st.lists(CHANNELS, max_size=5).map(tuple),

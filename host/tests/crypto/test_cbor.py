@@ -4,15 +4,16 @@ import cbor2
 import plain_cbor
 import pytest
 from cbor2 import CBORTag
+from characters import CHARACTERS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from qcot.crypto import cbor
 from qcot.errors import QcotError
 
 INTEGERS = st.integers(-(1 << 64), (1 << 64) - 1)
-KEYS = st.one_of(INTEGERS, st.text(max_size=8))
+KEYS = st.one_of(INTEGERS, st.text(CHARACTERS, max_size=8))
 VALUES = st.recursive(
-    st.one_of(st.none(), INTEGERS, st.binary(max_size=300), st.text(max_size=300)),
+    st.one_of(st.none(), INTEGERS, st.binary(max_size=300), st.text(CHARACTERS, max_size=300)),
     lambda inner: st.one_of(st.lists(inner, max_size=5), st.dictionaries(KEYS, inner, max_size=5)),
     max_leaves=20,
 )
@@ -69,7 +70,7 @@ class FlawedWriter:
 
 
 TREES = st.recursive(
-    st.one_of(st.none(), st.sampled_from(EDGES), INTEGERS, st.binary(max_size=30), st.text(max_size=30)),
+    st.one_of(st.none(), st.sampled_from(EDGES), INTEGERS, st.binary(max_size=30), st.text(CHARACTERS, max_size=30)),
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
         st.dictionaries(KEYS, inner, max_size=4),

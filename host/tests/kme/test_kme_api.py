@@ -4,6 +4,7 @@ import json
 import uuid
 
 import pytest
+from characters import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 from qcot.errors import QcotError
@@ -11,7 +12,7 @@ from qcot.kme import api
 from qcot.kme.problems import BAD_ANSWER, BAD_REQUEST
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(CHARACTERS, max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(["number", "size", "key_IDs", "key_ID", "extension_mandatory", "x"]), inner)

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import cbor2
 import pytest
+from characters import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 from ledger_site import BRIDGE_KEY, GATEWAY_KEY, Site
@@ -21,7 +22,14 @@ from qcot.ledger.transactions import CheckpointEntry, EnrolmentEntry, FrameEntry
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 UINTS = st.integers(0, (1 << 63) - 1)
 INT32 = st.integers(-(1 << 31), (1 << 31) - 1)
-CHANNELS = st.builds(Channel, st.text(min_size=1, max_size=64), st.text(max_size=64), INT32, INT32.filter(bool), INT32)
+CHANNELS = st.builds(
+    Channel,
+    st.text(CHARACTERS, min_size=1, max_size=64),
+    st.text(CHARACTERS, max_size=64),
+    INT32,
+    INT32.filter(bool),
+    INT32,
+)
 UINT32 = st.integers(0, (1 << 32) - 1)
 DEVICES = st.sampled_from([bytes(8), b"\1" * 8]) | st.binary(min_size=8, max_size=8)
 CLOCKS = st.builds(Clock, UINTS, st.integers(-20_000_000, 20_000_000), st.integers(0, 3_600_000_000))
@@ -40,7 +48,7 @@ ENROLMENTS = st.builds(
     EnrolmentEntry,
     st.binary(min_size=8, max_size=8),
     st.binary(min_size=32, max_size=32),
-    st.text(min_size=1, max_size=16),
+    st.text(CHARACTERS, min_size=1, max_size=16),
     st.binary(min_size=3, max_size=3),
     st.binary(min_size=32, max_size=32),
     st.lists(CHANNELS, max_size=3).map(tuple),
@@ -215,7 +223,7 @@ ANSWERS = st.one_of(
         st.sampled_from([Status.REFUSED, Status.LATER]),
         st.none(),
         NAMES,
-        st.text(max_size=100),
+        st.text(CHARACTERS, max_size=100),
     ),
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from characters import CHARACTERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qcot.errors import QcotError
@@ -177,8 +178,8 @@ def test_a_file_that_is_missing_a_folder_or_too_long_is_refused(tmp_path: Path) 
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(CHARACTERS),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(CHARACTERS), inner),
     max_leaves=5,
 )
 names = st.sampled_from([member.name for member in MEMBERS])
@@ -186,7 +187,8 @@ names = st.sampled_from([member.name for member in MEMBERS])
 
 @settings(max_examples=50)
 @given(
-    st.binary() | (st.dictionaries(names | st.text(), json_values) | json_values).map(lambda v: json.dumps(v).encode())
+    st.binary()
+    | (st.dictionaries(names | st.text(CHARACTERS), json_values) | json_values).map(lambda v: json.dumps(v).encode())
 )
 def test_any_bytes_are_a_noise_or_a_refusal(data: bytes) -> None:
     noise = Noise()

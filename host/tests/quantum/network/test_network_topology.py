@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from characters import CHARACTERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qcot.errors import Problem, QcotError
@@ -269,8 +270,8 @@ def test_the_hospital_is_fig_7_six_nodes_each_joined_to_each_by_both_kinds() -> 
 
 
 JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 10**6) | st.floats() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    st.none() | st.booleans() | st.integers(-5, 10**6) | st.floats() | st.text(CHARACTERS, max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(CHARACTERS, max_size=4), inner, max_size=3),
     max_leaves=6,
 )
 

@@ -4,6 +4,7 @@ import math
 import zlib
 
 import pytest
+from characters import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 from qcot.errors import QcotError
@@ -78,7 +79,7 @@ def test_bits_and_bytes_are_each_others_inverse(data: bytes) -> None:
     assert bits[:8] == [int(bit) for bit in f"{data[0]:08b}"]
 
 
-@given(st.text(min_size=1, max_size=16))
+@given(st.text(CHARACTERS, min_size=1, max_size=16))
 def test_a_frame_is_utf_8_with_its_crc_32(message: str) -> None:
     try:
         payload = message.encode()
