@@ -1,7 +1,12 @@
 """A site for tests: boards that chain real frames, a bridge and a gateway with fixed keys, and ledgers of them."""
 
+from functools import cache
+
 import pytest
 from ledger_site import Site
+from qcot.ledger import qblock
+
+qblock.walk_hash = cache(qblock.walk_hash)  # milliseconds each, of the same headers again and again
 
 
 @pytest.fixture

@@ -94,6 +94,12 @@ def standing(*devices: int) -> Standing:
     return Standing(register)
 
 
+@cache
+def _next(key: SigningKey, **said) -> bytes:
+    """A transaction that sites number alike. One whose number is named is built anew: a second one differs."""
+    return transactions.build(key, **said)
+
+
 CHAIN = (StatementEntry(AUTHORITY.certificate), StatementEntry(BRIDGE_CERTIFICATE))
 """What a bridge says first of itself."""
 
@@ -112,11 +118,11 @@ class Site:
     log_key = VerifierKey("qcot/lab/gateway", GATEWAY_KEY.public_key)
 
     def raw(self, *entries, sequence=None, site=SITE, bridge="bridge", key=BRIDGE_KEY, policy="default") -> bytes:
-        if sequence is None:
-            self.sequence = sequence = self.sequence + 1
-        return transactions.build(
-            key, site=site, bridge=bridge, sequence=sequence, time=self.now, entries=entries, policy=policy
-        )
+        said = {"site": site, "bridge": bridge, "time": self.now, "entries": entries, "policy": policy}
+        if sequence is not None:
+            return transactions.build(key, sequence=sequence, **said)
+        self.sequence += 1
+        return _next(key, sequence=self.sequence, **said)
 
     def open(self, path) -> Ledger:
         return Ledger.open_or_create(path, site=SITE, origin=self.origin, authority=AUTHORITY.root)
