@@ -1,4 +1,4 @@
-"""The daemons of one home, built from its settings and keys."""
+"""The daemons of one home, built from its settings and keys. Either is loaded when it is made: few need both."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
-from qcot.bridge.config import BridgeConfig, Broker, Rates
-from qcot.bridge.daemon import Bridge
-from qcot.bridge.intake import Limits
 from qcot.certificates import certificate
 from qcot.certificates.certificate import Role
-from qcot.channel.level import KEMS
-from qcot.channel.opener import Unsealing
-from qcot.channel.sealer import Rekey, Sealing
 from qcot.crypto.signing import PublicKey
 from qcot.errors import Problem, QcotError
-from qcot.gateway.config import GatewayConfig
-from qcot.gateway.gateway import Gateway
 from qcot.home import Home
-from qcot.kme.api import DeliveredKey
 from qcot.mqtt import TlsFiles
 from qcot.settings import BrokerSettings, Settings
 
 if TYPE_CHECKING:
+    from qcot.bridge.config import Rates
+    from qcot.bridge.daemon import Bridge
+    from qcot.channel.opener import Unsealing
+    from qcot.channel.sealer import Sealing
+    from qcot.gateway.gateway import Gateway
+    from qcot.kme.api import DeliveredKey
     from qcot.kme.client import KmeClient
 
 NO_KME = Problem("kme-not-set", "Name a key server by url under [qkd] in qcot.toml, or by QCOT_QKD__URL.")
@@ -64,6 +61,9 @@ def _is_channel_on(settings: Settings) -> bool:
 
 
 def _sealing(home: Home) -> Sealing | None:
+    from qcot.channel.level import KEMS
+    from qcot.channel.sealer import Rekey, Sealing
+
     settings = home.settings()
     if not _is_channel_on(settings):
         return None
@@ -76,6 +76,9 @@ def _sealing(home: Home) -> Sealing | None:
 
 
 def _unsealing(home: Home) -> Unsealing | None:
+    from qcot.channel.level import KEMS
+    from qcot.channel.opener import Unsealing
+
     settings = home.settings()
     if not _is_channel_on(settings):
         return None
@@ -106,6 +109,10 @@ def make_bridge(home: Home, *, ports: tuple[str, ...] | None = None, rates: Rate
 
     Raises whatever keeps it from starting, by name.
     """
+    from qcot.bridge.config import BridgeConfig, Broker
+    from qcot.bridge.daemon import Bridge
+    from qcot.bridge.intake import Limits
+
     settings = home.settings()
     broker = settings.broker
     config = BridgeConfig(
@@ -128,6 +135,9 @@ def make_bridge(home: Home, *, ports: tuple[str, ...] | None = None, rates: Rate
 
 def make_gateway(home: Home) -> Gateway:
     """The gateway of ``home``; raises whatever keeps it from starting, by name."""
+    from qcot.gateway.config import GatewayConfig
+    from qcot.gateway.gateway import Gateway
+
     settings = home.settings()
     config = GatewayConfig(
         site=settings.site,

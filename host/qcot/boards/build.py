@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from elftools.elf.elffile import ELFFile
-
 from qcot.boards.errors import BUILD_FAILED, NO_PLATFORMIO, NO_PROJECT, UNKNOWN_BOARD, BoardError
 
 Say = Callable[[str], None]
@@ -191,6 +189,8 @@ def firmware(env: str, elf: Path) -> Firmware:
 
 def flash_image(elf: Path) -> bytes:
     """The bytes of an AVR program in flash: .text, then what .data starts from."""
+    from elftools.elf.elffile import ELFFile
+
     with elf.open("rb") as stream:
         sections = ELFFile(stream)
         found = [sections.get_section_by_name(name) for name in (".text", ".data")]
@@ -199,6 +199,8 @@ def flash_image(elf: Path) -> bytes:
 
 def static_ram(elf: Path) -> int:
     """Bytes of RAM that an AVR program takes before it runs."""
+    from elftools.elf.elffile import ELFFile
+
     with elf.open("rb") as stream:
         sections = ELFFile(stream)
         found = [sections.get_section_by_name(name) for name in (".data", ".bss", ".noinit")]

@@ -27,7 +27,7 @@ NO_BUGS = {
 """What the system refuses wherever it is asked; any other error of its is one that nobody thought of."""
 
 COMMANDS = {
-    "init": Place("qcot.cli.services", "Make a home: an authority, a bridge and a gateway, certified, and qcot.toml."),
+    "init": Place("qcot.cli.init", "Make a home: an authority, a bridge and a gateway, certified, and qcot.toml."),
     "broker": Place(
         "qcot.cli.services",
         "Run the embedded MQTT broker (amqtt): one machine, trials and tests. A site runs Mosquitto, see broker/.",

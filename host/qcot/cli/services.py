@@ -1,11 +1,9 @@
-"""`qcot init`, and the daemons: `qcot broker|bridge|gateway|up`."""
+"""The daemons: `qcot broker|bridge|gateway|up`. What only one of them needs is loaded when that one starts."""
 
 from __future__ import annotations
 
 import io
 import logging
-import os
-import re
 import signal
 import socket
 import threading
@@ -13,28 +11,21 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack, nullcontext, suppress
-from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from qcot.authority import registration
-from qcot.authority.registration import Asked
-from qcot.bridge.daemon import Bridge
-from qcot.broker import EmbeddedBroker
-from qcot.certificates import authority, certificate
-from qcot.cli.certificate import Part, tell_asked
-from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, read_file
-from qcot.cli.live import site_table
+from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json
 from qcot.errors import Problem, QcotError
-from qcot.gateway.events import Snapshot
-from qcot.gateway.gateway import Gateway
-from qcot.home import Home, default_home
-from qcot.services import make_bridge, make_gateway, tls_files
-from qcot.settings import NAME_PATTERN, make_settings
+
+if TYPE_CHECKING:
+    from qcot.bridge.daemon import Bridge
+    from qcot.gateway.events import Snapshot
+    from qcot.gateway.gateway import Gateway
+    from qcot.home import Home
 
 ELSEWHERE = Problem("broker-elsewhere", "Start the broker on its own machine; `qcot bridge` and `qcot gateway` use it.")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -73,79 +64,6 @@ def _ports(names: list[str] | None) -> tuple[str, ...] | None:
     return tuple(names) if names else None
 
 
-def _name(text: str) -> str:
-    if not re.fullmatch(NAME_PATTERN, text):
-        raise typer.BadParameter(f"{text!r} is not 1 to 64 characters of a-z A-Z 0-9 _ -")
-    return text
-
-
-def init(
-    home: HomeOption = None,
-    site: Annotated[
-        str | None, typer.Option(help="Name of this site.", parser=_name, metavar="NAME", show_default="home")
-    ] = None,
-    join: Annotated[
-        Path | None, typer.Option(help="The authority.pub of an authority elsewhere, which this home joins.")
-    ] = None,
-    part: Annotated[
-        list[Part] | None, typer.Option("--as", help="With --join, what is to run here.", show_default="bridge")
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(help="With --join, the bridge's or gateway's name.", parser=_name, metavar="NAME"),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a home: an authority, a bridge and a gateway, certified, and qcot.toml.
-
-    With --join a home on another machine: keys, and sealed requests for the authority that there is.
-
-    Example: `qcot init --site ward-3`, `qcot init --join authority.pub --as bridge --name bridge-2`
-    """
-    place, now = open_home(home), int(time.time())
-    asked: list[Asked] = []
-    if join is None:
-        if part or name:
-            raise typer.BadParameter("goes with --join only", param_hint="--as" if part else "--name")
-        made = registration.found(place.path, make_settings({"site": site or "home"}, "the command line"), now)
-    else:
-        keys = authority.parse(read_file(join).decode("ascii", "replace"))
-        if site not in (None, keys.site):
-            raise typer.BadParameter(f"this authority is of site {keys.site}; leave it out", param_hint="--site")
-        parts = [each.value for each in part or [Part.bridge]]
-        named = {each: {"name": name} for each in parts} if name else {}
-        settings = make_settings({"site": site or keys.site} | named, "the command line")
-        made, asked = registration.join(place.path, settings, keys, parts, now)
-    if as_json:
-        print_json({
-            "home": str(made.path), "settings": str(made.settings_file), "site": made.settings().site,
-            "authority": made.root().kid, "requests": [str(each.file) for each in asked],
-        })  # fmt: skip
-        return
-    out.print(f"home      {made.path}", markup=False, soft_wrap=True)
-    out.print(f"settings  {made.settings_file}", markup=False, soft_wrap=True)
-    if made.path != default_home() and "QCOT_HOME" not in os.environ:
-        out.print(f"next      export QCOT_HOME={made.path.resolve()}", markup=False, soft_wrap=True)
-    if join is None:
-        _tell_root(made)
-        out.print("next      qcot flash uno; qcot enroll --rate A0=100; qcot up")
-    else:
-        out.print(
-            f"authority {made.authority_keys().fingerprint}: compare it with the operator's",
-            markup=False,
-            soft_wrap=True,
-        )
-        for each in asked:
-            tell_asked(each)
-
-
-def _tell_root(made: Home) -> None:
-    """Where the one secret is that all others stand on."""
-    root = made.authority / "root.key"
-    out.print(f"root key  {root}", markup=False, soft_wrap=True)
-    out.print("          it may go offline: only anchors, a new issuer and an issuer's revocation take it")
-
-
 def broker(
     host: Annotated[str, typer.Option(help="Address to listen on; anybody who reaches it is let in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 1883,
@@ -154,6 +72,8 @@ def broker(
 
     Example: `qcot broker --port 1884`
     """
+    from qcot.broker import EmbeddedBroker
+
     _log_to(err)
     with EmbeddedBroker(host, port) as running:
         out.print(f"broker: {running.host}:{running.port}", markup=False)
@@ -165,6 +85,8 @@ def bridge(home: HomeOption = None, port: PortsOption = None) -> None:
 
     Example: `qcot bridge --port /dev/ttyACM0`
     """
+    from qcot.services import make_bridge
+
     _log_to(err)
     place = open_home(home)
     daemon = make_bridge(place, ports=_ports(port))
@@ -178,6 +100,8 @@ def gateway(home: HomeOption = None) -> None:
 
     Example: `qcot gateway --home /srv/qcot`
     """
+    from qcot.services import make_gateway
+
     _log_to(err)
     place = open_home(home)
     daemon = make_gateway(place)
@@ -203,6 +127,9 @@ def up(
 
     Example: `qcot up`, `qcot up --port /dev/ttyACM0`
     """
+    from qcot.broker import EmbeddedBroker
+    from qcot.services import make_bridge, make_gateway, tls_files
+
     speak = err if as_json else out
     _log_to(speak if speak.is_terminal else err)
     place = open_home(home)
@@ -234,6 +161,8 @@ def up(
 
 def _warn_of_end(place: Home, *parts: str) -> None:
     """Say in time that a certificate will end."""
+    from qcot.certificates import certificate
+
     for part in parts:
         left = certificate.parse(place.certificate(part)).not_after - int(time.time())
         if left < SOON_S:
@@ -266,6 +195,8 @@ def _when_it_ends(log: Gateway, stopped: threading.Event) -> Future[None]:
 
 
 def _watch(boards: Bridge, log: Gateway, stopped: threading.Event, end: float, console: Console) -> None:
+    from qcot.cli.live import site_table
+
     with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
         while not stopped.wait(0.5) and time.monotonic() < end:
             if live:
@@ -297,4 +228,4 @@ def _wait_for_signal() -> None:
         pass
 
 
-COMMANDS = {"init": init, "broker": broker, "bridge": bridge, "gateway": gateway, "up": up}
+COMMANDS = {"broker": broker, "bridge": bridge, "gateway": gateway, "up": up}
