@@ -120,7 +120,8 @@ def upload(env: str, port: str, say: Say = say_nothing) -> Firmware:
     built = build(env, say)
     root = project_root()
     with only_one(root, env):
-        command = ["run", "--environment", env, "--target", "upload", "--upload-port", path]
+        # Built it is: PlatformIO need not look for what has changed.
+        command = ["run", "--environment", env, "--target", "nobuild", "--target", "upload", "--upload-port", path]
 
         asked: list[float] = []  # the bootloader, which has not answered yet
 
