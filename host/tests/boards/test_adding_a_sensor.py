@@ -18,13 +18,15 @@ from qcot.link.session import Session
 from qcot.link.transport import SerialPort
 
 PAGE = project_root() / "docs" / "adding-a-sensor.md"
-COMMON = ["-std=gnu++14", "-Os", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-ffunction-sections"]
+COMMON = ["-std=gnu++14", "-Wall", "-Wextra", "-Werror", "-Wconversion"]
 AVR = [
     "avr-g++",
     "-mmcu=atmega328p",
     "-DF_CPU=16000000L",
+    "-Os",
     "-fno-exceptions",
     "-fno-threadsafe-statics",
+    "-ffunction-sections",
     "-Wl,--gc-sections",
 ]
 LIGHT = [0, 120, 65535, 1]

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from patience import PATIENCE_S
-from qcot.boards.build import project_root
+from qcot.boards.build import build, project_root
 from qcot.link.frames import FrameDecoder
 from qcot.link.messages import Hello, decode
 from sketch_board import StartBoard, open_port
@@ -27,9 +27,9 @@ def test_a_main_loop_that_hangs_is_reset_within_seconds_and_says_hello_in_a_new_
         ).replace("idle(board.poll());", "idle(board.poll());\n }")
     )
     flags = ["-mmcu=atmega328p", "-DF_CPU=16000000UL", "-std=gnu++14", "-Os", "-flto", "-fno-exceptions"]
-    flags += ["-fno-threadsafe-statics", f"-I{firmware / 'lib'}"]
-    sources = [str(path) for kind in ("*.cpp", "*.S") for path in (firmware / "lib").rglob(kind)]
-    subprocess.run(["avr-g++", *flags, str(program), *sources, "-o", str(elf)], check=True)
+    flags += ["-fno-threadsafe-statics", "-Wl,--gc-sections", f"-I{firmware / 'lib'}"]
+    rest = [str(each) for each in build("uno").elf.parent.glob("lib*/**/*.o")]  # all of an Uno's program but its loop
+    subprocess.run(["avr-g++", *flags, str(program), *rest, "-o", str(elf)], check=True)
 
     board = start(elf=elf, dtr=False)
     decoder, epochs = FrameDecoder(), []
