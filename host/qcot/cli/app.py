@@ -42,7 +42,7 @@ COMMANDS = {
         "qcot.cli.boards",
         "Build the firmware, upload it through the board's bootloader, and ask the board what it runs.",
     ),
-    "emulate": Place("qcot.cli.boards", "Start simulated boards and print their ports; they run until Ctrl-C."),
+    "emulate": Place("qcot.cli.emulate", "Start simulated boards and print their ports; they run until Ctrl-C."),
     "enroll": Place(
         "qcot.cli.boards",
         "Give the board on PORT an identity and a certificate, over a cable that you trust, and say what it measures.",
