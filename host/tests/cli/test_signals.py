@@ -100,6 +100,15 @@ def test_a_demo_that_is_interrupted_while_it_uploads_leaves_nothing_behind(tmp_p
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As a shell's foreground is; what it runs in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_only_the_first_interrupt_after_the_first_question_is_an_answer() -> None:
     with _Interrupt() as interrupt:
         with pytest.raises(KeyboardInterrupt):
