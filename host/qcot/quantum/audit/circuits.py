@@ -34,8 +34,9 @@ def iterative_circuit(phase: Phase, bits: int) -> QuantumCircuit:
         circuit.h(ancilla)
         circuit.mcp(phase.times(bits - 1 - found).radians, [ancilla[0], link[0]], link[1])
         for earlier in range(found):
-            with circuit.if_test((estimate[earlier], 1)):
-                circuit.p(-math.pi / (1 << (found - earlier)), ancilla)
+            known = QuantumCircuit(list(ancilla), [estimate[earlier]])  # `with` takes twice as long, 861 times
+            known.p(-math.pi / (1 << (found - earlier)), ancilla)
+            circuit.if_test((estimate[earlier], 1), known, known.qubits, known.clbits)
         circuit.h(ancilla)
         circuit.measure(ancilla, estimate[found])
     return circuit
