@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from qcot.boards.avr import CLOCK_HZ, AvrBoard
+from qcot.boards.build import build
 from qcot.boards.emulator import EmulatedBoard, wait_for
 from qcot.boards.enroll import enroll
 from qcot.boards.errors import IMAGE_DIFFERS, NO_HELLO, BoardError
@@ -23,6 +24,7 @@ RATES = {"A0": 20.0, "A3": 1.0}
 @pytest.fixture
 def board(env, tmp_path):
     """A board with nothing on it but its bootloader."""
+    build(env)  # before there is a board, which computes as it waits
     with EmulatedBoard.start(env, state_dir=tmp_path / "board", blank=True) as running:
         assert isinstance(running, AvrBoard)
         yield running

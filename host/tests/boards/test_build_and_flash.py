@@ -71,6 +71,7 @@ def write_program(project: Path, text: str) -> None:
 def test_a_blank_board_is_flashed_through_its_bootloader(
     project: Path, start: StartBoard, tmp_path: Path, env: str
 ) -> None:
+    build(env)  # before there is a board, which computes as it waits
     board = start(env, blank=True)
     said: list[str] = []
     made = upload(env, board.port, said.append)
