@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,21 @@ def test_the_overviews_say_of_a_command_what_its_own_help_begins_with(root: Lazy
     assert len(listed) > 25
     for command, place in listed:
         assert " ".join(command.help.split("\n\n")[0].split()) == place.summary
+
+
+def test_the_overview_answers_without_loading_a_command() -> None:
+    program = """
+import sys
+from qcot.cli.main import main
+sys.argv = ["qcot", "--help"]
+try:
+    main()
+finally:
+    print(*(name for name in sys.modules if name.startswith("qcot.")))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert loaded == {"qcot.errors", "qcot.cli", *(f"qcot.cli.{name}" for name in ("app", "common", "lazy", "main"))}
 
 
 def taken(root: Any, words: list[str]) -> bool:
