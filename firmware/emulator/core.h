@@ -1,4 +1,4 @@
-/* The chip's instructions, several times as fast as simavr's own: the linker puts this in the place of avr_run_one. */
+/* The chip's instructions, faster than by simavr's own core: the linker puts this in the place of avr_run_one. */
 #ifndef CORE_H
 #define CORE_H
 
