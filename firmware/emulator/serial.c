@@ -92,7 +92,7 @@ void serial_plug(struct serial *serial) {
     cfmakeraw(&settings);
     tcsetattr(serial->master, TCSANOW, &settings);
     serial->openers = 0;
-    serial->was_open = false;
+    serial->was_open = serial->unheard = false;
     watch(serial);
     if (serial->link) {
         unlink(serial->link);
@@ -145,23 +145,30 @@ static bool note_openers(struct serial *serial) {
     while ((length = read(serial->watch, events, sizeof events)) > 0)
         for (char *at = events; at < events + length; at += sizeof(struct inotify_event) + ((struct inotify_event *)at)->len) {
             if (((struct inotify_event *)at)->mask & IN_OPEN) {
-                opened |= serial->openers++ == 0;
+                if (!serial->unheard) serial->openers++;  /* else they are counted */
+                opened |= serial->unheard || serial->openers == 1;
+                serial->unheard = false;
             } else if (serial->openers) {
                 closed |= --serial->openers == 0;
             }
         }
     serial->was_open |= opened;
-    /* The kernel merges like events, so the count may be off; whether there is anyone at all it knows for certain. */
-    if (serial->was_open) {
-        if (hung_up(serial)) serial->openers = 0;
-        else if (!serial->openers) serial->openers = 1;
+    if (!serial->was_open) return false;
+    if (hung_up(serial)) {
+        serial->openers = 0;
+        serial->unheard = false;
+    } else if (!serial->openers) {
+        /* Somebody has it all the same: who has just opened it, and will be heard of, or who was there already, of whom the
+         * kernel said nothing, since it merges like events. */
+        serial->openers = 1;
+        serial->unheard = true;
     }
-    if (opened || closed) {
+    if (opened || (closed && !serial->unheard)) {
         flush(serial);
         serial->out_length = 0;
         if (!serial->openers && !hung_up(serial)) {  /* opened while we flushed */
             serial->openers = 1;
-            opened = true;
+            serial->unheard = opened = true;
         }
     }
     return opened;

@@ -21,6 +21,7 @@ struct serial {
     int watch;         /* inotify on the port: it tells of each open and close, however quick */
     unsigned openers;
     bool was_open;     /* opened since it was plugged in */
+    bool unheard;      /* somebody has the port, and it is not known since when */
     bool ready;        /* the UART's input has room (XON) */
     bool stops_at_zero;  /* there is no port; steps end with each frame that the board says */
     bool stopped;
