@@ -100,12 +100,16 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     out.print(table)
 
 
+def as_record(error: QcotError) -> dict[str, str]:
+    """What a machine is told of a refusal."""
+    return {"name": error.problem.name, "reason": error.reason, "remedy": error.problem.remedy}
+
+
 def report(error: QcotError, as_json: bool) -> None:
     """Say what was wrong, why, and what to do, in the manner that was asked for."""
     if as_json:
-        problem = {"name": error.problem.name, "reason": error.reason, "remedy": error.problem.remedy}
         with contextlib.suppress(OSError):  # standard output may be what is full; it is said below then
-            print_json({"error": problem})
+            print_json({"error": as_record(error)})
             sys.stdout.flush()
             return
     err.print(f"[bold red]{error.problem.name}[/]", escape(error.reason), sep=": ", markup=True, soft_wrap=True)

@@ -24,7 +24,18 @@ from qcot.bridge.problems import SIGNER_NO_KEY, SIGNER_UNFINISHED
 from qcot.cli.authority import when
 from qcot.cli.boards import find_port
 from qcot.cli.certificate import tell_asked
-from qcot.cli.common import HomeOption, JsonOption, err, open_home, out, print_json, print_table, write_file
+from qcot.cli.common import (
+    HomeOption,
+    JsonOption,
+    as_record,
+    err,
+    open_home,
+    out,
+    print_json,
+    print_table,
+    report,
+    write_file,
+)
 from qcot.crypto.lms import PARAMETERS, checkpoint_message, leaf_of
 from qcot.errors import Problem, QcotError
 from qcot.home import Home
@@ -228,9 +239,22 @@ def certify(
     found = [(board, state) for board in boards if (state := registry.signer(board.device)) and state.proof]
     if not found:
         raise QcotError(SIGNER_NO_KEY, "no board here has shown a key of its own")
-    told = [_certify(place, board, state, None, as_json, replace=replace) for board, state in found]
+    told: list[dict[str, object]] = []
+    refused: list[QcotError] = []
+    for board, state in found:
+        try:
+            told.append(_certify(place, board, state, None, as_json, replace=replace))
+        except QcotError as error:
+            if len(found) == 1:
+                raise
+            refused.append(error)  # the other boards have theirs all the same
+            told.append({"device": board.device, "error": as_record(error)})
+            if not as_json:
+                report(error, as_json)
     if as_json:
-        print_json({"boards": told})
+        print_json({"boards": told} | ({"error": as_record(refused[0])} if refused else {}))
+    if refused:
+        raise typer.Exit(1)
 
 
 def _is_device(text: str | None) -> bool:

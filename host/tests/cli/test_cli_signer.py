@@ -182,6 +182,28 @@ def test_certifying_several_boards_prints_one_document(run, board, home):
     assert one["device"] == board.board.device.hex()
 
 
+def test_a_board_that_is_refused_keeps_no_other_from_its_certificate(run, board, home):
+    signer = SignerPeer()
+    signer.generation = 7
+    with PtyBoard(Board(signer=signer)) as other:
+        assert run("enroll", other.path)[0] == 0
+        other.reset()
+        for each in (board, other):
+            told(run, "signer", "generate", each.path)
+        signer.next, signer.phase = LEAVES, Phase.EXHAUSTED
+        told(run, "signer", "generate", other.path)  # the key after it, which nobody said may take its place
+    found = told(run, "signer", "certify")
+    (done,) = (each for each in found["boards"] if "certificate" in each)
+    (refused,) = (each for each in found["boards"] if "error" in each)
+    assert (done["device"], refused["device"]) == (board.board.device.hex(), other.board.device.hex())
+    assert refused["error"] == found["error"]
+    assert found["error"]["name"] == "lms-key-changed"
+    status, out, err = run("signer", "certify")
+    assert status == 1
+    assert f"{board.board.device.hex()} has a key of its own" in out
+    assert err.startswith("lms-key-changed: ")
+
+
 def test_a_board_s_id_hands_the_work_to_the_bridge(run, board, home):
     device = board.board.device.hex()
     for what in ("sign", "generate"):
