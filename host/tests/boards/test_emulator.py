@@ -339,6 +339,7 @@ def test_a_port_that_is_closed_in_mid_frame_leaves_the_board_ready_for_the_next(
         with open_port(board) as link:
             booted(link)
             link.write(b"e\xffhalf of it")  # it asked for 255 bytes
+            assert link.read(10) == b"half of it"
     with open_port(board) as link:
         assert booted(link) == (EXTRF, 1)
         link.write(b"e\x02ok")
